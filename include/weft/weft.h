@@ -1,0 +1,6 @@
+/* weft/weft.h - everything of weft's public interface. */
+#ifndef WEFT_WEFT_H
+#define WEFT_WEFT_H
+#include "weft/lab.h"
+#include "weft/status.h"
+#endif

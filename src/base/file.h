@@ -1,0 +1,28 @@
+/* base/file.h - files: mapped reads, atomic writes, folders. Layer 0. */
+#ifndef WF_BASE_FILE_H
+#define WF_BASE_FILE_H
+#include "weft/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct wf_map {
+    const unsigned char *data; /* read-only; NULL for an empty file */
+    size_t size;
+} wf_map;
+
+wf_status wfi_file_map(const char *path, wf_map *out, wf_err *err); /* regular files only */
+void wfi_file_unmap(wf_map *m);
+wf_status wfi_file_read(const char *path, size_t max_bytes, char **out, size_t *out_size, wf_err *err); /* NUL appended; wfi_free */
+/* Writes aside, fsyncs, renames, fsyncs the folder: readers see the old or the new file, never half of one. */
+wf_status wfi_file_write(const char *path, const void *data, size_t size, wf_err *err);
+bool wfi_file_exists(const char *path);
+bool wfi_dir_exists(const char *path);
+wf_status wfi_dir_make(const char *path, wf_err *err); /* with parents; fine when it exists */
+wf_status wfi_dir_sync(const char *path, wf_err *err);
+wf_status wfi_tree_remove(const char *path, wf_err *err); /* never follows links; fine when absent */
+/* Names in a folder, sorted bytewise, without . and ..; free with wfi_names_free. */
+wf_status wfi_dir_list(const char *path, char ***names, size_t *count, wf_err *err);
+void wfi_names_free(char **names, size_t count);
+char *wfi_path_join(const char *a, const char *b); /* wfi_free; NULL when out of memory */
+const char *wfi_path_base(const char *path);       /* borrows: the part behind the last '/' */
+#endif

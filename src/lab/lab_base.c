@@ -1,0 +1,224 @@
+/* lab/lab_base.c - bases: import once, open, check. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "lab/handle.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What a Hugging Face style folder offers us; the first two must be there. */
+static const struct { const char *name; bool needed; } FILES[] = {
+    {"config.json", true}, {"model.safetensors", true}, {"tokenizer.json", false}, {"vocab.txt", false},
+    {"tokenizer_config.json", false}, {"special_tokens_map.json", false}, {"1_Pooling/config.json", false}, {"sentence_bert_config.json", false}};
+
+static wf_status file_copy(wf_lab *lab, const char *from, const char *to, wf_err *err) {
+    wf_map map = {0};
+    WF_TRY(wfi_file_map(from, &map, err));
+    const wf_progress p = {.stage = "import base", .name = wfi_path_base(from), .total = (int64_t)map.size, .rate_unit = "bytes/s", .seconds_left = -1};
+    wf_status st = wfi_lab_tick(lab, &p, false) ? wfi_fail(err, WF_E_CANCELLED, "cancelled") : wfi_file_write(to, map.data, map.size, err);
+    wfi_file_unmap(&map);
+    return st;
+}
+
+static wf_status files_copy(wf_lab *lab, const char *from, const char *to, wf_err *err) {
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+        char *source = wfi_path_join(from, FILES[i].name), *target = wfi_path_join(to, FILES[i].name);
+        wf_status st = WF_OK;
+        if (!source || !target) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        else if (wfi_file_exists(source)) {
+            if (strchr(FILES[i].name, '/')) {
+                char *folder = wfi_strndup(target, (size_t)(strrchr(target, '/') - target));
+                st = folder ? wfi_dir_make(folder, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+                wfi_free(folder);
+            }
+            if (st == WF_OK) st = file_copy(lab, source, target, err);
+        } else if (FILES[i].needed) {
+            st = wfi_fail(err, WF_E_DATA, "%s: %s is missing; a base is a Hugging Face style folder (config.json, model.safetensors, tokenizer.json or vocab.txt)", from, FILES[i].name);
+        }
+        wfi_free(source);
+        wfi_free(target);
+        WF_TRY(st);
+    }
+    return WF_OK;
+}
+
+/* Pooling as the base's own files say: mean when sentence-transformers' 1_Pooling asks for it, else cls. */
+static wf_status pooling_read(const char *dir, const char **pooling, wf_err *err) {
+    *pooling = "cls";
+    char *path = wfi_path_join(dir, "1_Pooling/config.json");
+    if (!path) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_status st = WF_OK;
+    json_t *j = NULL;
+    if (wfi_file_exists(path) && (st = wfi_json_read(path, 1 << 16, &j, err)) == WF_OK) {
+        if (json_is_true(json_object_get(j, "pooling_mode_mean_tokens"))) *pooling = "mean";
+        else if (!json_is_true(json_object_get(j, "pooling_mode_cls_token"))) st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: only cls and mean pooling are supported", path);
+    }
+    json_decref(j);
+    wfi_free(path);
+    return st;
+}
+
+static wf_status base_describe(const char *dir, json_t **out, wf_err *err) {
+    wf_bert *m = NULL;
+    wf_tokenizer *t = NULL;
+    const char *pooling = NULL;
+    wf_status st = pooling_read(dir, &pooling, err);
+    if (st == WF_OK) st = wfi_bert_open(dir, &m, err);
+    if (st == WF_OK) st = wfi_tokenizer_open(dir, &t, err);
+    if (st == WF_OK && (int64_t)wfi_tokenizer_vocab_size(t) > m->config.vocab_size)
+        st = wfi_fail(err, WF_E_DATA, "%s: the tokenizer has %zu tokens, the model only %lld", dir, wfi_tokenizer_vocab_size(t), (long long)m->config.vocab_size);
+    if (st == WF_OK) {
+        int64_t count = 0;
+        for (size_t i = 0; i < m->params.count; i++) count += m->params.params[i]->count;
+        *out = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:I, s:s}", "model_type", "bert", "layers", m->config.layers, "hidden_size",
+                         (json_int_t)m->config.hidden_size, "heads", (json_int_t)m->config.heads, "vocab_size", (json_int_t)m->config.vocab_size,
+                         "max_positions", (json_int_t)m->config.max_positions, "pooling", pooling, "parameters", (json_int_t)count,
+                         "tokenizer_hash", wfi_tokenizer_hash(t));
+        if (!*out) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    }
+    wfi_tokenizer_free(t);
+    wfi_bert_free(m);
+    return st;
+}
+
+static wf_status base_store(wf_lab *lab, const char *name, const char *aside, char **json, wf_err *err) {
+    json_t *info = NULL, *files = NULL;
+    char hex[65], relative[160];
+    char *place = NULL, *text = NULL;
+    wf_status st = base_describe(aside, &info, err);
+    if (st == WF_OK) st = wfi_lab_tree_hash(aside, &files, hex, err);
+    if (st != WF_OK) goto done;
+    json_object_set(info, "files", files);
+    snprintf(relative, sizeof relative, "bases/%s-%.12s", name, hex);
+    place = wfi_lab_path(lab, relative);
+    text = wfi_json_text(info, false);
+    if (!place || !text) {
+        st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        goto done;
+    }
+    WF_GO(wfi_lab_tree_place(aside, place, err));
+    const wf_record record = {.kind = "base", .name = (char *)name, .hash = hex, .path = relative, .json = text};
+    WF_GO(wfi_registry_put(lab->registry, &record, NULL, err));
+    json_object_set_new(info, "name", json_string(name));
+    json_object_set_new(info, "hash", json_string(hex));
+    st = wfi_lab_give(json_incref(info), json, err);
+done:
+    json_decref(info);
+    json_decref(files);
+    wfi_free(place);
+    wfi_free(text);
+    return st;
+}
+
+wf_status wf_base_add(wf_lab *lab, const char *name, const char *path, char **json, wf_err *err) {
+    WF_TRY(wfi_lab_name_check("base", name, err));
+    wf_record record = {0};
+    if (wfi_registry_get(lab->registry, "base", name, &record, NULL) == WF_OK) {
+        wfi_record_clear(&record);
+        return wfi_fail(err, WF_E_EXISTS, "base \"%s\" is in this lab already", name);
+    }
+    if (!wfi_dir_exists(path)) return wfi_fail(err, WF_E_NOTFOUND, "%s is no folder", path);
+    char relative[128];
+    snprintf(relative, sizeof relative, "bases/.new-%s-%ld", name, (long)getpid());
+    char *aside = wfi_lab_path(lab, relative);
+    if (!aside) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_status st = wfi_dir_make(aside, err);
+    if (st == WF_OK) st = files_copy(lab, path, aside, err);
+    if (st == WF_OK) st = base_store(lab, name, aside, json, err);
+    if (wfi_dir_exists(aside)) wfi_tree_remove(aside, NULL);
+    wfi_free(aside);
+    return st;
+}
+
+wf_status wf_base_list(wf_lab *lab, char **json, wf_err *err) {
+    wf_record *records = NULL;
+    size_t count = 0;
+    WF_TRY(wfi_registry_list(lab->registry, "base", &records, &count, err));
+    json_t *all = json_array();
+    wf_status st = WF_OK;
+    for (size_t i = 0; st == WF_OK && i < count; i++) {
+        json_t *j = NULL;
+        st = wfi_lab_record_json(&records[i], &j, err);
+        if (st == WF_OK) json_array_append_new(all, j);
+    }
+    wfi_records_free(records, count);
+    if (st != WF_OK) {
+        json_decref(all);
+        return st;
+    }
+    return wfi_lab_give(json_pack("{s:o}", "bases", all), json, err);
+}
+
+wf_status wf_base_check(wf_lab *lab, const char *name, char **json, wf_err *err) {
+    wf_record *records = NULL;
+    size_t count = 0;
+    WF_TRY(wfi_registry_list(lab->registry, "base", &records, &count, err));
+    json_t *checked = json_array(), *failures = json_array();
+    wf_status st = WF_OK;
+    for (size_t i = 0; st == WF_OK && i < count; i++) {
+        if (name && strcmp(name, records[i].name) != 0) continue;
+        char *dir = wfi_lab_path(lab, records[i].path);
+        json_t *files = NULL;
+        char hex[65] = "";
+        wf_err why = {0};
+        wf_status hashed = dir ? wfi_lab_tree_hash(dir, &files, hex, &why) : wfi_fail(&why, WF_E_NOMEM, "out of memory");
+        json_array_append_new(checked, json_string(records[i].name));
+        if (hashed != WF_OK) json_array_append_new(failures, json_pack("{s:s, s:s}", "name", records[i].name, "why", why.text));
+        else if (strcmp(hex, records[i].hash) != 0) json_array_append_new(failures, json_pack("{s:s, s:s}", "name", records[i].name, "why", "files differ from what was imported"));
+        json_decref(files);
+        wfi_free(dir);
+    }
+    const size_t n = json_array_size(checked), bad = json_array_size(failures);
+    wfi_records_free(records, count);
+    if (n == 0) {
+        json_decref(checked);
+        json_decref(failures);
+        return wfi_fail(err, WF_E_NOTFOUND, name ? "there is no base \"%s\" in this lab" : "this lab has no base%s", name ? name : "");
+    }
+    WF_TRY(wfi_lab_give(json_pack("{s:b, s:o, s:o}", "ok", bad == 0, "checked", checked, "failures", failures), json, err));
+    return bad ? wfi_fail(err, WF_E_CHECK, "%zu of %zu bases changed since import", bad, n) : WF_OK;
+}
+
+static wf_status base_open(wf_lab *lab, const wf_record *record, wf_open_base **out, wf_err *err) {
+    wf_open_base *b = wfi_alloc(1, sizeof *b);
+    if (!b) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    b->next = lab->bases; /* owned by the lab from here on, whole or not */
+    lab->bases = b;
+    char *dir = wfi_lab_path(lab, record->path);
+    b->hash = wfi_strdup(record->hash);
+    if (!dir || !b->hash) {
+        wfi_free(dir);
+        return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    }
+    wf_status st = wfi_bert_open(dir, &b->model, err);
+    if (st == WF_OK) st = wfi_tokenizer_open(dir, &b->tokenizer, err);
+    if (st == WF_OK) st = wfi_lab_record_json(record, &b->info, err);
+    if (st == WF_OK && !(b->name = wfi_strdup(record->name))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wfi_free(dir);
+    if (st == WF_OK) *out = b;
+    return st;
+}
+
+wf_status wfi_lab_base(wf_lab *lab, const char *name, wf_open_base **out, wf_err *err) {
+    wf_record *records = NULL;
+    size_t count = 0, found = 0, matches = 0;
+    WF_TRY(wfi_registry_list(lab->registry, "base", &records, &count, err));
+    for (size_t i = 0; i < count; i++)
+        if (!name || strcmp(name, records[i].name) == 0) {
+            found = i;
+            matches++;
+        }
+    wf_status st = WF_OK;
+    if (matches == 0)
+        st = name ? wfi_fail(err, WF_E_NOTFOUND, "there is no base \"%s\" in this lab; see: weft base list", name)
+                  : wfi_fail(err, WF_E_NOTFOUND, "this lab has no base; import one with: weft base add NAME PATH");
+    else if (matches > 1) st = wfi_fail(err, WF_E_ARG, "this lab has %zu bases; say which with --base", matches);
+    if (st == WF_OK) {
+        for (wf_open_base *b = lab->bases; b; b = b->next)
+            if (b->name && strcmp(b->name, records[found].name) == 0) *out = b, matches = 0;
+        if (matches) st = base_open(lab, &records[found], out, err);
+    }
+    wfi_records_free(records, count);
+    return st;
+}

@@ -1,0 +1,27 @@
+/* lab/settings.h - one training's settings: from the public struct to JSON (what a run stores) and to plain values. Layer 10.
+ * Defaults by method stand in one table in settings.c. */
+#ifndef WF_LAB_SETTINGS_H
+#define WF_LAB_SETTINGS_H
+#include "base/json.h"
+#include "weft/lab.h"
+#include <stdbool.h>
+
+typedef enum wf_method_kind { WF_METHOD_HEAD, WF_METHOD_FULL, WF_METHOD_ADAPTER, WF_METHOD_FUSION } wf_method_kind;
+
+typedef struct wf_settings { /* strings borrowed from the JSON */
+    wf_method_kind kind;
+    const char *task, *method, *name, *base, *config, *pooling, *schedule, *class_weights;
+    const json_t *from; /* array of names */
+    int64_t rows, batch_tokens, batch_rows, accumulate, max_length;
+    double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout;
+    int head_layers, patience;
+    uint64_t seed;
+    bool train_adapters;
+} wf_settings;
+
+/* Checks the spec and fills the method's defaults; what depends on the data (epochs 0, pooling, base) stays open. */
+wf_status wfi_settings_resolve(const wf_train_spec *spec, json_t **out, wf_err *err);
+wf_status wfi_settings_read(const json_t *json, wf_settings *out, wf_err *err);
+/* Epochs when none were given: enough passes for small data, few for large. */
+double wfi_settings_epochs(const wf_settings *s, int64_t rows);
+#endif

@@ -1,0 +1,89 @@
+/* trainer/checkpoint.c - see checkpoint.h. */
+#include "trainer/checkpoint.h"
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include <string.h>
+
+static const char MAGIC[8] = {'w', 'e', 'f', 't', 'c', 'k', 'p', '1'};
+
+typedef struct header {
+    char magic[8];
+    char identity[72];
+    int64_t sets, total, optim_step;
+    wf_train_state state;
+} header;
+
+static int64_t floats_total(wf_pset *const *sets, size_t count) {
+    int64_t n = 0;
+    for (size_t i = 0; i < count; i++) n += sets[i]->total;
+    return n;
+}
+
+wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets, size_t count,
+                              wf_optim *optim, float *const *best, wf_err *err) {
+    header h = {.sets = (int64_t)count, .total = floats_total(sets, count), .optim_step = wfi_optim_step_count(optim), .state = *s};
+    memcpy(h.magic, MAGIC, sizeof MAGIC);
+    strncpy(h.identity, identity, sizeof h.identity - 1);
+    wf_buffer b = {0};
+    wfi_buffer_add(&b, &h, sizeof h);
+    for (size_t i = 0; i < count; i++) {
+        float *m = NULL, *v = NULL;
+        wfi_optim_state(optim, i, &m, &v);
+        const size_t bytes = (size_t)sets[i]->total * sizeof(float);
+        const float *parts[] = {sets[i]->data, m, v, best[i]};
+        for (int k = 0; k < 4; k++) wfi_buffer_add(&b, parts[k], bytes);
+    }
+    char hex[WF_HASH_HEX];
+    wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint") : wfi_hash_bytes(b.data, b.len, hex, err);
+    if (st == WF_OK) {
+        wfi_buffer_add(&b, hex, 64);
+        st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint") : wfi_file_write(path, b.data, b.len, err);
+    }
+    wfi_buffer_clear(&b);
+    return st;
+}
+
+static wf_status content_check(const wf_map *map, const char *path, const char *identity, wf_pset *const *sets, size_t count, header *h, wf_err *err) {
+    const int64_t total = floats_total(sets, count);
+    const size_t want = sizeof *h + (size_t)total * 4 * sizeof(float) + 64;
+    char hex[WF_HASH_HEX];
+    if (map->size < sizeof *h + 64) return wfi_fail(err, WF_E_DATA, "%s: checkpoint is cut off; delete it to start the run afresh", path);
+    memcpy(h, map->data, sizeof *h);
+    if (memcmp(h->magic, MAGIC, sizeof MAGIC) != 0) return wfi_fail(err, WF_E_DATA, "%s: no weft checkpoint of this version", path);
+    WF_TRY(wfi_hash_bytes(map->data, map->size - 64, hex, err));
+    if (memcmp(hex, map->data + map->size - 64, 64) != 0)
+        return wfi_fail(err, WF_E_DATA, "%s: checkpoint is damaged (hash differs); delete it to start the run afresh", path);
+    h->identity[sizeof h->identity - 1] = 0;
+    if (strcmp(h->identity, identity) != 0 || h->sets != (int64_t)count || h->total != total || map->size != want)
+        return wfi_fail(err, WF_E_DATA, "%s: checkpoint belongs to a run with other settings, data or base", path);
+    return WF_OK;
+}
+
+wf_status wfi_checkpoint_load(const char *path, const char *identity, wf_train_state *s, wf_pset *const *sets, size_t count,
+                              wf_optim *optim, float *const *best, bool *found, wf_err *err) {
+    *found = false;
+    if (!path || !wfi_file_exists(path)) return WF_OK;
+    wf_map map = {0};
+    header h;
+    WF_TRY(wfi_file_map(path, &map, err));
+    wf_status st = content_check(&map, path, identity, sets, count, &h, err);
+    if (st == WF_OK) {
+        const unsigned char *at = map.data + sizeof h;
+        for (size_t i = 0; i < count; i++) {
+            float *m = NULL, *v = NULL;
+            wfi_optim_state(optim, i, &m, &v);
+            const size_t bytes = (size_t)sets[i]->total * sizeof(float);
+            float *parts[] = {sets[i]->data, m, v, best[i]};
+            for (int k = 0; k < 4; k++, at += bytes)
+                if (bytes) memcpy(parts[k], at, bytes);
+        }
+        wfi_optim_set_step_count(optim, h.optim_step);
+        *s = h.state;
+        *found = true;
+    }
+    wfi_file_unmap(&map);
+    return st;
+}

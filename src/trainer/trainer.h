@@ -1,0 +1,52 @@
+/* trainer/trainer.h - the training loop: batches, steps, dev evaluation, early stop, checkpoints, resume. Layer 9.
+ *
+ * Everything random is a function of (seed, purpose, step), batches of (seed, epoch): a run broken off at any step and resumed from
+ * its checkpoint makes the same bits as an unbroken one with the same thread count.
+ * Follows Loshchilov & Hutter 2019 (AdamW) and the warm-up schedules of the transformers library. */
+#ifndef WF_TRAINER_TRAINER_H
+#define WF_TRAINER_TRAINER_H
+#include "engine/context.h"
+#include "metrics/metrics.h"
+#include "optim/optim.h"
+#include "optim/schedule.h"
+
+typedef struct wf_train_options {
+    double epochs, lr, weight_decay, warmup_share, max_grad_norm; /* max_grad_norm 0: no clipping */
+    float label_smoothing;
+    const float *class_weights; /* [classes] or NULL */
+    int schedule;               /* kind of wf_schedule */
+    int64_t batch_rows, batch_tokens, accumulate;
+    int patience;               /* epochs without a better dev score before stopping; -1: never */
+    const char *metric;         /* that selects the best state */
+    uint64_t seed;
+    const char *checkpoint;     /* file; NULL: none */
+    double checkpoint_seconds;  /* between checkpoints inside an epoch */
+    char identity[65];          /* hash of everything that fixes the run; a checkpoint of another identity is refused */
+} wf_train_options;
+
+typedef struct wf_train_event { /* of one step */
+    int64_t step, total_steps, tokens;
+    double loss, tokens_per_second, seconds_left;
+    const char *note; /* at the end of an epoch: its dev score; else NULL */
+} wf_train_event;
+typedef int (*wf_train_event_fn)(const wf_train_event *e, void *user); /* nonzero: stop, keeping the checkpoint */
+
+typedef struct wf_train_result {
+    int64_t steps, tokens, best_epoch, epochs_done;
+    double wall_seconds, cpu_seconds, train_loss, best_score;
+    bool stopped_early;
+} wf_train_result;
+
+/* Trains what in `sets` is trainable; the context's head gives the loss, its fusion the penalty. dev may have 0 rows: the last state
+ * stays. On return the sets hold the best state. WF_E_CANCELLED when the callback asked; the checkpoint stays. On success the
+ * checkpoint file is left for the caller to delete. */
+wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_encoded *train, const wf_encoded *dev,
+                    const wf_train_options *options, wf_train_event_fn event, void *user, wf_train_result *out, wf_err *err);
+
+/* Runs the rows of `e` in inference. scores: [rows, classes] (or [rows] for regression), probabilities for classes, logits for
+ * multi-label, -INFINITY behind the last choice of a row; wfi_free. classes: columns. */
+typedef struct wf_outputs { float *scores; int32_t classes; size_t rows; } wf_outputs;
+wf_status wfi_evaluate_outputs(wf_context *c, const wf_encoded *e, int32_t classes, wf_outputs *out, wf_err *err);
+void wfi_outputs_clear(wf_outputs *o);
+wf_status wfi_evaluate(wf_context *c, const wf_encoded *e, int32_t classes, int resamples, uint64_t seed, wf_scores *out, wf_err *err);
+#endif
