@@ -28,7 +28,10 @@ typedef struct wf_adapter_method {
     wf_value *(*linear)(const wf_adapter *a, const wf_pass *pass, wf_site site, int layer, wf_value *x, const wf_linear *w);
     bool (*takes)(const wf_adapter *a, wf_site site, int layer);
     void (*free)(wf_adapter *a); /* the method's own state */
+    const char *segment;       /* what stands before the adapter's name in tensor names: "adapters", "loras" */
+    const char *alias, *alias_of; /* a part of tensor names under which files hold a second copy of the tensors named alias_of; or NULL */
 } wf_adapter_method;
+const wf_adapter_method *const *wfi_adapter_methods(size_t *count); /* all of list.inc */
 
 struct wf_adapter {
     char *name;               /* no dots */
@@ -37,6 +40,7 @@ struct wf_adapter {
     wf_base_shape base;
     wf_pset params;           /* committed; wfi_pset_trainable decides about gradients */
     void *state;              /* method's own: per layer views of params */
+    uint64_t version;         /* changes when frozen values were overwritten: wfi_adapter_changed */
 };
 
 /* preset_or_json: "seq_bn", "double_seq_bn", "par_bn", "scaled_par_bn", "lora" (and old names pfeiffer, houlsby, parallel), optionally with
@@ -46,6 +50,9 @@ wf_status wfi_adapter_from_config(const char *name, const json_t *config, const 
 void wfi_adapter_free(wf_adapter *a);
 bool wfi_adapter_preset_known(const char *name);
 const char *const *wfi_adapter_presets(size_t *count);
+wf_status wfi_adapter_name_check(const char *name, wf_err *err);
+/* To be called by whoever writes into the values of an adapter that is not being trained: forms made of them are rebuilt. */
+void wfi_adapter_changed(wf_adapter *a);
 /* Copies values from a source; names accepted with and without "bert." and with another adapter name in them. Missing, extra and
  * misshaped tensors are errors by name. */
 wf_status wfi_adapter_load(wf_adapter *a, const wf_source *from, wf_err *err);

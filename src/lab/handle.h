@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "engine/context.h"
+#include "metrics/metrics.h"
 #include "registry/registry.h"
 #include "tokenizers/tokenizer.h"
 #include "weft/lab.h"

@@ -1,0 +1,213 @@
+/* lab/job.c - see job.h. */
+#include "lab/job.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PROBE_ROWS = 16 };
+
+typedef struct job_parts { /* encoded data of one job */
+    wf_encoded train, dev, test;
+    float *weights; /* [classes] or NULL */
+} job_parts;
+
+static void parts_clear(job_parts *p) {
+    wfi_encoded_clear(&p->train);
+    wfi_encoded_clear(&p->dev);
+    wfi_encoded_clear(&p->test);
+    wfi_free(p->weights);
+}
+
+wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err) {
+    return wfi_encode(t->base->tokenizer, rows, task, (size_t)t->max_length, out, err);
+}
+
+static wf_status train_rows_encode(const wf_job *job, const wf_trained *t, wf_encoded *out, wf_err *err) {
+    const wf_rows *all = &job->task->train;
+    const int64_t n = job->settings->rows;
+    if (n == 0) return wfi_job_encode(t, all, job->task, out, err);
+    if ((size_t)n > all->count)
+        return wfi_fail(err, WF_E_ARG, "task \"%s\" has %zu training rows, fewer than the %lld asked for", job->task->name, all->count, (long long)n);
+    int64_t *indices = NULL;
+    wf_rows some = {0};
+    WF_TRY(wfi_rows_sample(all, job->task, (size_t)n, job->settings->seed, &indices, err));
+    wf_status st = wfi_rows_pick(all, indices, (size_t)n, &some, err);
+    if (st == WF_OK) st = wfi_job_encode(t, &some, job->task, out, err);
+    wfi_rows_clear(&some);
+    wfi_free(indices);
+    return st;
+}
+
+/* Balanced weights n / (classes * count), as scikit-learn's "balanced"; auto: only where the largest class has over 3 times the
+ * smallest's rows; absent classes weigh 1. */
+static wf_status weights_make(const wf_job *job, const wf_encoded *train, float **out, wf_err *err) {
+    const char *mode = job->settings->class_weights;
+    *out = NULL;
+    if (job->task->kind != WF_KIND_CLASSIFICATION || strcmp(mode, "none") == 0) return WF_OK;
+    const int32_t C = job->task->label_count;
+    int64_t *count = wfi_alloc((size_t)C, sizeof *count), present = 0, least = INT64_MAX, most = 0;
+    float *w = wfi_alloc((size_t)C, sizeof *w);
+    if (!count || !w) {
+        wfi_free(count);
+        wfi_free(w);
+        return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < train->rows; i++)
+        if (train->label[i] >= 0) count[train->label[i]]++;
+    for (int32_t c = 0; c < C; c++) {
+        if (!count[c]) continue;
+        present++;
+        if (count[c] < least) least = count[c];
+        if (count[c] > most) most = count[c];
+    }
+    const bool use = strcmp(mode, "balanced") == 0 || most > 3 * least;
+    for (int32_t c = 0; c < C; c++) w[c] = count[c] ? (float)((double)train->rows / ((double)present * (double)count[c])) : 1.0f;
+    if (use) wfi_lab_message(job->lab, "note", "%s: classes are uneven (%lld to %lld rows), so the loss weighs them (--class-weights none switches it off)",
+                             job->task->name, (long long)least, (long long)most);
+    wfi_free(count);
+    if (use) *out = w;
+    else wfi_free(w);
+    return WF_OK;
+}
+
+static wf_status parts_make(const wf_job *job, const wf_trained *t, job_parts *p, wf_err *err) {
+    WF_TRY(train_rows_encode(job, t, &p->train, err));
+    WF_TRY(wfi_job_encode(t, &job->task->dev, job->task, &p->dev, err));
+    WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
+    return weights_make(job, &p->train, &p->weights, err);
+}
+
+typedef struct watch { const wf_job *job; FILE *log; } watch;
+
+static int on_event(const wf_train_event *e, void *user) {
+    const watch *w = user;
+    const wf_progress p = {.stage = w->job->stage, .name = w->job->name, .done = e->step, .total = e->total_steps, .loss = e->loss,
+                           .rate = e->tokens_per_second, .rate_unit = "tokens/s", .seconds_left = e->seconds_left, .note = e->note};
+    if (e->note && w->log) {
+        fprintf(w->log, "%s\n", e->note);
+        fflush(w->log);
+    }
+    return wfi_lab_tick(w->job->lab, &p, e->note != NULL);
+}
+
+/* Everything that fixes the numbers of a run; a checkpoint of another identity is refused. */
+static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_train_options *o, char hex[65], wf_err *err) {
+    const wf_settings *s = job->settings;
+    wf_buffer b = {0};
+    wfi_buffer_printf(&b, "%s|%s|%s|%s|%s|%lld|%.17g|%.17g|%.17g|%.17g|%.17g|%.17g|%d|%lld|%lld|%lld|%d|%llu|%d|%lld", t->base->hash, job->task_record->hash,
+                      s->method, s->config ? s->config : "", job->name, (long long)s->rows, o->epochs, o->lr, o->weight_decay, o->warmup_share,
+                      o->max_grad_norm, (double)o->label_smoothing, o->schedule, (long long)o->batch_rows, (long long)o->batch_tokens,
+                      (long long)o->accumulate, o->patience, (unsigned long long)o->seed, job->lab->threads, (long long)t->max_length);
+    for (size_t i = 0; i < t->fused_count; i++) wfi_buffer_printf(&b, "|%s", t->fused[i]->name);
+    wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory") : wfi_hash_bytes(b.data, b.len, hex, err);
+    wfi_buffer_clear(&b);
+    return st;
+}
+
+static wf_status options_make(const wf_job *job, const wf_trained *t, const job_parts *p, wf_train_options *o, wf_err *err) {
+    const wf_settings *s = job->settings;
+    *o = (wf_train_options){.epochs = wfi_settings_epochs(s, (int64_t)p->train.rows), .lr = s->lr, .weight_decay = s->weight_decay, .warmup_share = s->warmup,
+                            .max_grad_norm = s->max_grad_norm, .label_smoothing = (float)s->label_smoothing, .class_weights = p->weights,
+                            .batch_rows = s->batch_rows, .batch_tokens = s->batch_tokens, .accumulate = s->accumulate, .patience = s->patience,
+                            .metric = job->task->metric, .seed = s->seed, .checkpoint = job->checkpoint, .checkpoint_seconds = 20};
+    wf_schedule schedule = {0};
+    if (!wfi_schedule_parse(s->schedule, &schedule.kind)) return wfi_fail(err, WF_E_ARG, "schedule \"%s\" is not known", s->schedule);
+    o->schedule = (int)schedule.kind;
+    return identity_make(job, t, o, o->identity, err);
+}
+
+/* Outputs on fixed rows, as raw bits: what verify compares. */
+static wf_status probe_make(wf_trained *t, const wf_job *job, json_t **out, wf_err *err) {
+    const wf_rows *from = job->task->dev.count ? &job->task->dev : &job->task->train;
+    wf_rows some = {0};
+    wf_encoded e = {0};
+    wf_outputs o = {0};
+    wf_buffer bits = {0};
+    int64_t indices[PROBE_ROWS];
+    const size_t n = from->count < PROBE_ROWS ? from->count : PROBE_ROWS;
+    for (size_t i = 0; i < n; i++) indices[i] = (int64_t)i;
+    wf_status st = wfi_rows_pick(from, indices, n, &some, err);
+    if (st == WF_OK) st = wfi_job_encode(t, &some, job->task, &e, err);
+    if (st == WF_OK) st = wfi_evaluate_outputs(t->context, &e, t->classes, &o, err);
+    for (size_t i = 0; st == WF_OK && i < n * (size_t)t->classes; i++) {
+        uint32_t u;
+        memcpy(&u, &o.scores[i], sizeof u);
+        wfi_buffer_printf(&bits, "%08x", u);
+    }
+    if (st == WF_OK && bits.failed) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK)
+        *out = json_pack("{s:s, s:I, s:s, s:i, s:s, s:s}", "part", from == &job->task->dev ? "dev" : "train", "rows", (json_int_t)n, "bits", bits.data ? bits.data : "",
+                         "threads", job->lab->threads, "isa", wfi_isa_name(wfi_cpu_get()->isa), "cpu", wfi_cpu_get()->name);
+    wfi_buffer_clear(&bits);
+    wfi_outputs_clear(&o);
+    wfi_encoded_clear(&e);
+    wfi_rows_clear(&some);
+    return st;
+}
+
+static wf_status score_part(wf_trained *t, const wf_encoded *e, json_t *into, const char *key, wf_err *err) {
+    wf_scores s = {0};
+    if (e->rows) WF_TRY(wfi_evaluate(t->context, e, t->classes, 0, 0, &s, err));
+    json_object_set_new(into, key, wfi_lab_scores_json(&s, false));
+    return WF_OK;
+}
+
+static json_t *result_make(const wf_job *job, const wf_trained *t, const wf_train_options *o, const wf_train_result *r, int64_t train_rows) {
+    const wf_settings *s = job->settings;
+    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I}", "name", job->name, "task", job->task->name, "method", s->method,
+                          "kind", wfi_kind_name(job->task->kind), "metric", job->task->metric, "base", t->base->name, "base_hash", t->base->hash,
+                          "seed", (json_int_t)s->seed, "train_rows", (json_int_t)train_rows, "trainable_params", (json_int_t)wfi_trained_size(t),
+                          "steps", (json_int_t)r->steps, "tokens", (json_int_t)r->tokens,
+                          "tokens_per_second", r->wall_seconds > 0 ? (double)r->tokens / r->wall_seconds : 0.0, "wall_seconds", r->wall_seconds,
+                          "cpu_seconds", r->cpu_seconds, "peak_rss_bytes", (json_int_t)wfi_clock_peak_rss());
+    if (!j) return NULL;
+    json_object_set_new(j, "task_hash", json_string(job->task_record->hash));
+    json_object_set_new(j, "classes", json_integer(t->classes));
+    json_object_set_new(j, "max_length", json_integer(t->max_length));
+    json_object_set_new(j, "epochs", json_integer(r->epochs_done));
+    json_object_set_new(j, "best_epoch", json_integer(r->best_epoch));
+    json_object_set_new(j, "stopped_early", json_boolean(r->stopped_early));
+    json_object_set_new(j, "train_loss", isfinite(r->train_loss) ? json_real(r->train_loss) : json_null());
+    json_object_set_new(j, "lr", json_real(o->lr));
+    json_object_set_new(j, "threads", json_integer(job->lab->threads));
+    json_object_set_new(j, "version", json_string(wf_version()));
+    json_object_set(j, "from", (json_t *)s->from);
+    return j;
+}
+
+wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err *err) {
+    wf_pset *sets[WF_TRAINED_SETS];
+    size_t set_count = 0;
+    job_parts parts = {0};
+    wf_train_options o;
+    wf_train_result r = {0};
+    json_t *j = NULL, *probe = NULL;
+    watch w = {.job = job};
+    WF_TRY(wfi_trained_new(job->lab, job->settings, job->name, job->task, t, err));
+    wf_status st = wfi_trained_sets(t, job->settings, sets, &set_count, err);
+    if (st == WF_OK) st = parts_make(job, t, &parts, err);
+    if (st == WF_OK) st = options_make(job, t, &parts, &o, err);
+    if (st == WF_OK && job->log) w.log = fopen(job->log, "a");
+    if (st == WF_OK) st = wfi_train(t->context, sets, set_count, &parts.train, &parts.dev, &o, on_event, &w, &r, err);
+    if (w.log) fclose(w.log);
+    if (st == WF_OK) st = wfi_trained_freeze(t, err);
+    if (st == WF_OK && !(j = result_make(job, t, &o, &r, (int64_t)parts.train.rows))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = score_part(t, &parts.dev, j, "dev", err);
+    if (st == WF_OK) st = score_part(t, &parts.test, j, "test", err);
+    if (st == WF_OK) st = probe_make(t, job, &probe, err);
+    if (st == WF_OK) json_object_set_new(j, "probe", probe);
+    parts_clear(&parts);
+    if (st != WF_OK) {
+        json_decref(j);
+        wfi_trained_clear(t);
+        return st;
+    }
+    *result = j;
+    return WF_OK;
+}

@@ -1,0 +1,22 @@
+/* lab/job.h - one training from settings to scores, shared by train, fuse, compare and resume. Layer 10. */
+#ifndef WF_LAB_JOB_H
+#define WF_LAB_JOB_H
+#include "lab/trained.h"
+#include "trainer/trainer.h"
+
+typedef struct wf_job {
+    wf_lab *lab;
+    const wf_settings *settings;
+    const char *name;
+    const wf_task *task;
+    const wf_record *task_record;
+    const char *checkpoint; /* NULL: none */
+    const char *log;        /* file for epoch notes, appended; NULL: none */
+    const char *stage;      /* for progress */
+} wf_job;
+
+/* Trains, scores dev and test. t receives the trained parts (wfi_trained_clear); result the JSON of product keys (new reference). */
+wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err *err);
+/* Tokens of rows, cut at the model's length. */
+wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err);
+#endif

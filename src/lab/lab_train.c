@@ -1,0 +1,129 @@
+/* lab/lab_train.c - runs that train one thing: begin, train, store; and resuming them. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "lab/compare.h"
+#include "lab/job.h"
+#include <stdio.h>
+#include <string.h>
+
+char *wfi_run_path(wf_lab *lab, int64_t run, const char *file) {
+    char relative[96];
+    snprintf(relative, sizeof relative, "runs/%lld/%s", (long long)run, file);
+    return wfi_lab_path(lab, relative);
+}
+
+/* TASK-METHOD, in the letters a name may have. */
+static void default_name(const char *task, const char *method, char out[65]) {
+    snprintf(out, 65, "%.40s-%.*s", task, (int)(strcspn(method, "[{") > 20 ? 20 : strcspn(method, "[{")), method);
+}
+
+static wf_status name_free_check(wf_lab *lab, const char *name, wf_err *err) {
+    wf_record r = {0};
+    WF_TRY(wfi_lab_name_check("model", name, err));
+    if (wfi_registry_get(lab->registry, "model", name, &r, NULL) != WF_OK) return WF_OK;
+    wfi_record_clear(&r);
+    return wfi_fail(err, WF_E_EXISTS, "\"%s\" is in this lab already; choose another --name or: weft rm %s", name, name);
+}
+
+/* The probe and the file list stay in the lineage; people need not see them in the result. */
+static wf_status result_give(json_t *j, int64_t run, char **json, wf_err *err) {
+    json_object_del(j, "probe");
+    json_object_del(j, "files");
+    json_object_set_new(j, "run", json_integer(run));
+    return wfi_lab_give(j, json, err);
+}
+
+static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
+    wf_settings s;
+    wf_task *task = NULL;
+    wf_record record = {0};
+    wf_trained t = {0};
+    json_t *result = NULL;
+    WF_TRY(wfi_settings_read(spec, &s, err));
+    WF_TRY(wfi_lab_task(lab, s.task, &task, &record, err));
+    char *checkpoint = wfi_run_path(lab, run, "checkpoint"), *log = wfi_run_path(lab, run, "log.txt"), *dir = wfi_run_path(lab, run, "");
+    const wf_job job = {.lab = lab, .settings = &s, .name = s.name, .task = task, .task_record = &record, .checkpoint = checkpoint, .log = log,
+                        .stage = s.kind == WF_METHOD_FUSION ? "fuse" : "train"};
+    wf_status st = checkpoint && log && dir ? wfi_dir_make(dir, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = wfi_job_run(&job, &t, &result, err);
+    if (st == WF_OK) {
+        json_object_set(result, "settings", (json_t *)spec);
+        st = wfi_trained_save(lab, &t, &s, &record, result, err);
+    }
+    if (st == WF_OK) {
+        remove(checkpoint);
+        st = result_give(json_incref(result), run, json, err);
+    }
+    json_decref(result);
+    wfi_trained_clear(&t);
+    wfi_free(checkpoint);
+    wfi_free(log);
+    wfi_free(dir);
+    wfi_record_clear(&record);
+    wfi_task_free(task);
+    return st;
+}
+
+/* Ends the run's record by how the work ended. */
+wf_status wfi_run_close(wf_lab *lab, int64_t run, wf_status st, const char *result, wf_err *err) {
+    if (st == WF_OK) return wfi_run_end(lab->registry, run, "done", result ? result : "", err);
+    wfi_run_end(lab->registry, run, st == WF_E_CANCELLED ? "cancelled" : "failed", err ? err->text : "", NULL);
+    if (st == WF_E_CANCELLED && err) {
+        char text[sizeof err->text];
+        snprintf(text, sizeof text, "%.400s; go on with: weft resume %lld", err->text, (long long)run);
+        memcpy(err->text, text, sizeof text);
+    }
+    return st;
+}
+
+static wf_status train_run(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
+    char *text = NULL;
+    wf_status st = wfi_run_close(lab, run, train_store(lab, spec, run, &text, err), text, err);
+    if (st == WF_OK && json) *json = text;
+    else wfi_free(text);
+    return st;
+}
+
+wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *err) {
+    json_t *j = NULL;
+    char name[65];
+    WF_TRY(wfi_settings_resolve(spec, &j, err));
+    if (spec->name) snprintf(name, sizeof name, "%.64s", spec->name);
+    else default_name(spec->task, spec->method ? spec->method : "seq_bn", name);
+    json_object_set_new(j, "name", json_string(name));
+    wf_record record = {0};
+    wf_open_base *base = NULL;
+    wf_status st = spec->name ? name_free_check(lab, spec->name, err) : name_free_check(lab, name, err);
+    if (st == WF_OK) st = wfi_registry_get(lab->registry, "task", spec->task, &record, err);
+    if (st == WF_OK) st = wfi_lab_base(lab, spec->base, &base, err);
+    for (size_t i = 0; st == WF_OK && i < spec->from_count; i++) {
+        wf_record from = {0};
+        st = wfi_registry_get(lab->registry, "model", spec->from[i], &from, err);
+        wfi_record_clear(&from);
+    }
+    if (st == WF_OK) json_object_set_new(j, "base", json_string(base->name));
+    char *text = st == WF_OK ? wfi_json_text(j, false) : NULL;
+    int64_t run = 0;
+    if (st == WF_OK) st = text ? wfi_run_begin(lab->registry, spec->from_count ? "fuse" : "train", name, text, &run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = train_run(lab, j, run, json, err);
+    wfi_free(text);
+    wfi_record_clear(&record);
+    json_decref(j);
+    return st;
+}
+
+wf_status wf_resume(wf_lab *lab, int64_t id, char **json, wf_err *err) {
+    wf_run run = {0};
+    json_t *spec = NULL;
+    WF_TRY(wfi_run_get(lab->registry, id, &run, err));
+    wf_status st = WF_OK;
+    if (strcmp(run.status, "done") == 0) st = wfi_fail(err, WF_E_ARG, "run %lld is done; nothing to resume", (long long)id);
+    if (st == WF_OK) st = wfi_json_parse(run.spec, strlen(run.spec), "run settings", &spec, err);
+    if (st == WF_OK && strcmp(run.command, "compare") != 0) st = name_free_check(lab, run.name, err);
+    if (st == WF_OK) st = wfi_run_claim(lab->registry, id, err);
+    if (st == WF_OK) st = strcmp(run.command, "compare") == 0 ? wfi_compare_run(lab, spec, id, json, err) : train_run(lab, spec, id, json, err);
+    json_decref(spec);
+    wfi_run_clear(&run);
+    return st;
+}
