@@ -21,7 +21,7 @@ static void build_tables(void) {
     wfk_table_fill_ref(&tables[WF_ISA_SCALAR]);
     tables[WF_ISA_AVX2] = tables[WF_ISA_SCALAR];
     tables[WF_ISA_AVX512] = tables[WF_ISA_SCALAR];
-#ifdef WF_HAVE_X86_KERNELS
+#ifdef __x86_64__ /* as meson.build decides to build avx2/ and avx512/ */
     wfk_table_fill_avx2(&tables[WF_ISA_AVX2]);
     tables[WF_ISA_AVX512] = tables[WF_ISA_AVX2];
     wfk_table_fill_avx512(&tables[WF_ISA_AVX512]);

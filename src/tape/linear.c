@@ -90,3 +90,8 @@ wf_value *wfi_op_scalar(wf_tape *t, const char *op, double loss) {
     if (out) out->data[0] = (float)loss;
     return out;
 }
+
+int wfi_op_threads(int64_t work) {
+    const int64_t least = 16384, most = wfi_threads_get(); /* starting a team costs about as much as this many elements */
+    return work / least < 2 ? 1 : (int)(work / least < most ? work / least : most);
+}

@@ -17,4 +17,5 @@ bool wfi_op_offsets(wf_tape *t, const char *op, const wf_value *x, int64_t S, co
 bool wfi_op_rate(wf_tape *t, const char *op, float p); /* a dropout rate: 0 <= p < 1 */
 void *wfi_op_copy(wf_tape *t, const void *data, size_t count, size_t size); /* into the step's arena; NULL: noted */
 wf_value *wfi_op_scalar(wf_tape *t, const char *op, double loss);           /* [1,1]; WF_E_NONFINITE when it is not finite */
+int wfi_op_threads(int64_t work); /* threads for a loop over `work` elements: as many as set, one for little work */
 #endif

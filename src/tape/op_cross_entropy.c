@@ -53,7 +53,7 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
     bool fresh = false;
     float *dx = wfi_tape_grad(t, s->x, &fresh);
     const double scale = (double)n->out->grad[0] / s->total;
-#pragma omp parallel for schedule(static) if (s->x->rows * s->x->cols > 4096)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(8 * s->x->rows * s->x->cols))
     for (int64_t r = 0; r < (dx ? s->x->rows : 0); r++) row_backward(s, r, scale, dx, fresh);
     return WF_OK;
 }
@@ -104,7 +104,7 @@ wf_value *wfi_op_cross_entropy(wf_tape *t, wf_value *logits, const int32_t *labe
     const size_t scope = wfi_tape_scope(t);
     double *each = wfi_tape_get(t, (size_t)R * sizeof *each);
     if (!each || (logits->needs_grad && !from.p)) return NULL;
-#pragma omp parallel for schedule(static) if (R * C > 4096)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(16 * R * C))
     for (int64_t r = 0; r < R; r++) each[r] = label[r] < 0 ? 0.0 : row_forward(&from, r);
     double sum = 0;
     for (int64_t r = 0; r < R; r++) sum += each[r];

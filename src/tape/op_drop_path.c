@@ -15,7 +15,7 @@ typedef struct saved {
 /* out = x * factor of the sequence; out may be x. */
 static void apply(const saved *s, const float *x, float *out) {
     const int64_t H = s->x->cols;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(s->x->rows * H))
     for (int64_t q = 0; q < s->S; q++) {
         const float factor = wfi_dropout_keep(s->key, (uint64_t)q, s->p) ? 1.0f / (1.0f - s->p) : 0.0f;
         for (int64_t i = s->offsets[q] * H; i < s->offsets[q + 1] * H; i++) out[i] = factor != 0.0f ? x[i] * factor : 0.0f;

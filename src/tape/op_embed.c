@@ -17,7 +17,7 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
     const saved *s = n->saved;
     const int64_t T = n->out->rows, H = n->out->cols;
     float *word = s->word->grad, *position = s->position->grad, *type = s->type->grad;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
     for (int64_t low = 0; low < H; low += COLUMNS) {
         const int64_t high = low + COLUMNS < H ? low + COLUMNS : H;
         for (int64_t r = 0; r < T; r++) {
@@ -54,7 +54,7 @@ wf_value *wfi_op_embed(wf_tape *t, wf_param *word, wf_param *position, wf_param 
         if (!in_table(t, word, r, ids[r]) || !in_table(t, position, r, positions[r]) || !in_table(t, type, r, types[r])) return NULL;
     wf_value *out = wfi_tape_value(t, T, H);
     if (!out) return NULL;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
     for (int64_t r = 0; r < T; r++) {
         const float *w = word->data + (int64_t)ids[r] * H, *p = position->data + (int64_t)positions[r] * H;
         const float *y = type->data + (int64_t)types[r] * H;

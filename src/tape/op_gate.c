@@ -24,7 +24,7 @@ static double dot(int64_t n, const float *x, const float *y) {
 static void gates(const saved *s) {
     const int64_t in = s->w.in;
     const double b = s->w.bias ? (double)s->w.bias->data[0] : 0.0;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(s->o->rows * s->o->cols))
     for (int64_t q = 0; q < s->S; q++) {
         double sum = 0;
         for (int64_t r = s->offsets[q]; r < s->offsets[q + 1]; r++) {
@@ -39,7 +39,7 @@ static void gates(const saved *s) {
 /* out = g x by sequence; out may be x. */
 static void apply(const saved *s, const float *x, float *out) {
     const int64_t H = s->o->cols;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(s->o->rows * s->o->cols))
     for (int64_t q = 0; q < s->S; q++)
         for (int64_t i = s->offsets[q] * H; i < s->offsets[q + 1] * H; i++) out[i] = s->g[q] * x[i];
 }
@@ -48,7 +48,7 @@ static void apply(const saved *s, const float *x, float *out) {
 static void gate_rows(const saved *s, const float *dy, float *da, float *dz, bool fresh) {
     const int64_t H = s->o->cols, in = s->w.in;
     const float *w = s->w.weight->data;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(s->o->rows * s->o->cols))
     for (int64_t q = 0; q < s->S; q++) {
         const int64_t low = s->offsets[q], high = s->offsets[q + 1];
         const double dg = dot((high - low) * H, dy + low * H, s->o->data + low * H) / (double)(high - low);

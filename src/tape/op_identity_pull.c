@@ -13,7 +13,7 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
     const saved *s = n->saved;
     const int64_t size = s->w->shape[0];
     const float scale = 2.0f * s->strength * n->out->grad[0];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(size * size))
     for (int64_t i = 0; i < size; i++)
         for (int64_t j = 0; j < size; j++)
             s->w->grad[i * size + j] += scale * (s->w->data[i * size + j] - (i == j ? 1.0f : 0.0f));
@@ -30,7 +30,7 @@ wf_value *wfi_op_identity_pull(wf_tape *t, wf_param *w, float strength) {
     const size_t scope = wfi_tape_scope(t);
     double *each = wfi_tape_get(t, (size_t)n * sizeof *each);
     if (!each) return NULL;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(n * n))
     for (int64_t i = 0; i < n; i++) {
         each[i] = 0;
         for (int64_t j = 0; j < n; j++) {

@@ -1,5 +1,6 @@
 /* tape/op_scale_param.c - out[t,h] = x[t,h] * s[h], or * s[0] when s has one element. ds[h] += sum_t dy x. */
 #include "base/error.h"
+#include "tape/linear.h"
 #include "tape/ops.h"
 
 typedef struct saved {
@@ -12,14 +13,14 @@ typedef struct saved {
 /* out = x * s; out may be x. */
 static void apply(const wf_param *s, int64_t T, int64_t H, const float *x, float *out) {
     const bool one = s->count == 1;
-#pragma omp parallel for schedule(static) if (T * H > 16384)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
     for (int64_t r = 0; r < T; r++)
         for (int64_t h = 0; h < H; h++) out[r * H + h] = x[r * H + h] * s->data[one ? 0 : h];
 }
 
 /* sums[h] = sum_t dy[t,h] x[t,h], each column in row order. */
 static void column_products(int64_t T, int64_t H, const float *dy, const float *x, float *sums) {
-#pragma omp parallel for schedule(static) if (T * H > 16384)
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
     for (int64_t low = 0; low < H; low += COLUMNS) {
         const int64_t width = H - low < COLUMNS ? H - low : COLUMNS;
         double sum[COLUMNS] = {0};

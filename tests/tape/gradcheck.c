@@ -84,7 +84,7 @@ static void setup_init(setup *s, const gc_case *c) {
         s->f[i] = calloc((size_t)s->count[i], sizeof(float));
         s->extra[i] = calloc((size_t)s->count[i], sizeof(float));
         for (int64_t k = 0; k < s->count[i]; k++) {
-            s->f[i][k] = (float)(in->shift + (in->scale > 0 ? in->scale : 1.0) * gc_random(&state));
+            s->f[i][k] = (float)(in->scale * gc_random(&state));
             s->d[i][k] = (double)s->f[i][k];
             s->extra[i][k] = (float)gc_random(&state);
         }

@@ -10,8 +10,10 @@
 typedef struct gc_input { /* a value or a parameter [rows,cols]; rows 0: a parameter of rank 1 */
     bool param;
     int64_t rows, cols;
-    double scale, shift; /* drawn from shift + scale * [-1,1]; scale 0 counts as 1 */
+    double scale; /* drawn from scale * [-1,1) */
 } gc_input;
+#define GC_VALUE(rows, cols, scale) {false, rows, cols, scale}
+#define GC_PARAM(rows, cols) {true, rows, cols, 1}
 
 typedef struct gc_case {
     const char *name;

@@ -8,7 +8,7 @@
 #define H 6
 #define M 3
 #define S 3
-static const int64_t offsets[S + 1] = {0, 2, 3, 7};
+static const int64_t offsets[S + 1] = GC_VALUE(2, 3, 7);
 #define DROP 0.4f
 #define KEY 77u
 
@@ -263,37 +263,37 @@ static void ref_pull(const double *const *in, double *y) {
 static wf_value *do_pull(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_identity_pull(t, p[0], 0.01f); }
 
 static const gc_case cases[] = {
-    {"linear", {{0, T, H}, {1, M, H}, {1, 0, M}}, T, M, ref_linear, do_linear},
-    {"linear without bias", {{0, T, H}, {1, M, H}}, T, M, ref_linear_plain, do_linear_plain},
-    {"gelu", {{0, T, H, 3}}, T, H, ref_gelu, do_gelu},
-    {"relu", {{0, T, H}}, T, H, ref_relu, do_relu},
-    {"add", {{0, T, H}, {0, T, H}, {0, T, H}}, T, H, ref_add, do_add},
-    {"scale", {{0, T, H}}, T, H, ref_scale, do_scale},
-    {"scale_param scalar", {{0, T, H}, {1, 0, 1}}, T, H, ref_scale_one, do_scale_param},
-    {"scale_param channel", {{0, T, H}, {1, 0, H}}, T, H, ref_scale_channel, do_scale_param},
-    {"norm of one", {{0, T, H}, {1, 0, H}, {1, 0, H}}, T, H, ref_norm1, do_norm1},
-    {"norm of three", {{0, T, H}, {1, 0, H}, {1, 0, H}, {0, T, H}, {0, T, H}}, T, H, ref_norm3, do_norm3},
-    {"attention", {{0, T, H}, {0, T, H}, {0, T, H}}, T, H, ref_attention, do_attention},
-    {"attention on one value", {{0, T, H}}, T, H, ref_attention_self, do_attention_self},
-    {"gate", {{0, T, H}, {0, T, M}, {1, 1, M}, {1, 0, 1}}, T, H, ref_gate, do_gate},
-    {"bottleneck", {{0, T, H}, {1, M, H}, {1, 0, M}, {1, H, M}, {1, 0, H}}, T, H, ref_bottleneck, do_bottleneck},
-    {"lora", {{0, T, M}, {0, T, H}, {1, 2, H}, {1, M, 2}}, T, M, ref_lora, do_lora},
-    {"embed", {{1, 5, H}, {1, 4, H}, {1, 2, H}}, T, H, ref_embed, do_embed},
-    {"pool cls", {{0, T, H}}, S, H, ref_cls, do_cls},
-    {"pool mean", {{0, T, H}}, S, H, ref_mean, do_mean},
-    {"reshape", {{0, T, H}}, H, T, ref_reshape, do_reshape},
-    {"cross_entropy", {{0, T, H, 2}}, 1, 1, ref_ce, do_ce},
-    {"cross_entropy with everything", {{0, T, H, 2}}, 1, 1, ref_ce_all, do_ce_all},
-    {"mse", {{0, T, 1, 2}}, 1, 1, ref_mse, do_mse},
-    {"bce", {{0, T, H, 3}}, 1, 1, ref_bce, do_bce},
-    {"identity_pull", {{1, H, H}}, 1, 1, ref_pull, do_pull},
+    {"linear", {GC_VALUE(T, H, 1), GC_PARAM(M, H), GC_PARAM(0, M)}, T, M, ref_linear, do_linear},
+    {"linear without bias", {GC_VALUE(T, H, 1), GC_PARAM(M, H)}, T, M, ref_linear_plain, do_linear_plain},
+    {"gelu", {GC_VALUE(T, H, 3)}, T, H, ref_gelu, do_gelu},
+    {"relu", {GC_VALUE(T, H, 1)}, T, H, ref_relu, do_relu},
+    {"add", {GC_VALUE(T, H, 1), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)}, T, H, ref_add, do_add},
+    {"scale", {GC_VALUE(T, H, 1)}, T, H, ref_scale, do_scale},
+    {"scale_param scalar", {GC_VALUE(T, H, 1), GC_PARAM(0, 1)}, T, H, ref_scale_one, do_scale_param},
+    {"scale_param channel", {GC_VALUE(T, H, 1), GC_PARAM(0, H)}, T, H, ref_scale_channel, do_scale_param},
+    {"norm of one", {GC_VALUE(T, H, 1), GC_PARAM(0, H), GC_PARAM(0, H)}, T, H, ref_norm1, do_norm1},
+    {"norm of three", {GC_VALUE(T, H, 1), GC_PARAM(0, H), GC_PARAM(0, H), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)}, T, H, ref_norm3, do_norm3},
+    {"attention", {GC_VALUE(T, H, 1), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)}, T, H, ref_attention, do_attention},
+    {"attention on one value", {GC_VALUE(T, H, 1)}, T, H, ref_attention_self, do_attention_self},
+    {"gate", {GC_VALUE(T, H, 1), GC_VALUE(T, M, 1), GC_PARAM(1, M), GC_PARAM(0, 1)}, T, H, ref_gate, do_gate},
+    {"bottleneck", {GC_VALUE(T, H, 1), GC_PARAM(M, H), GC_PARAM(0, M), GC_PARAM(H, M), GC_PARAM(0, H)}, T, H, ref_bottleneck, do_bottleneck},
+    {"lora", {GC_VALUE(T, M, 1), GC_VALUE(T, H, 1), GC_PARAM(2, H), GC_PARAM(M, 2)}, T, M, ref_lora, do_lora},
+    {"embed", {GC_PARAM(5, H), GC_PARAM(4, H), GC_PARAM(2, H)}, T, H, ref_embed, do_embed},
+    {"pool cls", {GC_VALUE(T, H, 1)}, S, H, ref_cls, do_cls},
+    {"pool mean", {GC_VALUE(T, H, 1)}, S, H, ref_mean, do_mean},
+    {"reshape", {GC_VALUE(T, H, 1)}, H, T, ref_reshape, do_reshape},
+    {"cross_entropy", {GC_VALUE(T, H, 2)}, 1, 1, ref_ce, do_ce},
+    {"cross_entropy with everything", {GC_VALUE(T, H, 2)}, 1, 1, ref_ce_all, do_ce_all},
+    {"mse", {GC_VALUE(T, 1, 2)}, 1, 1, ref_mse, do_mse},
+    {"bce", {GC_VALUE(T, H, 3)}, 1, 1, ref_bce, do_bce},
+    {"identity_pull", {GC_PARAM(H, H)}, 1, 1, ref_pull, do_pull},
 };
 /* Dropout is off outside training, so these are not compared there. */
 static const gc_case random_cases[] = {
-    {"dropout", {{0, T, H}}, T, H, ref_dropout, do_dropout},
-    {"drop_path", {{0, T, H}}, T, H, ref_drop_path, do_drop_path},
-    {"attention with dropout", {{0, T, H}, {0, T, H}, {0, T, H}}, T, H, ref_attention_drop, do_attention_drop},
-    {"lora with dropout", {{0, T, M}, {0, T, H}, {1, 2, H}, {1, M, 2}}, T, M, ref_lora_drop, do_lora_drop},
+    {"dropout", {GC_VALUE(T, H, 1)}, T, H, ref_dropout, do_dropout},
+    {"drop_path", {GC_VALUE(T, H, 1)}, T, H, ref_drop_path, do_drop_path},
+    {"attention with dropout", {GC_VALUE(T, H, 1), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)}, T, H, ref_attention_drop, do_attention_drop},
+    {"lora with dropout", {GC_VALUE(T, M, 1), GC_VALUE(T, H, 1), GC_PARAM(2, H), GC_PARAM(M, 2)}, T, M, ref_lora_drop, do_lora_drop},
 };
 
 static void test_gradients(void **state) {
@@ -360,8 +360,121 @@ static void test_nothing_to_do(void **state) {
     wfi_tape_free(t);
 }
 
+/* ---- threads: large enough that every loop is shared out ---- */
+#define LT 600
+#define LH 64
+#define LS 5
+static const int64_t large_offsets[LS + 1] = {0, 1, 130, 131, 500, LT};
+static int32_t large_ids[LT], large_positions[LT], large_label[LT];
+static uint8_t large_types[LT];
+
+typedef struct large { /* parameters of a model that uses nearly every op */
+    wf_pset set;
+    wf_param *word, *position, *type, *scalar, *channel, *A, *B, *square;
+    wf_linear q, down, up, gate;
+    wf_norm norm;
+} large;
+
+static wf_linear large_linear(wf_pset *s, int64_t in, int64_t out) {
+    wf_param *w = wfi_pset_add(s, "w", 2, (int64_t[]){out, in}, true);
+    return linear_of(w, wfi_pset_add(s, "b", 1, (int64_t[]){out}, false));
+}
+
+static void large_init(large *m) {
+    wf_pset *s = &m->set;
+    *m = (large){0};
+    m->word = wfi_pset_add(s, "word", 2, (int64_t[]){50, LH}, true);
+    m->position = wfi_pset_add(s, "position", 2, (int64_t[]){LT, LH}, true);
+    m->type = wfi_pset_add(s, "type", 2, (int64_t[]){2, LH}, true);
+    m->scalar = wfi_pset_add(s, "scalar", 1, (int64_t[]){1}, true);
+    m->channel = wfi_pset_add(s, "channel", 1, (int64_t[]){LH}, true);
+    m->A = wfi_pset_add(s, "A", 2, (int64_t[]){4, LH}, true);
+    m->B = wfi_pset_add(s, "B", 2, (int64_t[]){LH, 4}, true);
+    m->square = wfi_pset_add(s, "square", 2, (int64_t[]){256, 256}, true);
+    m->q = large_linear(s, LH, LH);
+    m->down = large_linear(s, LH, 16);
+    m->up = large_linear(s, 16, LH);
+    m->gate = large_linear(s, LH, 1);
+    m->norm = (wf_norm){.width = LH, .eps = 1e-5f, .gamma = wfi_pset_add(s, "g", 1, (int64_t[]){LH}, false),
+                        .beta = wfi_pset_add(s, "b", 1, (int64_t[]){LH}, false)};
+    check_ok(wfi_pset_commit(s, err));
+    check_ok(wfi_pset_trainable(s, true, err));
+    uint64_t seed = 4;
+    for (int64_t i = 0; i < s->total; i++) s->data[i] = (float)(0.3 * gc_random(&seed));
+    for (int i = 0; i < LT; i++) {
+        large_ids[i] = i * i % 50;
+        large_positions[i] = i;
+        large_types[i] = (uint8_t)(i % 2);
+        large_label[i] = i * 7 % LH;
+    }
+}
+
+/* Ops whose own loops give the same bits on any number of threads. */
+static wf_value *any_threads(wf_tape *t, const large *m) {
+    wf_value *x = wfi_op_embed(t, m->word, m->position, m->type, LT, large_ids, large_positions, large_types);
+    x = wfi_op_scale_param(t, wfi_op_scale_param(t, x, m->scalar), m->channel);
+    x = wfi_op_drop_path(t, x, 0.3f, 11, LS, large_offsets);
+    wf_value *pull = wfi_op_identity_pull(t, m->square, 0.1f);
+    wf_value *first = wfi_op_cross_entropy(t, x, large_label, NULL, 0.1f, NULL);
+    wf_value *pooled = wfi_op_pool(t, x, WF_POOL_MEAN, LS, large_offsets);
+    wf_value *second = wfi_op_cross_entropy(t, pooled, large_label, NULL, 0, NULL);
+    return wfi_op_add(t, 3, (wf_value *[]){first, second, pull});
+}
+
+static wf_value *everything(wf_tape *t, const large *m) {
+    wf_value *x = wfi_op_embed(t, m->word, m->position, m->type, LT, large_ids, large_positions, large_types);
+    wf_value *q = wfi_op_linear(t, x, &m->q), *v = wfi_op_lora(t, q, x, m->A, m->B, 2, 0.1f, 5);
+    wf_value *h = wfi_op_dropout(t, wfi_op_attention(t, q, x, v, LS, large_offsets, 4, 0.1f, 6), 0.1f, 7);
+    h = wfi_op_norm(t, 2, (wf_value *[]){h, x}, &m->norm);
+    wf_value *u = wfi_op_bottleneck(t, h, &m->down, &m->up, WF_ACT_GELU);
+    u = wfi_op_gate(t, wfi_op_scale_param(t, u, m->channel), h, &m->gate, LS, large_offsets);
+    h = wfi_op_norm(t, 3, (wf_value *[]){u, h, x}, &m->norm);
+    return wfi_op_cross_entropy(t, wfi_op_pool(t, h, WF_POOL_CLS, LS, large_offsets), large_label, NULL, 0, NULL);
+}
+
+static void large_pass(wf_tape *t, large *m, int threads, wf_value *(*model)(wf_tape *, const large *), float *grads) {
+    wfi_threads_set(threads);
+    memset(m->set.grad, 0, (size_t)m->set.total * sizeof(float));
+    wfi_tape_reset(t, true);
+    wf_value *loss = model(t, m);
+    check_ok(wfi_tape_status(t, err));
+    check_ok(wfi_tape_backward(t, loss, 1, err));
+    memcpy(grads, m->set.grad, (size_t)m->set.total * sizeof(float));
+    grads[m->set.total] = loss->data[0];
+}
+
+static void test_threads(void **state) {
+    large m;
+    large_init(&m);
+    wf_tape *t;
+    check_ok(wfi_tape_new(&t, err));
+    const size_t bytes = ((size_t)m.set.total + 1) * sizeof(float);
+    float *a = malloc(bytes), *b = malloc(bytes);
+    large_pass(t, &m, 1, any_threads, a);
+    for (int threads = 2; threads < 5; threads++) {
+        large_pass(t, &m, threads, any_threads, b);
+        assert_memory_equal(a, b, bytes);
+    }
+    large_pass(t, &m, 3, everything, a);
+    large_pass(t, &m, 3, everything, b);
+    assert_memory_equal(a, b, bytes);
+    large_pass(t, &m, 1, everything, b);
+    double most = 0, apart = 0;
+    for (int64_t i = 0; i <= m.set.total; i++) {
+        most = fmax(most, fabs((double)a[i]));
+        apart = fmax(apart, fabs((double)a[i] - (double)b[i]));
+    }
+    assert_true(most > 0.1 && apart < 1e-5 * most);
+    wfi_threads_set(0);
+    free(a);
+    free(b);
+    wfi_tape_free(t);
+    wfi_pset_clear(&m.set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients), cmocka_unit_test(test_gradients_with_dropout),
-                                       cmocka_unit_test(test_packed), cmocka_unit_test(test_nothing_to_do)};
+                                       cmocka_unit_test(test_packed), cmocka_unit_test(test_nothing_to_do),
+                                       cmocka_unit_test(test_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,8 @@ ALWAYS void each_slope(int64_t n, const float *x, const float *dy, float *dx, bo
         for (; i + VW <= n; i += VW) v_store(dx + i, v_load(dy + i) * f(v_load(x + i)));
     if (i == n) return;
     vf d = v_load_part(dy + i, n - i) * f(v_load_part(x + i, n - i));
-    v_store_part(dx + i, sum ? v_load_part(dx + i, n - i) + d : d, n - i);
+    if (sum) d = v_load_part(dx + i, n - i) + d;
+    v_store_part(dx + i, d, n - i);
 }
 
 static void act_forward(wf_act a, int64_t n, const float *x, float *y) {

@@ -138,7 +138,8 @@ static void layernorm_dx(int64_t T, int64_t H, const float *x, const float *gamm
             int64_t part = H - h < VW ? H - h : VW;
             vf g = v_load_part(dy + h, part) * v_load_part(gamma + h, part), n = (v_load_part(x + h, part) - m) * r;
             vf d = r * (g - mg - n * mgn);
-            v_store_part(dx + h, sum ? v_load_part(dx + h, part) + d : d, part);
+            if (sum) d = v_load_part(dx + h, part) + d;
+            v_store_part(dx + h, d, part);
         }
     }
 }

@@ -1,0 +1,38 @@
+/* kernels/avx2/kernels_avx2.c - all of vector/ at this level, and its line in the dispatch. Layer 2.
+ * Holds no code of its own; only this file is compiled with the level's flags, so no other code can need them. */
+#include "kernels/dispatch.h"
+
+#include <math.h>
+
+#include "kernels/avx2/vec_avx2.h"
+
+#include "kernels/vector/math_vec.h"
+#include "kernels/vector/philox_vec.h"
+
+#include "kernels/vector/elementwise_vec.h"
+#include "kernels/vector/rows_vec.h"
+
+#include "kernels/vector/product_vec.h"
+
+#include "kernels/vector/attention_vec.h"
+
+void wfk_table_fill_avx2(wfk_table *t) {
+    t->act_forward = act_forward;
+    t->act_backward = act_backward;
+    t->add = add;
+    t->axpy = axpy;
+    t->scale = scale;
+    t->sum_squares = sum_squares;
+    t->dropout = dropout;
+    t->adamw = adamw;
+    t->bias_add = bias_add;
+    t->column_sum = column_sum;
+    t->layernorm_forward = layernorm_forward;
+    t->layernorm_dx = layernorm_dx;
+    t->layernorm_dparams = layernorm_dparams;
+    t->softmax = softmax;
+    narrower_forward = t->attention_forward;
+    narrower_backward = t->attention_backward;
+    t->attention_forward = attention_forward;
+    t->attention_backward = attention_backward;
+}

@@ -1,0 +1,133 @@
+/* report/chart.c - see chart.h. */
+#include "report/chart.h"
+#include "report/html.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WIDTH = 760, HEIGHT = 360, LEFT = 56, RIGHT = 190, TOP = 34, BOTTOM = 46, TICKS_MAX = 16 };
+
+typedef struct frame { double x_low, x_high, y_low, y_high; double ticks[TICKS_MAX]; int tick_count; } frame;
+
+static double nice_step(double span) {
+    const double raw = span / 5, power = pow(10, floor(log10(raw))), m = raw / power;
+    return (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10) * power;
+}
+
+static void tick_add(frame *f, double x) {
+    for (int i = 0; i < f->tick_count; i++)
+        if (f->ticks[i] == x) return;
+    if (f->tick_count < TICKS_MAX) f->ticks[f->tick_count++] = x;
+}
+
+static frame frame_fit(const wf_series *s, size_t count) {
+    frame f = {.x_low = INFINITY, .x_high = -INFINITY, .y_low = INFINITY, .y_high = -INFINITY};
+    for (size_t k = 0; k < count; k++)
+        for (size_t i = 0; i < s[k].count; i++) {
+            const double e = s[k].spread && isfinite(s[k].spread[i]) ? s[k].spread[i] : 0;
+            if (!isfinite(s[k].y[i])) continue;
+            f.x_low = fmin(f.x_low, s[k].x[i]);
+            f.x_high = fmax(f.x_high, s[k].x[i]);
+            f.y_low = fmin(f.y_low, s[k].y[i] - e);
+            f.y_high = fmax(f.y_high, s[k].y[i] + e);
+            tick_add(&f, s[k].x[i]);
+        }
+    if (!isfinite(f.x_low)) f = (frame){.x_low = 0, .x_high = 1, .y_low = 0, .y_high = 1};
+    if (f.y_high - f.y_low < 1e-9) f.y_high = f.y_low + 0.1;
+    const double pad = 0.06 * (f.y_high - f.y_low);
+    f.y_low -= pad;
+    f.y_high += pad;
+    return f;
+}
+
+/* Sizes grow by factors: logarithmic; a single size stands in the middle. */
+static double px(const frame *f, double x) {
+    if (f->x_high <= f->x_low) return LEFT + (WIDTH - LEFT - RIGHT) / 2.0;
+    const double share = f->x_low > 0 ? log(x / f->x_low) / log(f->x_high / f->x_low) : (x - f->x_low) / (f->x_high - f->x_low);
+    return LEFT + 12 + share * (WIDTH - LEFT - RIGHT - 24);
+}
+static double py(const frame *f, double y) { return TOP + (f->y_high - y) / (f->y_high - f->y_low) * (HEIGHT - TOP - BOTTOM); }
+
+static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const char *y_label) {
+    const double step = nice_step(f->y_high - f->y_low);
+    for (double y = ceil(f->y_low / step) * step; y <= f->y_high; y += step) {
+        wfi_buffer_printf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, WIDTH - RIGHT, py(f, y), py(f, y));
+        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>", LEFT - 6, py(f, y) + 4, y);
+    }
+    for (int i = 0; i < f->tick_count; i++)
+        wfi_buffer_printf(b, "<text class=\"small\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>", px(f, f->ticks[i]), HEIGHT - BOTTOM + 18, f->ticks[i]);
+    wfi_buffer_printf(b, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM);
+    wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8);
+    wfi_html_text(b, x_label);
+    wfi_buffer_printf(b, "</text><text x=\"%d\" y=\"%d\">", 8, 16);
+    wfi_html_text(b, y_label);
+    wfi_buffer_adds(b, "</text>");
+}
+
+static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t k) {
+    static const char *const dashes[] = {"none", "6 3", "2 3", "8 3 2 3"};
+    wfi_buffer_printf(b, "<g style=\"color:var(--s%zu)\"><title>", k % 8);
+    wfi_html_text(b, s->name);
+    wfi_buffer_printf(b, "</title><polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-dasharray=\"%s\" points=\"", dashes[k / 8 % 4]);
+    for (size_t i = 0; i < s->count; i++)
+        if (isfinite(s->y[i])) wfi_buffer_printf(b, "%.1f,%.1f ", px(f, s->x[i]), py(f, s->y[i]));
+    wfi_buffer_adds(b, "\"/>");
+    for (size_t i = 0; i < s->count; i++) {
+        if (!isfinite(s->y[i])) continue;
+        const double x = px(f, s->x[i]);
+        wfi_buffer_printf(b, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"currentColor\"/>", x, py(f, s->y[i]));
+        if (s->spread && isfinite(s->spread[i]))
+            wfi_buffer_printf(b, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"currentColor\"/>", x, x, py(f, s->y[i] - s->spread[i]), py(f, s->y[i] + s->spread[i]));
+    }
+    const int y = TOP + 16 + (int)k * 20;
+    wfi_buffer_printf(b, "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"4\" fill=\"currentColor\"/><text x=\"%d\" y=\"%d\">", WIDTH - RIGHT + 14, y - 6, WIDTH - RIGHT + 34, y);
+    wfi_html_text(b, s->name);
+    wfi_buffer_adds(b, "</text></g>");
+}
+
+void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series, size_t count) {
+    const frame f = frame_fit(series, count);
+    wfi_buffer_printf(b, "<figure><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
+    wfi_html_text(b, title);
+    wfi_buffer_adds(b, "\"><title>");
+    wfi_html_text(b, title);
+    wfi_buffer_adds(b, "</title>");
+    axes_draw(b, &f, x_label, y_label);
+    for (size_t k = 0; k < count; k++) series_draw(b, &f, &series[k], k);
+    wfi_buffer_adds(b, "</svg><figcaption>");
+    wfi_html_text(b, title);
+    wfi_buffer_adds(b, "</figcaption></figure>\n");
+}
+
+void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count, const char *const *columns, size_t column_count,
+                    const double *values, double low, double high) {
+    const int cell_w = 84, cell_h = 28, left = 170, top = 30;
+    wfi_buffer_printf(b, "<figure><svg viewBox=\"0 0 %d %d\" style=\"width:%dpx\" role=\"img\" aria-label=\"", left + (int)column_count * cell_w + 4, top + (int)row_count * cell_h + 4,
+                      left + (int)column_count * cell_w + 4);
+    wfi_html_text(b, title);
+    wfi_buffer_adds(b, "\"><title>");
+    wfi_html_text(b, title);
+    wfi_buffer_adds(b, "</title>");
+    for (size_t c = 0; c < column_count; c++) {
+        char name[16];
+        snprintf(name, sizeof name, "%.12s%s", columns[c], strlen(columns[c]) > 12 ? "…" : "");
+        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">", left + (int)c * cell_w + cell_w / 2, top - 10);
+        wfi_html_text(b, name);
+        wfi_buffer_adds(b, "</text>");
+    }
+    for (size_t r = 0; r < row_count; r++) {
+        const int y = top + (int)r * cell_h;
+        wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", left - 8, y + 18);
+        wfi_html_text(b, rows[r]);
+        wfi_buffer_adds(b, "</text>");
+        for (size_t c = 0; c < column_count; c++) {
+            const double v = values[r * column_count + c], share = fmin(1, fmax(0, (v - low) / (high - low)));
+            const int x = left + (int)c * cell_w;
+            wfi_buffer_printf(b, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"var(--s0)\" fill-opacity=\"%.3f\" stroke=\"var(--bg)\"/>", x, y, cell_w, cell_h, 0.06 + 0.6 * share);
+            wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%.2f</text>", x + cell_w / 2, y + 18, v);
+        }
+    }
+    wfi_buffer_adds(b, "</svg><figcaption>");
+    wfi_html_text(b, title);
+    wfi_buffer_adds(b, "</figcaption></figure>\n");
+}
