@@ -50,9 +50,9 @@ int wfi_threads_get(void) {
     return n > 0 ? n : omp_get_max_threads();
 }
 
+/* Whole team or none: GNU OpenMP ends the threads that a smaller team does not need and starts them anew later. */
 int wfk_threads_for(int64_t work, int64_t least) {
-    if (omp_in_parallel()) return 1;
-    int64_t useful = work / least, most = wfi_threads_get();
-    if (useful < 1) useful = 1;
-    return (int)(useful < most ? useful : most);
+    int64_t most = wfi_threads_get(), useful = work / least;
+    if (most < 2 || useful < 2 || useful < most / 4 || omp_in_parallel()) return 1;
+    return (int)most;
 }

@@ -101,5 +101,5 @@ static inline void wfk_split(int64_t n, int64_t grain, int parts, int part, int6
     *hi = (first + count) * grain < n ? (first + count) * grain : n;
 }
 
-int wfk_threads_for(int64_t work, int64_t least); /* threads worth starting when each should get at least `least` work */
+int wfk_threads_for(int64_t work, int64_t least); /* 1, or all threads when that pays; a thread should get about `least` work */
 #endif

@@ -98,7 +98,7 @@ static wf_status base_store(wf_lab *lab, const char *name, const char *aside, ch
         goto done;
     }
     WF_GO(wfi_lab_tree_place(aside, place, err));
-    const wf_record record = {.kind = "base", .name = (char *)name, .hash = hex, .path = relative, .json = text};
+    const wf_record record = {.kind = (char *)"base", .name = (char *)name, .hash = hex, .path = relative, .json = text};
     WF_GO(wfi_registry_put(lab->registry, &record, NULL, err));
     json_object_set_new(info, "name", json_string(name));
     json_object_set_new(info, "hash", json_string(hex));

@@ -25,7 +25,7 @@ static wf_status task_store(wf_lab *lab, const wf_task *task, const char *path, 
         goto done;
     }
     WF_GO(wfi_lab_tree_place(aside, place, err));
-    const wf_record record = {.kind = "task", .name = task->name, .hash = hex, .path = relative, .json = text};
+    const wf_record record = {.kind = (char *)"task", .name = task->name, .hash = hex, .path = relative, .json = text};
     WF_GO(wfi_registry_put(lab->registry, &record, NULL, err));
     const json_t *warning;
     size_t i;

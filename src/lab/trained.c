@@ -245,7 +245,7 @@ wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, con
         st = place && text ? wfi_lab_tree_place(aside, place, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     }
     if (st == WF_OK) {
-        const wf_record record = {.kind = "model", .name = t->name, .hash = hex, .path = relative, .json = text};
+        const wf_record record = {.kind = (char *)"model", .name = t->name, .hash = hex, .path = relative, .json = text};
         st = model_register(lab, t, task, &record, err);
     }
     if (aside && wfi_dir_exists(aside)) wfi_tree_remove(aside, NULL);

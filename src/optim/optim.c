@@ -1,5 +1,6 @@
 /* optim/optim.c - AdamW and gradient clipping. See optim.h.
- * Neighbouring parameters with the same decay flag form one run, so that a set of hundreds of small tensors takes few kernel calls. */
+ * Neighbouring parameters with the same decay flag form one run, so that a set of hundreds of small tensors takes few
+ * kernel calls. */
 #include "optim/optim.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -35,7 +36,8 @@ static wf_status part_init(part *p, wf_pset *set, wf_err *err) {
     p->v = wfi_alloc_aligned(bytes ? bytes : 64);
     p->runs = wfi_alloc(set->count ? set->count : 1, sizeof *p->runs);
     if (!p->m || !p->v || !p->runs)
-        return wfi_fail(err, WF_E_NOMEM, "out of memory for the optimiser state of %lld parameters", (long long)set->total);
+        return wfi_fail(err, WF_E_NOMEM, "out of memory for the optimiser state of %lld parameters",
+                        (long long)set->total);
     for (size_t i = 0; i < set->count; i++) {
         const wf_param *q = set->params[i];
         if (!q->grad || q->count == 0) continue; /* borrowed: not in the flat buffers */
@@ -83,7 +85,8 @@ void wfi_optim_free(wf_optim *o) {
 
 wf_status wfi_optim_configure(wf_optim *o, const wf_adamw_config *c, wf_err *err) {
     if (!(c->beta1 >= 0 && c->beta1 < 1) || !(c->beta2 >= 0 && c->beta2 < 1) || !(c->eps >= 0) || !isfinite(c->eps))
-        return wfi_fail(err, WF_E_ARG, "AdamW: betas (%g, %g) must lie in [0,1) and eps (%g) must not be negative", c->beta1, c->beta2, c->eps);
+        return wfi_fail(err, WF_E_ARG, "AdamW: betas (%g, %g) must lie in [0,1) and eps (%g) must not be negative",
+                        c->beta1, c->beta2, c->eps);
     o->config = *c;
     return WF_OK;
 }
@@ -104,8 +107,8 @@ void wfi_optim_step(wf_optim *o, double lr) {
         for (size_t k = 0; k < p->count; k++) {
             const run *r = &p->runs[k];
             const int64_t at = r->first;
-            wfi_adamw(r->count, p->set->data + at, p->set->grad + at, p->m + at, p->v + at, lr, c->beta1, c->beta2, c->eps,
-                      r->decay ? o->weight_decay : 0.0, o->steps);
+            wfi_adamw(r->count, p->set->data + at, p->set->grad + at, p->m + at, p->v + at, lr, c->beta1, c->beta2,
+                      c->eps, r->decay ? o->weight_decay : 0.0, o->steps);
         }
     }
 }
@@ -116,8 +119,12 @@ void wfi_optim_state(wf_optim *o, size_t index, float **m, float **v) {
     *v = o->parts[index].v;
 }
 
-int64_t wfi_optim_step_count(const wf_optim *o) { return o->steps; }
-void wfi_optim_set_step_count(wf_optim *o, int64_t steps) { o->steps = steps; }
+int64_t wfi_optim_step_count(const wf_optim *o) {
+    return o->steps;
+}
+void wfi_optim_set_step_count(wf_optim *o, int64_t steps) {
+    o->steps = steps;
+}
 
 static const char *to_blame(wf_pset *const *sets, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -136,8 +143,9 @@ wf_status wfi_clip_grad_norm(wf_pset *const *sets, size_t n, double max_norm, do
     const double length = sqrt(sum);
     if (!isfinite(length)) {
         const char *name = to_blame(sets, n);
-        return wfi_fail_at(err, WF_E_NONFINITE, name, -1,
-                           "the gradient of %s is not finite; lower the learning rate or look at the inputs of this step", name);
+        return wfi_fail_at(
+            err, WF_E_NONFINITE, name, -1,
+            "the gradient of %s is not finite; lower the learning rate or look at the inputs of this step", name);
     }
     const double factor = max_norm / (length + 1e-6);
     for (size_t i = 0; i < n && max_norm > 0 && factor < 1.0; i++)

@@ -4,14 +4,20 @@
 #include <stddef.h>
 #include <string.h>
 
-static double most(double a, double b) { return a > b ? a : b; }
+static double most(double a, double b) {
+    return a > b ? a : b;
+}
 
 static double constant(double done, double rest) {
     return 1.0;
 }
-static double linear(double done, double rest) { return most(0.0, (rest - done) / most(1.0, rest)); }
+static double linear(double done, double rest) {
+    return most(0.0, (rest - done) / most(1.0, rest));
+}
 /* Beyond the end the cosine rises again, as in transformers; nobody trains there. */
-static double cosine(double done, double rest) { return most(0.0, 0.5 * (1.0 + cos(M_PI * (done / most(1.0, rest))))); }
+static double cosine(double done, double rest) {
+    return most(0.0, 0.5 * (1.0 + cos(M_PI * (done / most(1.0, rest)))));
+}
 
 static const struct {
     const char *name, *alias;
@@ -36,4 +42,6 @@ bool wfi_schedule_parse(const char *name, wf_schedule_kind *out) {
     return false;
 }
 
-const char *wfi_schedule_name(wf_schedule_kind kind) { return rows[kind].name; }
+const char *wfi_schedule_name(wf_schedule_kind kind) {
+    return rows[kind].name;
+}

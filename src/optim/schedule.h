@@ -1,5 +1,5 @@
-/* optim/schedule.h - the learning rate's factor by step, equal to transformers' get_{constant,linear,cosine}_schedule_with_warmup.
- * Layer 4. Threads: pure functions. */
+/* optim/schedule.h - the learning rate's factor by step, equal to transformers'
+ * get_{constant,linear,cosine}_schedule_with_warmup. Layer 4. Threads: pure functions. */
 #ifndef WF_OPTIM_SCHEDULE_H
 #define WF_OPTIM_SCHEDULE_H
 #include <stdbool.h>
@@ -14,6 +14,7 @@ typedef struct wf_schedule {
 
 /* Step counts from 0: the factor for the update that follows `step` completed ones. */
 double wfi_schedule_factor(const wf_schedule *s, int64_t step);
-bool wfi_schedule_parse(const char *name, wf_schedule_kind *out); /* false when unknown; "constant_with_warmup" is constant */
+bool wfi_schedule_parse(const char *name,
+                        wf_schedule_kind *out); /* false when unknown; "constant_with_warmup" is constant */
 const char *wfi_schedule_name(wf_schedule_kind kind);
 #endif

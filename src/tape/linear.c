@@ -7,7 +7,9 @@
 #include <string.h>
 
 /* A packed form of weights that have become trainable would be stale after the first step. */
-static const wf_packed *packed(const wf_linear *w, const wf_packed *p) { return w->weight->grad ? NULL : p; }
+static const wf_packed *packed(const wf_linear *w, const wf_packed *p) {
+    return w->weight->grad ? NULL : p;
+}
 
 wf_status wfi_linear_forward(const wf_linear *w, int64_t T, const float *x, float *y, wf_err *err) {
     const float *bias = w->bias ? w->bias->data : NULL;
@@ -31,32 +33,36 @@ wf_status wfi_linear_param_grad(const wf_linear *w, int64_t T, const float *x, c
     return wfi_gemm(true, false, w->out, w->in, T, 1.0f, dy, w->out, x, w->in, 1.0f, w->weight->grad, w->in, err);
 }
 
-bool wfi_linear_wants(const wf_tape *t, const wf_linear *w) { return wfi_tape_wants(t, w->weight) || wfi_tape_wants(t, w->bias); }
+bool wfi_linear_wants(const wf_tape *t, const wf_linear *w) {
+    return wfi_tape_wants(t, w->weight) || wfi_tape_wants(t, w->bias);
+}
 
 bool wfi_op_fits_linear(wf_tape *t, const char *op, const wf_value *x, const wf_linear *w) {
     const wf_param *W = w->weight;
     if (W->rank != 2 || W->shape[0] != w->out || W->shape[1] != w->in || (w->bias && w->bias->count != w->out)) {
-        wfi_tape_fail(t, WF_E_SHAPE, "%s: %s and its bias do not have the shapes of a linear layer [%lld,%lld]", op, W->name,
-                      (long long)w->out, (long long)w->in);
+        wfi_tape_fail(t, WF_E_SHAPE, "%s: %s and its bias do not have the shapes of a linear layer [%lld,%lld]", op,
+                      W->name, (long long)w->out, (long long)w->in);
         return false;
     }
     if (x->cols == w->in) return true;
-    wfi_tape_fail(t, WF_E_SHAPE, "%s: input [%lld,%lld] does not fit %s [%lld,%lld]", op, (long long)x->rows, (long long)x->cols,
-                  W->name, (long long)w->out, (long long)w->in);
+    wfi_tape_fail(t, WF_E_SHAPE, "%s: input [%lld,%lld] does not fit %s [%lld,%lld]", op, (long long)x->rows,
+                  (long long)x->cols, W->name, (long long)w->out, (long long)w->in);
     return false;
 }
 
 bool wfi_op_same_shape(wf_tape *t, const char *op, const wf_value *a, const wf_value *b) {
     if (a->rows == b->rows && a->cols == b->cols) return true;
-    wfi_tape_fail(t, WF_E_SHAPE, "%s: shapes [%lld,%lld] and [%lld,%lld] differ", op, (long long)a->rows, (long long)a->cols,
-                  (long long)b->rows, (long long)b->cols);
+    wfi_tape_fail(t, WF_E_SHAPE, "%s: shapes [%lld,%lld] and [%lld,%lld] differ", op, (long long)a->rows,
+                  (long long)a->cols, (long long)b->rows, (long long)b->cols);
     return false;
 }
 
-bool wfi_op_offsets(wf_tape *t, const char *op, const wf_value *x, int64_t S, const int64_t *offsets, bool empty_allowed) {
+bool wfi_op_offsets(wf_tape *t, const char *op, const wf_value *x, int64_t S, const int64_t *offsets,
+                    bool empty_allowed) {
     if (S < 0 || !offsets || offsets[0] != 0 || offsets[S] != x->rows) {
         wfi_tape_fail(t, WF_E_SHAPE, "%s: offsets of %lld sequences end at row %lld, but the input is [%lld,%lld]", op,
-                      (long long)S, S >= 0 && offsets ? (long long)offsets[S] : -1LL, (long long)x->rows, (long long)x->cols);
+                      (long long)S, S >= 0 && offsets ? (long long)offsets[S] : -1LL, (long long)x->rows,
+                      (long long)x->cols);
         return false;
     }
     for (int64_t s = 0; s < S; s++) {
@@ -76,7 +82,8 @@ bool wfi_op_rate(wf_tape *t, const char *op, float p) {
 
 void *wfi_op_copy(wf_tape *t, const void *data, size_t count, size_t size) {
     size_t bytes = 0;
-    if (__builtin_mul_overflow(count, size, &bytes)) return wfi_tape_fail(t, WF_E_NOMEM, "array of %zu elements is too large", count);
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return wfi_tape_fail(t, WF_E_NOMEM, "array of %zu elements is too large", count);
     void *p = wfi_tape_get(t, bytes);
     if (p && bytes) memcpy(p, data, bytes);
     return p;
@@ -84,14 +91,15 @@ void *wfi_op_copy(wf_tape *t, const void *data, size_t count, size_t size) {
 
 wf_value *wfi_op_scalar(wf_tape *t, const char *op, double loss) {
     if (!isfinite(loss) || !isfinite((float)loss))
-        return wfi_tape_fail(t, WF_E_NONFINITE, "%s: the loss is %s; its inputs have become too large or not a number", op,
-                             isnan(loss) ? "not a number" : "infinite");
+        return wfi_tape_fail(t, WF_E_NONFINITE, "%s: the loss is %s; its inputs have become too large or not a number",
+                             op, isnan(loss) ? "not a number" : "infinite");
     wf_value *out = wfi_tape_value(t, 1, 1);
     if (out) out->data[0] = (float)loss;
     return out;
 }
 
 int wfi_op_threads(int64_t work) {
-    const int64_t least = 16384, most = wfi_threads_get(); /* starting a team costs about as much as this many elements */
+    const int64_t least = 16384,
+                  most = wfi_threads_get(); /* starting a team costs about as much as this many elements */
     return work / least < 2 ? 1 : (int)(work / least < most ? work / least : most);
 }

@@ -23,7 +23,8 @@ static const wf_op op = {"act", backward};
 
 wf_value *wfi_op_act(wf_tape *t, wf_value *x, wf_act act) {
     if (!x) return NULL;
-    if ((int)act < 0 || act >= WF_ACT_COUNT) return wfi_tape_fail(t, WF_E_ARG, "act: no non-linearity has number %d", (int)act);
+    if ((int)act < 0 || act >= WF_ACT_COUNT)
+        return wfi_tape_fail(t, WF_E_ARG, "act: no non-linearity has number %d", (int)act);
     if (act == WF_ACT_LINEAR) return x;
     wf_value *out = wfi_tape_value(t, x->rows, x->cols);
     if (!out) return NULL;

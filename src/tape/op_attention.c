@@ -1,13 +1,13 @@
-/* tape/op_attention.c - multi-head scaled dot-product attention over ragged sequences. Kept for backward: q, k, v, the output
- * and each row's log-sum-exp; scores are never stored (the kernel recomputes them tile by tile). */
+/* tape/op_attention.c - multi-head scaled dot-product attention over ragged sequences. Kept for backward: q, k, v, the
+ * output and each row's log-sum-exp; scores are never stored (the kernel recomputes them tile by tile). */
 #include "base/error.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
 #include <math.h>
 
 typedef struct saved {
-    wf_value *in[3];        /* q, k, v, each [T,H] */
-    float *lse;             /* [T,heads] */
+    wf_value *in[3]; /* q, k, v, each [T,H] */
+    float *lse;      /* [T,heads] */
     int64_t S, heads;
     const int64_t *offsets; /* [S+1] */
     float scale, p;
@@ -26,8 +26,8 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
         d[i] = direct[i] ? wfi_tape_grad(t, s->in[i], &fresh) : wfi_tape_buffer(t, T, H);
         if (!d[i]) return WF_OK; /* noted in the tape */
     }
-    wfi_attention_backward(s->S, s->offsets, s->heads, H / s->heads, s->scale, s->in[0]->data, s->in[1]->data, s->in[2]->data, H,
-                           n->out->data, s->lse, n->out->grad, d[0], d[1], d[2], H, s->p, s->key);
+    wfi_attention_backward(s->S, s->offsets, s->heads, H / s->heads, s->scale, s->in[0]->data, s->in[1]->data,
+                           s->in[2]->data, H, n->out->data, s->lse, n->out->grad, d[0], d[1], d[2], H, s->p, s->key);
     for (int i = 0; i < 3; i++) {
         if (direct[i]) continue;
         wfi_tape_grad_add(t, s->in[i], d[i]);
@@ -57,8 +57,8 @@ static bool fits(wf_tape *t, const wf_value *q, const wf_value *k, const wf_valu
     return true;
 }
 
-wf_value *wfi_op_attention(wf_tape *t, wf_value *q, wf_value *k, wf_value *v, int64_t S, const int64_t *offsets, int64_t heads,
-                           float p, uint64_t key) {
+wf_value *wfi_op_attention(wf_tape *t, wf_value *q, wf_value *k, wf_value *v, int64_t S, const int64_t *offsets,
+                           int64_t heads, float p, uint64_t key) {
     if (!q || !k || !v || !fits(t, q, k, v, S, offsets, heads, p)) return NULL;
     const int64_t T = q->rows, H = q->cols, D = H / heads;
     const float scale = (float)(1.0 / sqrt((double)D));
@@ -71,6 +71,7 @@ wf_value *wfi_op_attention(wf_tape *t, wf_value *q, wf_value *k, wf_value *v, in
     if (!record) return out;
     saved *s = wfi_tape_get(t, sizeof *s);
     if (!s) return NULL;
-    *s = (saved){.in = {q, k, v}, .lse = lse, .S = S, .heads = heads, .offsets = offsets, .scale = scale, .p = p, .key = key};
+    *s = (saved){
+        .in = {q, k, v}, .lse = lse, .S = S, .heads = heads, .offsets = offsets, .scale = scale, .p = p, .key = key};
     return wfi_tape_record(t, &op, out, s) ? out : NULL;
 }

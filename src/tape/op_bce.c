@@ -1,5 +1,6 @@
 /* tape/op_bce.c - multi-label loss: torch's BCEWithLogitsLoss(pos_weight=weights), mean over all elements.
- *   l = (1-y) x + k (log(1 + exp(-|x|)) + max(-x, 0)),  k = 1 + (weight - 1) y;   dl/dx = (1-y) - k (1 - sigmoid(x)). */
+ *   l = (1-y) x + k (log(1 + exp(-|x|)) + max(-x, 0)),  k = 1 + (weight - 1) y;   dl/dx = (1-y) - k (1 - sigmoid(x)).
+ */
 #include "base/error.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
@@ -35,14 +36,17 @@ wf_value *wfi_op_bce(wf_tape *t, wf_value *logits, const uint8_t *target, const 
     if (!logits) return NULL;
     const int64_t count = logits->rows * logits->cols;
     if (count == 0)
-        return wfi_tape_fail(t, WF_E_SHAPE, "bce: no logits in [%lld,%lld]", (long long)logits->rows, (long long)logits->cols);
+        return wfi_tape_fail(t, WF_E_SHAPE, "bce: no logits in [%lld,%lld]", (long long)logits->rows,
+                             (long long)logits->cols);
     for (int64_t c = 0; weights && c < logits->cols; c++)
         if (!isfinite(weights[c]) || weights[c] < 0.0f)
-            return wfi_tape_fail(t, WF_E_ARG, "bce: weight %g of class %lld is no weight", (double)weights[c], (long long)c);
+            return wfi_tape_fail(t, WF_E_ARG, "bce: weight %g of class %lld is no weight", (double)weights[c],
+                                 (long long)c);
     saved from = {.x = logits, .target = target, .weights = weights};
     double sum = 0;
     for (int64_t i = 0; i < count; i++) {
-        if (target[i] > 1) return wfi_tape_fail(t, WF_E_DATA, "bce: target %lld is %d, not 0 or 1", (long long)i, (int)target[i]);
+        if (target[i] > 1)
+            return wfi_tape_fail(t, WF_E_DATA, "bce: target %lld is %d, not 0 or 1", (long long)i, (int)target[i]);
         const double x = (double)logits->data[i], soft = log1p(exp(-fabs(x))) + (x < 0 ? -x : 0.0);
         sum += (target[i] ? 0.0 : x) + factor(&from, i) * soft;
     }

@@ -1,5 +1,5 @@
-/* tape/op_bottleneck.c - u = W_up act(W_down z + b_down) + b_up with one record. Kept for backward: the pre-activation and the
- * activated rows, both [T,m]; m is a small part of the width, so recomputing them would save little. */
+/* tape/op_bottleneck.c - u = W_up act(W_down z + b_down) + b_up with one record. Kept for backward: the pre-activation
+ * and the activated rows, both [T,m]; m is a small part of the width, so recomputing them would save little. */
 #include "base/error.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
@@ -11,7 +11,9 @@ typedef struct saved {
     wf_act act;
 } saved;
 
-static bool trained(const wf_linear *w) { return w->weight->grad || (w->bias && w->bias->grad); }
+static bool trained(const wf_linear *w) {
+    return w->weight->grad || (w->bias && w->bias->grad);
+}
 
 static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
     const saved *s = n->saved;

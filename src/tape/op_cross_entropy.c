@@ -1,24 +1,31 @@
-/* tape/op_cross_entropy.c - softmax and cross-entropy as torch's CrossEntropyLoss with weight, label_smoothing, ignore_index and
- * reduction="mean" computes it. With q = log softmax(x), e = smoothing, C_r classes in row r, w = class weights (1 without):
- *   loss = sum_r [ -(1-e) w_y q_y - e/C_r sum_c w_c q_c ] / sum_r w_y
- *   dx_c = scale / sum w_y * [ (1-e) w_y (p_c - [c=y]) + e/C_r (p_c sum_j w_j - w_c) ]
+/* tape/op_cross_entropy.c - softmax and cross-entropy as torch's CrossEntropyLoss with weight, label_smoothing,
+ * ignore_index and reduction="mean" computes it. With q = log softmax(x), e = smoothing, C_r classes in row r, w =
+ * class weights (1 without), and y the row's label:
+ *
+ *   loss   = sum_r [ -(1-e) w_y q_y - e/C_r sum_c w_c q_c ] / sum_r w_y
+ *   dx_r,c = scale / sum_r w_y * [ (1-e) w_y (p_c - [c=y]) + e/C_r (p_c sum_j w_j - w_c) ]
+ *
  * Note that torch divides the smoothing term by the same sum of target weights. Rows are summed in order, in double. */
 #include "base/error.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
 #include <math.h>
 
-typedef struct rows { /* the problem, kept for backward as it is */
-    wf_value *x;           /* [R,C] logits */
-    const int32_t *label;  /* [R], -1: ignored */
-    const float *weights;  /* [C] or NULL */
-    const int32_t *counts; /* [R] or NULL */
-    float *p;              /* [R,C] probabilities, NULL when nothing needs a gradient */
+typedef struct rows {        /* the problem, kept for backward as it is */
+    wf_value *x;             /* [R,C] logits */
+    const int32_t *label;    /* [R], -1: ignored */
+    const float *weights;    /* [C] or NULL */
+    const int32_t *counts;   /* [R] or NULL */
+    float *p;                /* [R,C] probabilities, NULL when nothing needs a gradient */
     double smoothing, total; /* total: sum of target weights */
 } rows;
 
-static double weight(const rows *s, int64_t c) { return s->weights ? (double)s->weights[c] : 1.0; }
-static int64_t classes(const rows *s, int64_t r) { return s->counts ? s->counts[r] : s->x->cols; }
+static double weight(const rows *s, int64_t c) {
+    return s->weights ? (double)s->weights[c] : 1.0;
+}
+static int64_t classes(const rows *s, int64_t r) {
+    return s->counts ? s->counts[r] : s->x->cols;
+}
 
 static double row_forward(const rows *s, int64_t r) {
     const int64_t C = s->x->cols, n = classes(s, r);
@@ -30,7 +37,8 @@ static double row_forward(const rows *s, int64_t r) {
     const double lse = most + log(sum);
     for (int64_t c = 0; s->p && c < C; c++) s->p[r * C + c] = c < n ? (float)exp((double)x[c] - lse) : 0.0f;
     for (int64_t c = 0; s->smoothing > 0 && c < n; c++) smooth -= weight(s, c) * ((double)x[c] - lse);
-    return (1.0 - s->smoothing) * weight(s, s->label[r]) * (lse - (double)x[s->label[r]]) + s->smoothing / (double)n * smooth;
+    return (1.0 - s->smoothing) * weight(s, s->label[r]) * (lse - (double)x[s->label[r]]) +
+           s->smoothing / (double)n * smooth;
 }
 
 static void row_backward(const rows *s, int64_t r, double scale, float *dx, bool fresh) {
@@ -69,14 +77,16 @@ static bool fits(wf_tape *t, rows *s) {
     }
     for (int64_t c = 0; s->weights && c < C; c++) {
         if (isfinite(s->weights[c]) && s->weights[c] >= 0.0f) continue;
-        wfi_tape_fail(t, WF_E_ARG, "cross_entropy: weight %g of class %lld is no weight", (double)s->weights[c], (long long)c);
+        wfi_tape_fail(t, WF_E_ARG, "cross_entropy: weight %g of class %lld is no weight", (double)s->weights[c],
+                      (long long)c);
         return false;
     }
     for (int64_t r = 0; r < R; r++) {
         const int64_t n = classes(s, r);
         if (n < 0 || n > C || s->label[r] < -1 || s->label[r] >= n) {
-            wfi_tape_fail(t, WF_E_DATA, "cross_entropy: row %lld has label %d and %lld classes; the logits are [%lld,%lld]", (long long)r,
-                          (int)s->label[r], (long long)n, (long long)R, (long long)C);
+            wfi_tape_fail(t, WF_E_DATA,
+                          "cross_entropy: row %lld has label %d and %lld classes; the logits are [%lld,%lld]",
+                          (long long)r, (int)s->label[r], (long long)n, (long long)R, (long long)C);
             return false;
         }
         if (s->label[r] >= 0) s->total += weight(s, s->label[r]);
@@ -94,8 +104,8 @@ static bool keep(wf_tape *t, rows *s) {
     return wfi_tape_status(t, NULL) == WF_OK;
 }
 
-wf_value *wfi_op_cross_entropy(wf_tape *t, wf_value *logits, const int32_t *label, const float *weights, float smoothing,
-                               const int32_t *counts) {
+wf_value *wfi_op_cross_entropy(wf_tape *t, wf_value *logits, const int32_t *label, const float *weights,
+                               float smoothing, const int32_t *counts) {
     if (!logits) return NULL;
     rows from = {.x = logits, .label = label, .weights = weights, .counts = counts, .smoothing = (double)smoothing};
     if (!fits(t, &from)) return NULL;

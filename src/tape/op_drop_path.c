@@ -1,5 +1,5 @@
-/* tape/op_drop_path.c - stochastic depth (Huang et al. 2016), row mode: a whole sequence of x is zeroed with probability p,
- * survivors are scaled by 1/(1-p). The mask is a function of (key, sequence). */
+/* tape/op_drop_path.c - stochastic depth (Huang et al. 2016), row mode: a whole sequence of x is zeroed with
+ * probability p, survivors are scaled by 1/(1-p). The mask is a function of (key, sequence). */
 #include "base/error.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
@@ -15,10 +15,11 @@ typedef struct saved {
 /* out = x * factor of the sequence; out may be x. */
 static void apply(const saved *s, const float *x, float *out) {
     const int64_t H = s->x->cols;
-#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(s->x->rows * H))
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(s->x->rows *H))
     for (int64_t q = 0; q < s->S; q++) {
         const float factor = wfi_dropout_keep(s->key, (uint64_t)q, s->p) ? 1.0f / (1.0f - s->p) : 0.0f;
-        for (int64_t i = s->offsets[q] * H; i < s->offsets[q + 1] * H; i++) out[i] = factor != 0.0f ? x[i] * factor : 0.0f;
+        for (int64_t i = s->offsets[q] * H; i < s->offsets[q + 1] * H; i++)
+            out[i] = factor != 0.0f ? x[i] * factor : 0.0f;
     }
 }
 

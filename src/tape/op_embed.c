@@ -1,6 +1,6 @@
 /* tape/op_embed.c - word[ids] + type[types] + position[positions], added in the order of transformers' BertEmbeddings.
- * Backward scatters dy into the tables' gradients: threads share out columns, each walks all tokens in order, so that rows
- * that occur twice are summed in the same order on any number of threads. */
+ * Backward scatters dy into the tables' gradients: threads share out columns, each walks all tokens in order, so that
+ * rows that occur twice are summed in the same order on any number of threads. */
 #include "base/error.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
@@ -17,7 +17,7 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
     const saved *s = n->saved;
     const int64_t T = n->out->rows, H = n->out->cols;
     float *word = s->word->grad, *position = s->position->grad, *type = s->type->grad;
-#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T *H))
     for (int64_t low = 0; low < H; low += COLUMNS) {
         const int64_t high = low + COLUMNS < H ? low + COLUMNS : H;
         for (int64_t r = 0; r < T; r++) {
@@ -34,15 +34,16 @@ static const wf_op op = {"embed", backward};
 
 static bool in_table(wf_tape *t, const wf_param *p, int64_t row, int64_t index) {
     if (index >= 0 && index < p->shape[0]) return true;
-    wfi_tape_fail(t, WF_E_DATA, "embed: token %lld asks for row %lld of %s [%lld,%lld]", (long long)row, (long long)index, p->name,
-                  (long long)p->shape[0], (long long)p->shape[1]);
+    wfi_tape_fail(t, WF_E_DATA, "embed: token %lld asks for row %lld of %s [%lld,%lld]", (long long)row,
+                  (long long)index, p->name, (long long)p->shape[0], (long long)p->shape[1]);
     return false;
 }
 
 static bool fits(wf_tape *t, const wf_param *a, const wf_param *b) {
     if (a->rank == 2 && b->rank == 2 && a->shape[1] == b->shape[1]) return true;
-    wfi_tape_fail(t, WF_E_SHAPE, "embed: tables %s [%lld,%lld] and %s [%lld,%lld] differ in width", a->name, (long long)a->shape[0],
-                  (long long)a->shape[1], b->name, (long long)b->shape[0], (long long)b->shape[1]);
+    wfi_tape_fail(t, WF_E_SHAPE, "embed: tables %s [%lld,%lld] and %s [%lld,%lld] differ in width", a->name,
+                  (long long)a->shape[0], (long long)a->shape[1], b->name, (long long)b->shape[0],
+                  (long long)b->shape[1]);
     return false;
 }
 
@@ -51,10 +52,11 @@ wf_value *wfi_op_embed(wf_tape *t, wf_param *word, wf_param *position, wf_param 
     if (!fits(t, word, position) || !fits(t, word, type)) return NULL;
     const int64_t H = word->shape[1];
     for (int64_t r = 0; r < T; r++)
-        if (!in_table(t, word, r, ids[r]) || !in_table(t, position, r, positions[r]) || !in_table(t, type, r, types[r])) return NULL;
+        if (!in_table(t, word, r, ids[r]) || !in_table(t, position, r, positions[r]) || !in_table(t, type, r, types[r]))
+            return NULL;
     wf_value *out = wfi_tape_value(t, T, H);
     if (!out) return NULL;
-#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T *H))
     for (int64_t r = 0; r < T; r++) {
         const float *w = word->data + (int64_t)ids[r] * H, *p = position->data + (int64_t)positions[r] * H;
         const float *y = type->data + (int64_t)types[r] * H;
@@ -66,6 +68,11 @@ wf_value *wfi_op_embed(wf_tape *t, wf_param *word, wf_param *position, wf_param 
     const int32_t *kept_positions = wfi_op_copy(t, positions, (size_t)T, sizeof *positions);
     const uint8_t *kept_types = wfi_op_copy(t, types, (size_t)T, sizeof *types);
     if (!s || !kept_ids || !kept_positions || !kept_types) return NULL;
-    *s = (saved){.word = word, .position = position, .type = type, .ids = kept_ids, .positions = kept_positions, .types = kept_types};
+    *s = (saved){.word = word,
+                 .position = position,
+                 .type = type,
+                 .ids = kept_ids,
+                 .positions = kept_positions,
+                 .types = kept_types};
     return wfi_tape_record(t, &op, out, s) ? out : NULL;
 }

@@ -1,6 +1,6 @@
-/* tape/op_gate.c - one gate a sequence: g = mean_t sigmoid(z_t . w + b), out_t = g * o_t (maths.md 1.0 step 5, UniPELT).
- * With a_t = sigmoid(..): do = g dy, dg = sum_{t,h} dy o, da_t = dg/n * a_t (1 - a_t), dw += da_t z_t, db += da_t,
- * dz_t = da_t w. Sums over a sequence run in row order, over sequences in order. */
+/* tape/op_gate.c - one gate a sequence: g = mean_t sigmoid(z_t . w + b), out_t = g * o_t (maths.md 1.0 step 5,
+ * UniPELT). With a_t = sigmoid(..): do = g dy, dg = sum_{t,h} dy o, da_t = dg/n * a_t (1 - a_t), dw += da_t z_t, db +=
+ * da_t, dz_t = da_t w. Sums over a sequence run in row order, over sequences in order. */
 #include "base/error.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
@@ -81,11 +81,12 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
 static const wf_op op = {"gate", backward};
 
 wf_value *wfi_op_gate(wf_tape *t, wf_value *o, wf_value *z, const wf_linear *gate, int64_t S, const int64_t *offsets) {
-    if (!o || !z || !wfi_op_fits_linear(t, op.name, z, gate) || !wfi_op_offsets(t, op.name, o, S, offsets, false)) return NULL;
+    if (!o || !z || !wfi_op_fits_linear(t, op.name, z, gate) || !wfi_op_offsets(t, op.name, o, S, offsets, false))
+        return NULL;
     if (gate->out != 1 || o->rows != z->rows)
         return wfi_tape_fail(t, WF_E_SHAPE, "gate: values [%lld,%lld] and [%lld,%lld] do not fit %s [%lld,%lld]",
-                             (long long)o->rows, (long long)o->cols, (long long)z->rows, (long long)z->cols, gate->weight->name,
-                             (long long)gate->out, (long long)gate->in);
+                             (long long)o->rows, (long long)o->cols, (long long)z->rows, (long long)z->cols,
+                             gate->weight->name, (long long)gate->out, (long long)gate->in);
     wf_value *out = wfi_tape_value(t, o->rows, o->cols);
     saved from = {.o = o, .z = z, .w = *gate, .S = S, .offsets = offsets};
     from.a = wfi_tape_floats(t, o->rows, 1);

@@ -1,6 +1,7 @@
 /* tape/op_lora.c - out = y + scale * (drop(x) A^T) B^T, LoRA (Hu et al. 2021). A (r,in), B (out,r).
- * With d = drop(x), l = d A^T: dB += scale dy^T l, dl = scale dy B, dA += dl^T d, dd = dl A, dx = drop(dd), dy goes to y as it is.
- * l [T,r] is kept; d is made again from x and the key: as wide as x, so keeping it would double the activations. */
+ * With d = drop(x), l = d A^T: dB += scale dy^T l, dl = scale dy B, dA += dl^T d, dd = dl A, dx = drop(dd), dy goes to
+ * y as it is. l [T,r] is kept; d is made again from x and the key: as wide as x, so keeping it would double the
+ * activations. */
 #include "base/error.h"
 #include "kernels/gemm.h"
 #include "tape/linear.h"
@@ -9,7 +10,7 @@
 typedef struct saved {
     wf_value *y, *x; /* [T,out], [T,in] */
     wf_param *A, *B;
-    float *low;      /* [T,r] */
+    float *low; /* [T,r] */
     float scale, p;
     uint64_t key;
 } saved;
@@ -63,16 +64,18 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
 static const wf_op op = {"lora", backward};
 
 static bool fits(wf_tape *t, const wf_value *y, const wf_value *x, const wf_param *A, const wf_param *B) {
-    if (A->rank == 2 && B->rank == 2 && A->shape[1] == x->cols && B->shape[0] == y->cols && A->shape[0] == B->shape[1] &&
-        y->rows == x->rows)
+    if (A->rank == 2 && B->rank == 2 && A->shape[1] == x->cols && B->shape[0] == y->cols &&
+        A->shape[0] == B->shape[1] && y->rows == x->rows)
         return true;
-    wfi_tape_fail(t, WF_E_SHAPE, "lora: values [%lld,%lld] and [%lld,%lld] do not fit %s [%lld,%lld] and %s [%lld,%lld]",
-                  (long long)y->rows, (long long)y->cols, (long long)x->rows, (long long)x->cols, A->name, (long long)A->shape[0],
-                  (long long)A->shape[1], B->name, (long long)B->shape[0], (long long)B->shape[1]);
+    wfi_tape_fail(
+        t, WF_E_SHAPE, "lora: values [%lld,%lld] and [%lld,%lld] do not fit %s [%lld,%lld] and %s [%lld,%lld]",
+        (long long)y->rows, (long long)y->cols, (long long)x->rows, (long long)x->cols, A->name, (long long)A->shape[0],
+        (long long)A->shape[1], B->name, (long long)B->shape[0], (long long)B->shape[1]);
     return false;
 }
 
-wf_value *wfi_op_lora(wf_tape *t, wf_value *y, wf_value *x, wf_param *A, wf_param *B, float scale, float p, uint64_t key) {
+wf_value *wfi_op_lora(wf_tape *t, wf_value *y, wf_value *x, wf_param *A, wf_param *B, float scale, float p,
+                      uint64_t key) {
     if (!y || !x || !wfi_op_rate(t, op.name, p) || !fits(t, y, x, A, B)) return NULL;
     const int64_t T = x->rows, in = x->cols, out_cols = y->cols, r = A->shape[0];
     if (!wfi_tape_training(t)) p = 0.0f;
@@ -84,10 +87,12 @@ wf_value *wfi_op_lora(wf_tape *t, wf_value *y, wf_value *x, wf_param *A, wf_para
     if (!out || !low || (p > 0.0f && !dropped)) return NULL;
     if (dropped) wfi_dropout(T * in, key, p, x->data, dropped);
     wf_err *err = wfi_tape_err(t);
-    if (wfi_gemm(false, true, T, r, in, 1.0f, dropped ? dropped : x->data, in, A->data, in, 0.0f, low, r, err) != WF_OK) return NULL;
+    if (wfi_gemm(false, true, T, r, in, 1.0f, dropped ? dropped : x->data, in, A->data, in, 0.0f, low, r, err) != WF_OK)
+        return NULL;
     wfi_tape_scope_end(t, scope, NULL); /* the dropped x is not kept */
     wfi_copy(T * out_cols, y->data, out->data);
-    if (wfi_gemm(false, true, T, out_cols, r, scale, low, r, B->data, r, 1.0f, out->data, out_cols, err) != WF_OK) return NULL;
+    if (wfi_gemm(false, true, T, out_cols, r, scale, low, r, B->data, r, 1.0f, out->data, out_cols, err) != WF_OK)
+        return NULL;
     if (!record) return out;
     saved *s = wfi_tape_get(t, sizeof *s);
     if (!s) return NULL;

@@ -27,7 +27,8 @@ wf_value *wfi_op_mse(wf_tape *t, wf_value *x, const float *target) {
     if (!x) return NULL;
     const int64_t count = x->rows * x->cols;
     if (x->cols != 1 || count == 0)
-        return wfi_tape_fail(t, WF_E_SHAPE, "mse: input is [%lld,%lld], not [S,1] with S > 0", (long long)x->rows, (long long)x->cols);
+        return wfi_tape_fail(t, WF_E_SHAPE, "mse: input is [%lld,%lld], not [S,1] with S > 0", (long long)x->rows,
+                             (long long)x->cols);
     double sum = 0;
     for (int64_t i = 0; i < count; i++) {
         const double d = (double)x->data[i] - (double)target[i];

@@ -1,6 +1,6 @@
-/* tape/op_norm.c - LayerNorm over the last axis of a sum of addends: y = (x - mean) * rstd * gamma + beta, x = x_1 + .. + x_n.
- * Kept for backward: the sum (the addend itself when there is one), mean and rstd of every row. All addends have the same
- * gradient dx; it is computed in the output's own gradient buffer and handed down. */
+/* tape/op_norm.c - LayerNorm over the last axis of a sum of addends: y = (x - mean) * rstd * gamma + beta, x = x_1 + ..
+ * + x_n. Kept for backward: the sum (the addend itself when there is one), mean and rstd of every row. All addends have
+ * the same gradient dx; it is computed in the output's own gradient buffer and handed down. */
 #include "base/error.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
@@ -50,8 +50,8 @@ wf_value *wfi_op_norm(wf_tape *t, int n, wf_value *const *x, const wf_norm *norm
     }
     const int64_t T = x[0]->rows, H = x[0]->cols;
     if (norm->width != H || norm->gamma->count != H || norm->beta->count != H)
-        return wfi_tape_fail(t, WF_E_SHAPE, "norm: input [%lld,%lld] does not fit %s of width %lld", (long long)T, (long long)H,
-                             norm->gamma->name, (long long)norm->width);
+        return wfi_tape_fail(t, WF_E_SHAPE, "norm: input [%lld,%lld] does not fit %s of width %lld", (long long)T,
+                             (long long)H, norm->gamma->name, (long long)norm->width);
     wf_value *out = wfi_tape_value(t, T, H);
     if (!out) return NULL;
     const float *gamma = norm->gamma->data, *beta = norm->beta->data;

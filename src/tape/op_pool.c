@@ -18,7 +18,7 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
     float *dx = wfi_tape_grad(t, s->x, &fresh);
     if (!dx) return WF_OK; /* noted in the tape */
     if (fresh) memset(dx, 0, (size_t)(T * H) * sizeof *dx);
-#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T *H))
     for (int64_t q = 0; q < s->S; q++) {
         const float *dy = n->out->grad + q * H;
         const int64_t low = s->offsets[q], high = s->kind == WF_POOL_CLS ? low + 1 : s->offsets[q + 1];
@@ -36,7 +36,7 @@ wf_value *wfi_op_pool(wf_tape *t, wf_value *x, wf_pooling kind, int64_t S, const
     const int64_t H = x->cols;
     wf_value *out = wfi_tape_value(t, S, H);
     if (!out) return NULL;
-#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(x->rows * H))
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(x->rows *H))
     for (int64_t q = 0; q < S; q++) {
         float *y = out->data + q * H;
         const int64_t low = offsets[q], high = kind == WF_POOL_CLS ? low + 1 : offsets[q + 1];

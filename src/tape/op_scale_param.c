@@ -13,14 +13,14 @@ typedef struct saved {
 /* out = x * s; out may be x. */
 static void apply(const wf_param *s, int64_t T, int64_t H, const float *x, float *out) {
     const bool one = s->count == 1;
-#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T *H))
     for (int64_t r = 0; r < T; r++)
         for (int64_t h = 0; h < H; h++) out[r * H + h] = x[r * H + h] * s->data[one ? 0 : h];
 }
 
 /* sums[h] = sum_t dy[t,h] x[t,h], each column in row order. */
 static void column_products(int64_t T, int64_t H, const float *dy, const float *x, float *sums) {
-#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T * H))
+#pragma omp parallel for schedule(static) num_threads(wfi_op_threads(T *H))
     for (int64_t low = 0; low < H; low += COLUMNS) {
         const int64_t width = H - low < COLUMNS ? H - low : COLUMNS;
         double sum[COLUMNS] = {0};
@@ -58,7 +58,8 @@ static const wf_op op = {"scale_param", backward};
 wf_value *wfi_op_scale_param(wf_tape *t, wf_value *x, wf_param *p) {
     if (!x) return NULL;
     if (p->count != 1 && p->count != x->cols)
-        return wfi_tape_fail(t, WF_E_SHAPE, "scale_param: input [%lld,%lld] does not fit %s [%lld]; it must have 1 or %lld elements",
+        return wfi_tape_fail(t, WF_E_SHAPE,
+                             "scale_param: input [%lld,%lld] does not fit %s [%lld]; it must have 1 or %lld elements",
                              (long long)x->rows, (long long)x->cols, p->name, (long long)p->count, (long long)x->cols);
     wf_value *out = wfi_tape_value(t, x->rows, x->cols);
     if (!out) return NULL;

@@ -30,6 +30,9 @@ typedef enum wf_pooling { WF_POOL_CLS, WF_POOL_MEAN } wf_pooling;
 wf_value *wfi_op_pool(wf_tape *t, wf_value *x, wf_pooling kind, int64_t S, const int64_t *offsets); /* [T,H] -> [S,H] */
 wf_value *wfi_op_reshape(wf_tape *t, wf_value *x, int64_t rows, int64_t cols);       /* same elements, other shape; shares data */
 
+/* A column of ragged groups as rows: x [sum counts,1] -> [rows, largest count], the rest 0 (multiple choice). */
+wf_value *wfi_op_spread(wf_tape *t, wf_value *x, int64_t rows, const int32_t *counts);
+
 /* Losses, [1,1]. Mean over rows weighted by the row's class weight (as torch's CrossEntropyLoss: sum w l / sum w). */
 /* label -1: row ignored. weights [C] or NULL. smoothing as torch. ragged: row r uses the first counts[r] classes only (NULL: all). */
 wf_value *wfi_op_cross_entropy(wf_tape *t, wf_value *logits, const int32_t *label, const float *weights, float smoothing, const int32_t *counts);

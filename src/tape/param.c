@@ -57,7 +57,8 @@ static bool owned(const wf_pset *s, const wf_param *p) {
 
 static wf_status flat_new(int64_t total, float **out, const char *what, wf_err *err) {
     size_t bytes = 0;
-    float *p = __builtin_mul_overflow((size_t)total, sizeof(float), &bytes) ? NULL : wfi_alloc_aligned(bytes ? bytes : 64);
+    float *p =
+        __builtin_mul_overflow((size_t)total, sizeof(float), &bytes) ? NULL : wfi_alloc_aligned(bytes ? bytes : 64);
     if (!p) return wfi_fail(err, WF_E_NOMEM, "out of memory for %s of %lld parameters", what, (long long)total);
     *out = p;
     return WF_OK;

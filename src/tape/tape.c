@@ -1,9 +1,9 @@
 /* tape/tape.c - the step's arena, the list of records and the walk back. See tape.h.
  *
- * A value is one arena block: the wf_value, padded to 64 bytes, then its floats. Records form a list from the newest to the
- * oldest. Gradients of inner values live only between the first consumer's backward and the producer's: the walk hands
- * their buffers to later gradients of the same size, so backward needs little more than the largest layer.
- * This room knows no operation; it must not include kernels beyond copy and add. */
+ * A value is one arena block: the wf_value, padded to 64 bytes, then its floats. Records form a list from the newest to
+ * the oldest. Gradients of inner values live only between the first consumer's backward and the producer's: the walk
+ * hands their buffers to later gradients of the same size, so backward needs little more than the largest layer. This
+ * room knows no operation; it must not include kernels beyond copy and add. */
 #include "tape/tape.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -23,9 +23,9 @@ typedef struct spare { /* a free gradient buffer, kept in its own first bytes */
 struct wf_tape {
     wf_arena arena;
     wf_node *last;
-    wf_node unused;    /* what recording gives back in a pass that does not train */
+    wf_node unused; /* what recording gives back in a pass that does not train */
     spare *spares;
-    size_t pinned;     /* arena use at the last record or backward: scopes opened before it free nothing */
+    size_t pinned; /* arena use at the last record or backward: scopes opened before it free nothing */
     bool training, walking;
     wf_err err, later; /* the first failure; a dump for those that follow */
 };
@@ -58,20 +58,28 @@ void wfi_tape_reset(wf_tape *t, bool training) {
     memset(&t->err, 0, sizeof t->err);
 }
 
-bool wfi_tape_training(const wf_tape *t) { return t->training; }
+bool wfi_tape_training(const wf_tape *t) {
+    return t->training;
+}
 
 wf_status wfi_tape_status(const wf_tape *t, wf_err *err) {
     if (t->err.code != WF_OK && err) *err = t->err;
     return t->err.code;
 }
 
-int64_t wfi_tape_peak(const wf_tape *t) { return (int64_t)t->arena.peak; }
+int64_t wfi_tape_peak(const wf_tape *t) {
+    return (int64_t)t->arena.peak;
+}
 
-bool wfi_tape_wants(const wf_tape *t, const wf_param *p) { return t->training && p && p->grad; }
+bool wfi_tape_wants(const wf_tape *t, const wf_param *p) {
+    return t->training && p && p->grad;
+}
 
 /* ---- failures ---- */
 
-wf_err *wfi_tape_err(wf_tape *t) { return t->err.code == WF_OK ? &t->err : &t->later; }
+wf_err *wfi_tape_err(wf_tape *t) {
+    return t->err.code == WF_OK ? &t->err : &t->later;
+}
 
 void *wfi_tape_fail(wf_tape *t, wf_status code, const char *format, ...) {
     char text[sizeof t->err.text];
@@ -88,7 +96,8 @@ void *wfi_tape_fail(wf_tape *t, wf_status code, const char *format, ...) {
 static void *take(wf_tape *t, size_t bytes) {
     void *p = wfi_arena_get(&t->arena, bytes);
     if (!p)
-        wfi_tape_fail(t, WF_E_NOMEM, "the step needs more memory than the %zu bytes reserved for it; use smaller batches",
+        wfi_tape_fail(t, WF_E_NOMEM,
+                      "the step needs more memory than the %zu bytes reserved for it; use smaller batches",
                       t->arena.reserved);
     return p;
 }
@@ -104,7 +113,9 @@ static bool sized(wf_tape *t, int64_t rows, int64_t cols, size_t head, size_t *b
     return true;
 }
 
-void *wfi_tape_get(wf_tape *t, size_t bytes) { return take(t, bytes); }
+void *wfi_tape_get(wf_tape *t, size_t bytes) {
+    return take(t, bytes);
+}
 
 float *wfi_tape_floats(wf_tape *t, int64_t rows, int64_t cols) {
     size_t bytes = 0;
@@ -141,7 +152,9 @@ wf_value *wfi_tape_variable(wf_tape *t, const float *data, int64_t rows, int64_t
     return borrowed(t, data, rows, cols, t->training);
 }
 
-size_t wfi_tape_scope(wf_tape *t) { return wfi_arena_mark(&t->arena); }
+size_t wfi_tape_scope(wf_tape *t) {
+    return wfi_arena_mark(&t->arena);
+}
 
 wf_value *wfi_tape_scope_end(wf_tape *t, size_t scope, wf_value *keep) {
     if (scope < t->pinned) return keep;
@@ -179,7 +192,9 @@ wf_node *wfi_tape_record(wf_tape *t, const wf_op *op, wf_value *out, void *saved
 
 /* ---- gradients ---- */
 
-static size_t buffer_bytes(size_t bytes) { return bytes < sizeof(spare) ? sizeof(spare) : bytes; }
+static size_t buffer_bytes(size_t bytes) {
+    return bytes < sizeof(spare) ? sizeof(spare) : bytes;
+}
 
 float *wfi_tape_buffer(wf_tape *t, int64_t rows, int64_t cols) {
     size_t bytes = 0;
@@ -246,8 +261,8 @@ wf_status wfi_tape_backward(wf_tape *t, wf_value *loss, float scale, wf_err *err
     if (!loss) return wfi_fail(err, WF_E_ARG, "backward without a loss");
     if (!t->training) return wfi_fail(err, WF_E_ARG, "backward after a pass that did not train");
     if (loss->rows != 1 || loss->cols != 1)
-        return wfi_fail(err, WF_E_SHAPE, "backward starts from a loss of shape [1,1], not [%lld,%lld]", (long long)loss->rows,
-                        (long long)loss->cols);
+        return wfi_fail(err, WF_E_SHAPE, "backward starts from a loss of shape [1,1], not [%lld,%lld]",
+                        (long long)loss->rows, (long long)loss->cols);
     if (!loss->needs_grad) return WF_OK;
     t->walking = true;
     bool fresh = false;

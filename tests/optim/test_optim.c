@@ -1,4 +1,5 @@
-/* tests/optim/test_optim.c - AdamW and clipping against torch (tests/golden/make_training_torch.py), frozen sets, resuming. */
+/* tests/optim/test_optim.c - AdamW and clipping against torch (tests/golden/make_training_torch.py), frozen sets,
+ * resuming. */
 #include "check.h"
 #include "optim/optim.h"
 #define GOLDEN_OPTIM
@@ -128,12 +129,17 @@ static void test_clip(void **state) {
 }
 
 static void test_schedules(void **state) {
-    const struct { wf_schedule s; const double *want; } rows[] = {
-        {{WF_SCHEDULE_CONSTANT, 4, 0}, golden_schedule_constant}, {{WF_SCHEDULE_LINEAR, 4, 20}, golden_schedule_linear},
-        {{WF_SCHEDULE_COSINE, 4, 20}, golden_schedule_cosine}, {{WF_SCHEDULE_LINEAR, 0, 20}, golden_schedule_linear_no_warmup},
-        {{WF_SCHEDULE_COSINE, 0, 20}, golden_schedule_cosine_no_warmup}};
+    const struct {
+        wf_schedule s;
+        const double *want;
+    } rows[] = {{{WF_SCHEDULE_CONSTANT, 4, 0}, golden_schedule_constant},
+                {{WF_SCHEDULE_LINEAR, 4, 20}, golden_schedule_linear},
+                {{WF_SCHEDULE_COSINE, 4, 20}, golden_schedule_cosine},
+                {{WF_SCHEDULE_LINEAR, 0, 20}, golden_schedule_linear_no_warmup},
+                {{WF_SCHEDULE_COSINE, 0, 20}, golden_schedule_cosine_no_warmup}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (int step = 0; step < 24; step++) assert_true(fabs(wfi_schedule_factor(&rows[i].s, step) - rows[i].want[step]) < 1e-12);
+        for (int step = 0; step < 24; step++)
+            assert_true(fabs(wfi_schedule_factor(&rows[i].s, step) - rows[i].want[step]) < 1e-12);
     assert_true(wfi_schedule_factor(&(wf_schedule){WF_SCHEDULE_LINEAR, 4, 4}, 4) == 0); /* nothing but warm-up */
     for (int k = 0; k <= WF_SCHEDULE_COSINE; k++) {
         wf_schedule_kind kind;
@@ -147,7 +153,8 @@ static void test_schedules(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_adamw), cmocka_unit_test(test_resume), cmocka_unit_test(test_arguments),
-                                       cmocka_unit_test(test_clip), cmocka_unit_test(test_schedules)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_adamw), cmocka_unit_test(test_resume),
+                                       cmocka_unit_test(test_arguments), cmocka_unit_test(test_clip),
+                                       cmocka_unit_test(test_schedules)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

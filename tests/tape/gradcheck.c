@@ -57,7 +57,7 @@ typedef struct setup {
     float *f[GC_INPUTS], *extra[GC_INPUTS];    /* inputs, and a second loss's probe */
     float *probe;                              /* [rows,cols] */
     double *out;
-    wf_pset sets[GC_INPUTS];                   /* one a parameter, so that each can be frozen alone */
+    wf_pset sets[GC_INPUTS]; /* one a parameter, so that each can be frozen alone */
     wf_param *p[GC_INPUTS];
     wf_tape *t;
 } setup;
@@ -128,12 +128,13 @@ static void near(const setup *s, const char *what, int input, int64_t count, con
     for (int64_t k = 0; k < count; k++) {
         const double w = want[k] + (plus ? (double)plus[k] : 0.0);
         if (!(fabs((double)got[k] - w) <= 2e-5 * most))
-            fail_msg("%s: %s %d, element %lld is %.9g, not %.9g", s->c->name, what, input, (long long)k, (double)got[k], w);
+            fail_msg("%s: %s %d, element %lld is %.9g, not %.9g", s->c->name, what, input, (long long)k, (double)got[k],
+                     w);
     }
 }
 
-/* wants: bit i set: input i needs a gradient. extra: every value has a second consumer, run backwards first. sums: all gradients
- * one after the other, to compare bits between runs. */
+/* wants: bit i set: input i needs a gradient. extra: every value has a second consumer, run backwards first. sums: all
+ * gradients one after the other, to compare bits between runs. */
 static void pass(setup *s, unsigned wants, bool training, bool extra, float *sums) {
     wf_value *v[GC_INPUTS + 1] = {0};
     const float *probes[GC_INPUTS + 1];
@@ -145,7 +146,8 @@ static void pass(setup *s, unsigned wants, bool training, bool extra, float *sum
             check_ok(wfi_pset_trainable(&s->sets[i], false, err));
             check_ok(wfi_pset_trainable(&s->sets[i], on, err));
         } else {
-            v[i] = on ? wfi_tape_variable(s->t, s->f[i], in->rows, in->cols) : wfi_tape_constant(s->t, s->f[i], in->rows, in->cols);
+            v[i] = on ? wfi_tape_variable(s->t, s->f[i], in->rows, in->cols)
+                      : wfi_tape_constant(s->t, s->f[i], in->rows, in->cols);
         }
     }
     wf_value *out = s->c->build(s->t, v, s->p);

@@ -10,12 +10,15 @@
 #define S 3
 static const int64_t offsets[S + 1] = GC_VALUE(2, 3, 7);
 #define DROP 0.4f
-#define KEY 77u
+#define KEY  77u
 
-static double kept(uint64_t key, uint64_t i, float p) { return wfi_dropout_keep(key, i, p) ? 1.0 / (1.0 - (double)p) : 0.0; }
+static double kept(uint64_t key, uint64_t i, float p) {
+    return wfi_dropout_keep(key, i, p) ? 1.0 / (1.0 - (double)p) : 0.0;
+}
 
 /* y [rows,out] = x [rows,in] w^T + b */
-static void linear_reference(int64_t rows, int64_t in, int64_t out, const double *x, const double *w, const double *b, double *y) {
+static void linear_reference(int64_t rows, int64_t in, int64_t out, const double *x, const double *w, const double *b,
+                             double *y) {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t o = 0; o < out; o++) {
             double sum = b ? b[o] : 0;
@@ -29,27 +32,37 @@ static wf_linear linear_of(wf_param *w, wf_param *b) {
 }
 
 /* ---- linear ---- */
-static void ref_linear(const double *const *in, double *y) { linear_reference(T, H, M, in[0], in[1], in[2], y); }
+static void ref_linear(const double *const *in, double *y) {
+    linear_reference(T, H, M, in[0], in[1], in[2], y);
+}
 static wf_value *do_linear(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     const wf_linear w = linear_of(p[1], p[2]);
     return wfi_op_linear(t, v[0], &w);
 }
-static void ref_linear_plain(const double *const *in, double *y) { linear_reference(T, H, M, in[0], in[1], NULL, y); }
+static void ref_linear_plain(const double *const *in, double *y) {
+    linear_reference(T, H, M, in[0], in[1], NULL, y);
+}
 static wf_value *do_linear_plain(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     const wf_linear w = linear_of(p[1], NULL);
     return wfi_op_linear(t, v[0], &w);
 }
 
 /* ---- act ---- */
-static double gelu(double x) { return 0.5 * x * (1 + erf(x / sqrt(2.0))); }
+static double gelu(double x) {
+    return 0.5 * x * (1 + erf(x / sqrt(2.0)));
+}
 static void ref_gelu(const double *const *in, double *y) {
     for (int i = 0; i < T * H; i++) y[i] = gelu(in[0][i]);
 }
-static wf_value *do_gelu(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_act(t, v[0], WF_ACT_GELU); }
+static wf_value *do_gelu(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_act(t, v[0], WF_ACT_GELU);
+}
 static void ref_relu(const double *const *in, double *y) {
     for (int i = 0; i < T * H; i++) y[i] = in[0][i] > 0 ? in[0][i] : 0;
 }
-static wf_value *do_relu(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_act(t, v[0], WF_ACT_RELU); }
+static wf_value *do_relu(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_act(t, v[0], WF_ACT_RELU);
+}
 
 /* ---- add, scale ---- */
 static void ref_add(const double *const *in, double *y) {
@@ -61,14 +74,18 @@ static wf_value *do_add(wf_tape *t, wf_value *const *v, wf_param *const *p) {
 static void ref_scale(const double *const *in, double *y) {
     for (int i = 0; i < T * H; i++) y[i] = -2.5 * in[0][i];
 }
-static wf_value *do_scale(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_scale(t, v[0], -2.5f); }
+static wf_value *do_scale(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_scale(t, v[0], -2.5f);
+}
 static void ref_scale_one(const double *const *in, double *y) {
     for (int i = 0; i < T * H; i++) y[i] = in[1][0] * in[0][i];
 }
 static void ref_scale_channel(const double *const *in, double *y) {
     for (int i = 0; i < T * H; i++) y[i] = in[1][i % H] * in[0][i];
 }
-static wf_value *do_scale_param(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_scale_param(t, v[0], p[1]); }
+static wf_value *do_scale_param(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_scale_param(t, v[0], p[1]);
+}
 
 /* ---- norm ---- */
 static void norm_reference(const double *x, const double *gamma, const double *beta, double *y) {
@@ -76,10 +93,13 @@ static void norm_reference(const double *x, const double *gamma, const double *b
         double mean = 0, var = 0;
         for (int h = 0; h < H; h++) mean += x[r * H + h] / H;
         for (int h = 0; h < H; h++) var += (x[r * H + h] - mean) * (x[r * H + h] - mean) / H;
-        for (int h = 0; h < H; h++) y[r * H + h] = (x[r * H + h] - mean) / sqrt(var + (double)1e-3f) * gamma[h] + beta[h];
+        for (int h = 0; h < H; h++)
+            y[r * H + h] = (x[r * H + h] - mean) / sqrt(var + (double)1e-3f) * gamma[h] + beta[h];
     }
 }
-static void ref_norm1(const double *const *in, double *y) { norm_reference(in[0], in[1], in[2], y); }
+static void ref_norm1(const double *const *in, double *y) {
+    norm_reference(in[0], in[1], in[2], y);
+}
 static wf_value *do_norm1(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     const wf_norm n = {.width = H, .eps = 1e-3f, .gamma = p[1], .beta = p[2]};
     return wfi_op_norm(t, 1, (wf_value *[]){v[0]}, &n);
@@ -98,7 +118,9 @@ static wf_value *do_norm3(wf_tape *t, wf_value *const *v, wf_param *const *p) {
 static void ref_dropout(const double *const *in, double *y) {
     for (int i = 0; i < T * H; i++) y[i] = in[0][i] * kept(KEY, (uint64_t)i, DROP);
 }
-static wf_value *do_dropout(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_dropout(t, v[0], DROP, KEY); }
+static wf_value *do_dropout(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_dropout(t, v[0], DROP, KEY);
+}
 static void ref_drop_path(const double *const *in, double *y) {
     for (int s = 0; s < S; s++)
         for (int64_t i = offsets[s] * H; i < offsets[s + 1] * H; i++) y[i] = in[0][i] * kept(5, (uint64_t)s, 0.5f);
@@ -128,15 +150,21 @@ static void attention_reference(const double *q, const double *k, const double *
                 }
             }
 }
-static void ref_attention(const double *const *in, double *y) { attention_reference(in[0], in[1], in[2], 0, y); }
+static void ref_attention(const double *const *in, double *y) {
+    attention_reference(in[0], in[1], in[2], 0, y);
+}
 static wf_value *do_attention(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_attention(t, v[0], v[1], v[2], S, offsets, HEADS, 0, KEY);
 }
-static void ref_attention_drop(const double *const *in, double *y) { attention_reference(in[0], in[1], in[2], DROP, y); }
+static void ref_attention_drop(const double *const *in, double *y) {
+    attention_reference(in[0], in[1], in[2], DROP, y);
+}
 static wf_value *do_attention_drop(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_attention(t, v[0], v[1], v[2], S, offsets, HEADS, DROP, KEY);
 }
-static void ref_attention_self(const double *const *in, double *y) { attention_reference(in[0], in[0], in[0], 0, y); }
+static void ref_attention_self(const double *const *in, double *y) {
+    attention_reference(in[0], in[0], in[0], 0, y);
+}
 static wf_value *do_attention_self(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_attention(t, v[0], v[0], v[0], S, offsets, HEADS, 0, KEY);
 }
@@ -178,11 +206,15 @@ static void lora_reference(const double *const *in, float p, double *y) {
     linear_reference(T, 2, M, low, in[3], NULL, y);
     for (int i = 0; i < T * M; i++) y[i] = in[0][i] + 1.5 * y[i];
 }
-static void ref_lora(const double *const *in, double *y) { lora_reference(in, 0, y); }
+static void ref_lora(const double *const *in, double *y) {
+    lora_reference(in, 0, y);
+}
 static wf_value *do_lora(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_lora(t, v[0], v[1], p[2], p[3], 1.5f, 0, KEY);
 }
-static void ref_lora_drop(const double *const *in, double *y) { lora_reference(in, DROP, y); }
+static void ref_lora_drop(const double *const *in, double *y) {
+    lora_reference(in, DROP, y);
+}
 static wf_value *do_lora_drop(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_lora(t, v[0], v[1], p[2], p[3], 1.5f, DROP, KEY);
 }
@@ -192,7 +224,8 @@ static const int32_t ids[T] = {4, 0, 3, 3, 3, 1, 4}, positions[T] = {0, 1, 0, 0,
 static const uint8_t types[T] = {0, 1, 0, 0, 1, 1, 0};
 static void ref_embed(const double *const *in, double *y) {
     for (int r = 0; r < T; r++)
-        for (int h = 0; h < H; h++) y[r * H + h] = in[0][ids[r] * H + h] + in[1][positions[r] * H + h] + in[2][types[r] * H + h];
+        for (int h = 0; h < H; h++)
+            y[r * H + h] = in[0][ids[r] * H + h] + in[1][positions[r] * H + h] + in[2][types[r] * H + h];
 }
 static wf_value *do_embed(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_embed(t, p[0], p[1], p[2], T, ids, positions, types);
@@ -202,16 +235,32 @@ static wf_value *do_embed(wf_tape *t, wf_value *const *v, wf_param *const *p) {
 static void ref_cls(const double *const *in, double *y) {
     for (int s = 0; s < S; s++) memcpy(y + s * H, in[0] + offsets[s] * H, H * sizeof *y);
 }
-static wf_value *do_cls(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_pool(t, v[0], WF_POOL_CLS, S, offsets); }
+static wf_value *do_cls(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_pool(t, v[0], WF_POOL_CLS, S, offsets);
+}
 static void ref_mean(const double *const *in, double *y) {
     for (int i = 0; i < S * H; i++) y[i] = 0;
     for (int s = 0; s < S; s++)
         for (int64_t i = offsets[s] * H; i < offsets[s + 1] * H; i++)
             y[s * H + i % H] += in[0][i] / (double)(offsets[s + 1] - offsets[s]);
 }
-static wf_value *do_mean(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_pool(t, v[0], WF_POOL_MEAN, S, offsets); }
-static void ref_reshape(const double *const *in, double *y) { memcpy(y, in[0], T * H * sizeof *y); }
-static wf_value *do_reshape(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_reshape(t, v[0], H, T); }
+static wf_value *do_mean(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_pool(t, v[0], WF_POOL_MEAN, S, offsets);
+}
+static void ref_reshape(const double *const *in, double *y) {
+    memcpy(y, in[0], T * H * sizeof *y);
+}
+static wf_value *do_reshape(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_reshape(t, v[0], H, T);
+}
+
+static const int32_t groups[3] = {2, 1, 4};
+static void ref_spread(const double *const *in, double *y) {
+    for (int i = 0; i < 12; i++) y[i] = i % 4 < groups[i / 4] ? in[0][offsets[i / 4] + i % 4] : 0;
+}
+static wf_value *do_spread(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_spread(t, v[0], 3, groups);
+}
 
 /* ---- losses ---- */
 static const int32_t label[T] = {2, -1, 0, 5, 5, 1, 3}, counts[T] = {4, 1, 2, 6, 6, 3, 5};
@@ -230,11 +279,15 @@ static void ce_reference(const double *x, const float *w, double e, const int32_
     }
     y[0] = sum / total;
 }
-static void ref_ce(const double *const *in, double *y) { ce_reference(in[0], NULL, 0, NULL, y); }
+static void ref_ce(const double *const *in, double *y) {
+    ce_reference(in[0], NULL, 0, NULL, y);
+}
 static wf_value *do_ce(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_cross_entropy(t, v[0], label, NULL, 0, NULL);
 }
-static void ref_ce_all(const double *const *in, double *y) { ce_reference(in[0], weights, (double)0.1f, counts, y); }
+static void ref_ce_all(const double *const *in, double *y) {
+    ce_reference(in[0], weights, (double)0.1f, counts, y);
+}
 static wf_value *do_ce_all(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_cross_entropy(t, v[0], label, weights, 0.1f, counts);
 }
@@ -243,7 +296,9 @@ static void ref_mse(const double *const *in, double *y) {
     y[0] = 0;
     for (int i = 0; i < T; i++) y[0] += (in[0][i] - (double)target[i]) * (in[0][i] - (double)target[i]) / T;
 }
-static wf_value *do_mse(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_mse(t, v[0], target); }
+static wf_value *do_mse(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_mse(t, v[0], target);
+}
 static uint8_t flags[T * H];
 static void ref_bce(const double *const *in, double *y) {
     y[0] = 0;
@@ -252,7 +307,9 @@ static void ref_bce(const double *const *in, double *y) {
         y[0] -= (flags[i] ? (double)weights[i % H] * log(s) : log(1 - s)) / (T * H);
     }
 }
-static wf_value *do_bce(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_bce(t, v[0], flags, weights); }
+static wf_value *do_bce(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_bce(t, v[0], flags, weights);
+}
 static void ref_pull(const double *const *in, double *y) {
     y[0] = 0;
     for (int i = 0; i < H * H; i++) {
@@ -260,7 +317,9 @@ static void ref_pull(const double *const *in, double *y) {
         y[0] += (double)0.01f * d * d;
     }
 }
-static wf_value *do_pull(wf_tape *t, wf_value *const *v, wf_param *const *p) { return wfi_op_identity_pull(t, p[0], 0.01f); }
+static wf_value *do_pull(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_identity_pull(t, p[0], 0.01f);
+}
 
 static const gc_case cases[] = {
     {"linear", {GC_VALUE(T, H, 1), GC_PARAM(M, H), GC_PARAM(0, M)}, T, M, ref_linear, do_linear},
@@ -272,16 +331,27 @@ static const gc_case cases[] = {
     {"scale_param scalar", {GC_VALUE(T, H, 1), GC_PARAM(0, 1)}, T, H, ref_scale_one, do_scale_param},
     {"scale_param channel", {GC_VALUE(T, H, 1), GC_PARAM(0, H)}, T, H, ref_scale_channel, do_scale_param},
     {"norm of one", {GC_VALUE(T, H, 1), GC_PARAM(0, H), GC_PARAM(0, H)}, T, H, ref_norm1, do_norm1},
-    {"norm of three", {GC_VALUE(T, H, 1), GC_PARAM(0, H), GC_PARAM(0, H), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)}, T, H, ref_norm3, do_norm3},
+    {"norm of three",
+     {GC_VALUE(T, H, 1), GC_PARAM(0, H), GC_PARAM(0, H), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)},
+     T,
+     H,
+     ref_norm3,
+     do_norm3},
     {"attention", {GC_VALUE(T, H, 1), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)}, T, H, ref_attention, do_attention},
     {"attention on one value", {GC_VALUE(T, H, 1)}, T, H, ref_attention_self, do_attention_self},
     {"gate", {GC_VALUE(T, H, 1), GC_VALUE(T, M, 1), GC_PARAM(1, M), GC_PARAM(0, 1)}, T, H, ref_gate, do_gate},
-    {"bottleneck", {GC_VALUE(T, H, 1), GC_PARAM(M, H), GC_PARAM(0, M), GC_PARAM(H, M), GC_PARAM(0, H)}, T, H, ref_bottleneck, do_bottleneck},
+    {"bottleneck",
+     {GC_VALUE(T, H, 1), GC_PARAM(M, H), GC_PARAM(0, M), GC_PARAM(H, M), GC_PARAM(0, H)},
+     T,
+     H,
+     ref_bottleneck,
+     do_bottleneck},
     {"lora", {GC_VALUE(T, M, 1), GC_VALUE(T, H, 1), GC_PARAM(2, H), GC_PARAM(M, 2)}, T, M, ref_lora, do_lora},
     {"embed", {GC_PARAM(5, H), GC_PARAM(4, H), GC_PARAM(2, H)}, T, H, ref_embed, do_embed},
     {"pool cls", {GC_VALUE(T, H, 1)}, S, H, ref_cls, do_cls},
     {"pool mean", {GC_VALUE(T, H, 1)}, S, H, ref_mean, do_mean},
     {"reshape", {GC_VALUE(T, H, 1)}, H, T, ref_reshape, do_reshape},
+    {"spread", {GC_VALUE(T, 1, 1)}, 3, 4, ref_spread, do_spread},
     {"cross_entropy", {GC_VALUE(T, H, 2)}, 1, 1, ref_ce, do_ce},
     {"cross_entropy with everything", {GC_VALUE(T, H, 2)}, 1, 1, ref_ce_all, do_ce_all},
     {"mse", {GC_VALUE(T, 1, 2)}, 1, 1, ref_mse, do_mse},
@@ -292,8 +362,18 @@ static const gc_case cases[] = {
 static const gc_case random_cases[] = {
     {"dropout", {GC_VALUE(T, H, 1)}, T, H, ref_dropout, do_dropout},
     {"drop_path", {GC_VALUE(T, H, 1)}, T, H, ref_drop_path, do_drop_path},
-    {"attention with dropout", {GC_VALUE(T, H, 1), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)}, T, H, ref_attention_drop, do_attention_drop},
-    {"lora with dropout", {GC_VALUE(T, M, 1), GC_VALUE(T, H, 1), GC_PARAM(2, H), GC_PARAM(M, 2)}, T, M, ref_lora_drop, do_lora_drop},
+    {"attention with dropout",
+     {GC_VALUE(T, H, 1), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)},
+     T,
+     H,
+     ref_attention_drop,
+     do_attention_drop},
+    {"lora with dropout",
+     {GC_VALUE(T, M, 1), GC_VALUE(T, H, 1), GC_PARAM(2, H), GC_PARAM(M, 2)},
+     T,
+     M,
+     ref_lora_drop,
+     do_lora_drop},
 };
 
 static void test_gradients(void **state) {
@@ -309,7 +389,8 @@ static void test_gradients_with_dropout(void **state) {
 static void test_packed(void **state) {
     uint64_t seed = 3;
     wf_pset set = {0};
-    wf_param *w = wfi_pset_add(&set, "w", 2, (int64_t[]){M, H}, true), *b = wfi_pset_add(&set, "b", 1, (int64_t[]){M}, false);
+    wf_param *w = wfi_pset_add(&set, "w", 2, (int64_t[]){M, H}, true),
+             *b = wfi_pset_add(&set, "b", 1, (int64_t[]){M}, false);
     check_ok(wfi_pset_commit(&set, err));
     float x[T * H], probe[T * M];
     for (int64_t i = 0; i < set.total; i++) set.data[i] = (float)gc_random(&seed);
@@ -325,7 +406,8 @@ static void test_packed(void **state) {
         wfi_tape_reset(t, true);
         wf_value *v = wfi_tape_variable(t, x, T, H), *out = wfi_op_linear(t, v, k ? &packed : &plain);
         memcpy(y[k], out->data, sizeof y[k]);
-        check_ok(wfi_tape_backward(t, gc_probe(t, 2, (wf_value *[]){out, out}, (const float *const[]){probe, probe}), 0.5f, err));
+        check_ok(wfi_tape_backward(t, gc_probe(t, 2, (wf_value *[]){out, out}, (const float *const[]){probe, probe}),
+                                   0.5f, err));
         memcpy(dx[k], v->grad, sizeof dx[k]);
     }
     for (int i = 0; i < T * M; i++) assert_float_equal(y[0][i], y[1][i], 1e-5f);
@@ -395,7 +477,9 @@ static void large_init(large *m) {
     m->down = large_linear(s, LH, 16);
     m->up = large_linear(s, 16, LH);
     m->gate = large_linear(s, LH, 1);
-    m->norm = (wf_norm){.width = LH, .eps = 1e-5f, .gamma = wfi_pset_add(s, "g", 1, (int64_t[]){LH}, false),
+    m->norm = (wf_norm){.width = LH,
+                        .eps = 1e-5f,
+                        .gamma = wfi_pset_add(s, "g", 1, (int64_t[]){LH}, false),
                         .beta = wfi_pset_add(s, "b", 1, (int64_t[]){LH}, false)};
     check_ok(wfi_pset_commit(s, err));
     check_ok(wfi_pset_trainable(s, true, err));

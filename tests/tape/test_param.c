@@ -1,6 +1,7 @@
-/* tests/tape/test_param.c - sets of parameters: flat order, borrowing, gaining and losing gradients, running out of memory. */
-#include "check.h"
+/* tests/tape/test_param.c - sets of parameters: flat order, borrowing, gaining and losing gradients, running out of
+ * memory. */
 #include "base/alloc.h"
+#include "check.h"
 #include "tape/param.h"
 
 static void test_flat_order(void **state) {

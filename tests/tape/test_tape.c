@@ -1,12 +1,15 @@
-/* tests/tape/test_tape.c - the tape itself: failures travel, scopes squeeze, memory is used again, nothing frozen is recorded. */
-#include "gradcheck.h"
+/* tests/tape/test_tape.c - the tape itself: failures travel, scopes squeeze, memory is used again, nothing frozen is
+ * recorded. */
 #include "base/alloc.h"
+#include "gradcheck.h"
 #include "tape/linear.h"
 #include <math.h>
 
 static wf_tape *tape;
 
-static int start(void **state) { return wfi_tape_new(&tape, NULL) == WF_OK ? 0 : -1; }
+static int start(void **state) {
+    return wfi_tape_new(&tape, NULL) == WF_OK ? 0 : -1;
+}
 static int stop(void **state) {
     wfi_tape_free(tape);
     return 0;
@@ -35,7 +38,9 @@ static void fixture_init(fixture *f, bool trainable) {
     f->linear = (wf_linear){.in = 4, .out = 3, .weight = wfi_pset_add(s, "small", 2, (int64_t[]){3, 4}, true)};
     f->wide = (wf_linear){.in = 3, .out = 4, .weight = wfi_pset_add(s, "wide", 2, (int64_t[]){4, 3}, true)};
     f->gate = (wf_linear){.in = 4, .out = 1, .weight = wfi_pset_add(s, "gate", 2, (int64_t[]){1, 4}, true)};
-    f->norm = (wf_norm){.width = 4, .eps = 1e-5f, .gamma = wfi_pset_add(s, "gamma", 1, (int64_t[]){4}, false),
+    f->norm = (wf_norm){.width = 4,
+                        .eps = 1e-5f,
+                        .gamma = wfi_pset_add(s, "gamma", 1, (int64_t[]){4}, false),
                         .beta = wfi_pset_add(s, "beta", 1, (int64_t[]){4}, false)};
     f->table = wfi_pset_add(s, "table", 2, (int64_t[]){5, 4}, true);
     f->one = wfi_pset_add(s, "one", 1, (int64_t[]){1}, true);
@@ -79,6 +84,7 @@ static void test_null_travels(void **state) {
     assert_null(wfi_op_pool(t, no, WF_POOL_CLS, 2, two));
     assert_null(wfi_op_reshape(t, no, 4, 2));
     assert_null(wfi_op_cross_entropy(t, no, label, NULL, 0, NULL));
+    assert_null(wfi_op_spread(t, no, 1, label));
     assert_null(wfi_op_mse(t, no, x8));
     assert_null(wfi_op_bce(t, no, flag, NULL));
     assert_null(wfi_tape_scope_end(t, wfi_tape_scope(t), NULL));
@@ -120,6 +126,14 @@ static void test_shapes_are_named(void **state) {
     check_failed(WF_E_SHAPE, "attention", "[2,4]", "3 heads");
     assert_null(wfi_op_attention(t, V(2, 4), V(2, 4), V(2, 4), 2, (int64_t[]){0, 3, 2}, 2, 0, 1));
     check_failed(WF_E_SHAPE, "attention", "sequence 1", "-1");
+    wfi_pset_clear(&f.set);
+}
+
+static void test_more_shapes_are_named(void **state) {
+    fixture f;
+    fixture_init(&f, true);
+    wf_tape *t = tape;
+    wfi_tape_reset(t, true);
     assert_null(wfi_op_scale_param(t, V(2, 3), f.norm.gamma));
     check_failed(WF_E_SHAPE, "scale_param", "[2,3]", "gamma [4]");
     assert_null(wfi_op_gate(t, V(2, 4), V(1, 4), &f.gate, 2, two));
@@ -140,6 +154,10 @@ static void test_shapes_are_named(void **state) {
     check_failed(WF_E_SHAPE, "reshape", "[3,3]", "[2,4]");
     assert_null(wfi_op_reshape(t, V(2, 4), -2, -4));
     check_failed(WF_E_SHAPE, "reshape", NULL, NULL);
+    assert_null(wfi_op_spread(t, V(4, 1), 2, (int32_t[]){2, 1}));
+    check_failed(WF_E_SHAPE, "spread", "[4,1]", "3 elements");
+    assert_null(wfi_op_spread(t, V(1, 1), 2, (int32_t[]){2, -1}));
+    check_failed(WF_E_SHAPE, "spread", "row 1", "-1");
     assert_null(wfi_op_mse(t, V(2, 4), x8));
     check_failed(WF_E_SHAPE, "mse", "[2,4]", NULL);
     assert_null(wfi_op_bce(t, V(0, 4), (const uint8_t *)"", NULL));
@@ -148,7 +166,8 @@ static void test_shapes_are_named(void **state) {
     check_failed(WF_E_SHAPE, "identity_pull", "small [3,4]", NULL);
     assert_null(wfi_op_embed(t, f.table, f.table, f.linear.weight, 1, (int32_t[]){0}, (int32_t[]){0}, (uint8_t[]){3}));
     check_failed(WF_E_DATA, "embed", "row 3", "small [3,4]");
-    assert_null(wfi_op_embed(t, f.table, f.table, f.table, 2, (int32_t[]){0, -1}, (int32_t[]){0, 0}, (uint8_t[]){0, 0}));
+    assert_null(
+        wfi_op_embed(t, f.table, f.table, f.table, 2, (int32_t[]){0, -1}, (int32_t[]){0, 0}, (uint8_t[]){0, 0}));
     check_failed(WF_E_DATA, "embed", "token 1", "table [5,4]");
     assert_null(wfi_op_embed(t, f.table, f.wide.weight, f.table, 1, (int32_t[]){0}, (int32_t[]){0}, (uint8_t[]){0}));
     check_failed(WF_E_SHAPE, "embed", "table [5,4]", "wide [4,3]");
@@ -221,7 +240,9 @@ static void test_losses_see_broken_numbers(void **state) {
     /* Logits of any finite size do not overflow. */
     wfi_tape_reset(t, true);
     const float large[4] = {1e4f, -1e4f, 0, 0};
-    assert_float_equal(wfi_op_cross_entropy(t, wfi_tape_constant(t, large, 1, 4), (int32_t[]){1}, NULL, 0, NULL)->data[0], 2e4f, 1e-1f);
+    assert_float_equal(
+        wfi_op_cross_entropy(t, wfi_tape_constant(t, large, 1, 4), (int32_t[]){1}, NULL, 0, NULL)->data[0], 2e4f,
+        1e-1f);
     assert_non_null(wfi_op_bce(t, wfi_tape_constant(t, large, 1, 4), (uint8_t[]){0, 1, 0, 0}, NULL));
     wfi_pset_clear(&f.set);
 }
@@ -295,7 +316,9 @@ static int64_t backward_bytes(int length) {
     return (int64_t)(wfi_tape_scope(t) - before);
 }
 
-static void test_gradient_buffers_are_used_again(void **state) { assert_int_equal(backward_bytes(4), backward_bytes(40)); }
+static void test_gradient_buffers_are_used_again(void **state) {
+    assert_int_equal(backward_bytes(4), backward_bytes(40));
+}
 
 static void test_backward_scale_and_accumulation(void **state) {
     fixture f;
@@ -304,13 +327,15 @@ static void test_backward_scale_and_accumulation(void **state) {
     float once[12];
     for (int k = 0; k < 3; k++) {
         wfi_tape_reset(t, true);
-        wf_value *loss = wfi_op_mse(t, wfi_op_reshape(t, wfi_op_linear(t, wfi_tape_constant(t, x8, 2, 4), &f.linear), 6, 1), x8);
+        wf_value *loss =
+            wfi_op_mse(t, wfi_op_reshape(t, wfi_op_linear(t, wfi_tape_constant(t, x8, 2, 4), &f.linear), 6, 1), x8);
         check_status(WF_E_SHAPE, wfi_tape_backward(t, wfi_tape_constant(t, x8, 2, 4), 1, err));
         check_ok(wfi_tape_backward(t, loss, k == 1 ? 0.5f : 1, err));
         if (k == 0) memcpy(once, f.linear.weight->grad, sizeof once);
         if (k == 2) check_ok(wfi_tape_backward(t, loss, 1, err)); /* a second walk of the same pass */
     }
-    for (int i = 0; i < 12; i++) assert_float_equal(f.linear.weight->grad[i], 3.5f * once[i], 1e-4f * (1 + fabsf(once[i])));
+    for (int i = 0; i < 12; i++)
+        assert_float_equal(f.linear.weight->grad[i], 3.5f * once[i], 1e-4f * (1 + fabsf(once[i])));
     wfi_tape_reset(t, false);
     wf_value *loss = wfi_op_identity_pull(t, f.square, 1);
     assert_false(loss->needs_grad);
@@ -328,11 +353,16 @@ static void test_out_of_memory(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_null_travels), cmocka_unit_test(test_shapes_are_named), cmocka_unit_test(test_first_failure_stays),
-        cmocka_unit_test(test_losses_refuse_bad_labels), cmocka_unit_test(test_losses_see_broken_numbers),
-        cmocka_unit_test(test_frozen_is_not_recorded), cmocka_unit_test(test_scopes),
-        cmocka_unit_test(test_gradient_buffers_are_used_again), cmocka_unit_test(test_backward_scale_and_accumulation),
-        cmocka_unit_test(test_out_of_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_null_travels),
+                                       cmocka_unit_test(test_shapes_are_named),
+                                       cmocka_unit_test(test_more_shapes_are_named),
+                                       cmocka_unit_test(test_first_failure_stays),
+                                       cmocka_unit_test(test_losses_refuse_bad_labels),
+                                       cmocka_unit_test(test_losses_see_broken_numbers),
+                                       cmocka_unit_test(test_frozen_is_not_recorded),
+                                       cmocka_unit_test(test_scopes),
+                                       cmocka_unit_test(test_gradient_buffers_are_used_again),
+                                       cmocka_unit_test(test_backward_scale_and_accumulation),
+                                       cmocka_unit_test(test_out_of_memory)};
     return cmocka_run_group_tests(tests, start, stop);
 }

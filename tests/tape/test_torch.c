@@ -1,4 +1,5 @@
-/* tests/tape/test_torch.c - losses and LayerNorm against numbers computed by torch (tests/golden/make_training_torch.py). */
+/* tests/tape/test_torch.c - losses and LayerNorm against numbers computed by torch
+ * (tests/golden/make_training_torch.py). */
 #include "gradcheck.h"
 #define GOLDEN_TAPE
 #include "../golden/training_torch.h"
@@ -28,13 +29,20 @@ static void test_losses(void **state) {
     wave(12, 0.9, 0.3, 2.0, x);
     const int32_t label[4] = {2, -1, 0, 1};
     const float weights[3] = {0.5f, 2, 1.25f};
-    const struct { const char *name; const float *weights; float smoothing; const double *want; } rows[] = {
-        {"cross-entropy", NULL, 0, golden_ce_plain}, {"cross-entropy, weights", weights, 0, golden_ce_weights},
-        {"cross-entropy, smoothing", NULL, 0.2f, golden_ce_smooth}, {"cross-entropy, both", weights, 0.2f, golden_ce_both}};
+    const struct {
+        const char *name;
+        const float *weights;
+        float smoothing;
+        const double *want;
+    } rows[] = {{"cross-entropy", NULL, 0, golden_ce_plain},
+                {"cross-entropy, weights", weights, 0, golden_ce_weights},
+                {"cross-entropy, smoothing", NULL, 0.2f, golden_ce_smooth},
+                {"cross-entropy, both", weights, 0.2f, golden_ce_both}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         wfi_tape_reset(tape, true);
         wf_value *v = wfi_tape_variable(tape, x, 4, 3);
-        check_loss(rows[i].name, v, wfi_op_cross_entropy(tape, v, label, rows[i].weights, rows[i].smoothing, NULL), rows[i].want);
+        check_loss(rows[i].name, v, wfi_op_cross_entropy(tape, v, label, rows[i].weights, rows[i].smoothing, NULL),
+                   rows[i].want);
     }
     const uint8_t y[12] = {1, 0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 1};
     for (int i = 0; i < 2; i++) {
@@ -49,7 +57,9 @@ static void test_norm(void **state) {
     wave(15, 1.7, 0.2, 1, x);
     wave(15, 0.8, 0.9, 1, probe);
     wf_pset set = {0};
-    const wf_norm norm = {.width = 5, .eps = 1e-5f, .gamma = wfi_pset_add(&set, "g", 1, (int64_t[]){5}, false),
+    const wf_norm norm = {.width = 5,
+                          .eps = 1e-5f,
+                          .gamma = wfi_pset_add(&set, "g", 1, (int64_t[]){5}, false),
                           .beta = wfi_pset_add(&set, "b", 1, (int64_t[]){5}, false)};
     check_ok(wfi_pset_commit(&set, err));
     check_ok(wfi_pset_trainable(&set, true, err));
@@ -66,7 +76,9 @@ static void test_norm(void **state) {
     wfi_pset_clear(&set);
 }
 
-static int start(void **state) { return wfi_tape_new(&tape, NULL) == WF_OK ? 0 : -1; }
+static int start(void **state) {
+    return wfi_tape_new(&tape, NULL) == WF_OK ? 0 : -1;
+}
 static int stop(void **state) {
     wfi_tape_free(tape);
     return 0;

@@ -23,7 +23,12 @@ static dnnl_engine_t engine;
 static dnnl_status_t engine_status;
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 
+/* oneDNN follows WEFT_ISA too; it has no scalar level, SSE4.1 is its lowest. Must come before its first product. */
 static void engine_start(void) {
+#ifdef __x86_64__
+    wf_isa isa = wfi_cpu_get()->isa;
+    if (isa < WF_ISA_AVX512) dnnl_set_max_cpu_isa(isa == WF_ISA_AVX2 ? dnnl_cpu_isa_avx2 : dnnl_cpu_isa_sse41);
+#endif
     engine_status = dnnl_engine_create(&engine, dnnl_cpu, 0);
 }
 
@@ -32,8 +37,9 @@ static wf_status library_failed(wf_err *err, dnnl_status_t st, const char *what,
                     (int)st, (num)m, (num)n, (num)k);
 }
 
-/* oneDNN asks OpenMP for the team size of the calling thread: keep it equal to weft's. */
-static void match_threads(void) {
+/* Before each use of oneDNN. It asks OpenMP for the team size of the calling thread: keep that equal to weft's. */
+static void ready(void) {
+    pthread_once(&engine_once, engine_start);
     int n = wfi_threads_get();
     if (omp_get_max_threads() != n) omp_set_num_threads(n);
 }
@@ -53,7 +59,7 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
         return wfi_fail(err, WF_E_SHAPE, "matrix product m %lld, n %lld, k %lld: a row stride is shorter than a row (lda %lld, ldb %lld, ldc %lld)",
                         (num)m, (num)n, (num)k, (num)lda, (num)ldb, (num)ldc);
     if (k == 0 || alpha == 0.0f) return without_product(m, n, beta, NULL, c, ldc), WF_OK;
-    match_threads();
+    ready();
     dnnl_status_t st = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     return st == dnnl_success ? WF_OK : library_failed(err, st, "sgemm", m, n, k);
 }
@@ -149,8 +155,7 @@ static dnnl_status_t choose_layout(wf_packed *p) {
 }
 
 static wf_status pack(wf_packed *p, const float *b, int64_t sk, int64_t sn, wf_err *err) {
-    pthread_once(&engine_once, engine_start);
-    match_threads();
+    ready();
     dnnl_status_t st = engine_status;
     if (st == dnnl_success) st = choose_layout(p);
     if (st != dnnl_success) return library_failed(err, st, "choice of a matrix layout", 0, p->n, p->k);
@@ -194,7 +199,7 @@ wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t
                         (num)p->n, (num)lda, (num)ldc);
     if (m == 0 || p->n == 0) return WF_OK;
     if (p->k == 0) return without_product(m, p->n, beta, bias, c, ldc), WF_OK;
-    match_threads();
+    ready();
     product r = {0};
     dnnl_status_t st = product_describe(&r, &p->layout, m, p->n, p->k, lda, bias != NULL, beta == 1.0f, ldc);
     if (st == dnnl_success) st = product_run(&r, p, a, bias, c);

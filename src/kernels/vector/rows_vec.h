@@ -39,20 +39,19 @@ static void column_sum(int64_t T, int64_t H, int64_t c0, int64_t c1, const float
     }
 }
 
-/* As column_part, for dy * (x - mean) * rstd and dy. */
+/* As column_part, for dy * (x - mean) * rstd and dy, n <= 2*VW. */
 ALWAYS void norm_part(int64_t rows, int64_t H, const float *x, const float *mean, const float *rstd, const float *dy, int64_t n, float *pg, float *pb) {
-    vf g[2] = {v_set(0.0f), v_set(0.0f)}, b[2] = {v_set(0.0f), v_set(0.0f)};
+    vf g0 = v_set(0.0f), g1 = g0, b0 = g0, b1 = g0;
+    int64_t n0 = n < VW ? n : VW, n1 = n - n0;
+    bool full = n == 2 * VW;
     for (int64_t t = 0; t < rows; t++, x += H, dy += H) {
         vf mu = v_set(mean[t]), r = v_set(rstd[t]);
-        for (int j = 0; j < 2 && j * VW < n; j++) {
-            int64_t lanes = n - j * VW < VW ? n - j * VW : VW;
-            vf d = lanes == VW ? v_load(dy + j * VW) : v_load_part(dy + j * VW, lanes);
-            vf v = lanes == VW ? v_load(x + j * VW) : v_load_part(x + j * VW, lanes);
-            g[j] = v_fma(d, (v - mu) * r, g[j]);
-            b[j] = b[j] + d;
-        }
+        vf d0 = full ? v_load(dy) : v_load_part(dy, n0), d1 = full ? v_load(dy + VW) : v_load_part(dy + n0, n1);
+        vf x0 = full ? v_load(x) : v_load_part(x, n0), x1 = full ? v_load(x + VW) : v_load_part(x + n0, n1);
+        g0 = v_fma(d0, (x0 - mu) * r, g0), g1 = v_fma(d1, (x1 - mu) * r, g1);
+        b0 = b0 + d0, b1 = b1 + d1;
     }
-    for (int j = 0; j < 2; j++) v_store(pg + j * VW, g[j]), v_store(pb + j * VW, b[j]);
+    v_store(pg, g0), v_store(pg + VW, g1), v_store(pb, b0), v_store(pb + VW, b1);
 }
 
 static void layernorm_dparams(int64_t T, int64_t H, int64_t c0, int64_t c1, const float *x, const float *mean,

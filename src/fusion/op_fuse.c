@@ -1,0 +1,508 @@
+/* fusion/op_fuse.c - AdapterFusion (Pfeiffer et al. 2021) without the N x d keys and values of the textbook form. See op_fuse.h.
+ *
+ * With t = W_k^T (W_q q + b_q) a score is t . u_i + const, and W_v is applied after mixing. Two exact forms:
+ *   bottleneck  u_i is never formed: g = t up^T, score_i = sum_j g_j a_j (+ bias row), mix = (p o a) up    3 products of T*d*M
+ *   full        u_i [T,N,d] is formed once: score_i = t . u_i, mix = sum_i p_i u_i                         2 products, N*d memory
+ * The first wins for narrow bottlenecks; FULL_FROM is where they meet, measured. M, up and the bias rows: fuse_stack.h.
+ * The constant of a score, b_k . (W_q q + b_q) + t . r, is the same for all i: it matters only when single scores are dropped.
+ *
+ * Backward, with e = dmix up^T: dp_i = sum_j e_j a_j, ds by the softmax, da_j = p_i e_j + ds_i g_j, dt = (ds o a) up,
+ * dup = (p o a)^T dmix + (ds o a)^T t.  Kept: a and its pre-activation, g (or u), p, t, W_q q + b_q, mix. */
+#include "fusion/op_fuse.h"
+#include "base/error.h"
+#include "tape/linear.h"
+#include "tape/ops.h"
+#include <math.h>
+#include <string.h>
+
+enum { FULL_FROM = 96, PARALLEL_FROM = 1 << 14 };
+
+typedef struct saved {
+    wf_fuse f;
+    bool full, trained;     /* form; the branches are trained too */
+    wf_value *z, *q, *r;    /* r NULL: none */
+    float *normed, *mean, *rstd; /* [T,d], [T]: bare normalisation of z for branches with their own LayerNorm; else NULL */
+    float *pre, *act;       /* [T,M] */
+    const float *Q, *t;     /* [T,d] projected query, and through W_k */
+    float *g;               /* bottleneck form: [T,M+N] */
+    float *u;               /* full form: [T,N,d] */
+    float *p;               /* [T,N] */
+    const float *mix;       /* [T,d] with r */
+} saved;
+
+/* ---- small loops ---- */
+
+typedef float v8 __attribute__((vector_size(32)));
+
+static float dot(const float *a, const float *b, int64_t n) {
+    v8 s = {0};
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        v8 x, y;
+        memcpy(&x, a + i, sizeof x);
+        memcpy(&y, b + i, sizeof y);
+        s += x * y;
+    }
+    float r = 0.0f;
+    for (; i < n; i++) r += a[i] * b[i];
+    return r + (((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])));
+}
+
+static void axpy(float alpha, const float *restrict x, float *restrict y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] += alpha * x[i];
+}
+
+static bool big(const saved *s, int64_t T) { return T * (s->full ? s->f.stack->N * s->f.stack->d : s->f.stack->M) >= PARALLEL_FROM; }
+
+/* ---- products with the stacks ---- */
+
+static wf_status product(const wf_packed *p, bool tb, int64_t T, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                         float beta, float *c, int64_t ldc, wf_err *err) {
+    if (p) return wfi_packed_gemm(p, T, a, lda, NULL, beta, c, ldc, err);
+    return wfi_gemm(false, tb, T, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc, err);
+}
+
+static wf_status times_up_t(const wf_fuse_stack *k, int64_t T, const float *x, float *y, wf_err *err) { /* [T,d] -> [T,M+N] */
+    return product(k->up_score, true, T, k->M + k->N, k->d, x, k->d, k->up, k->d, 0.0f, y, k->M + k->N, err);
+}
+
+static wf_status times_up(const wf_fuse_stack *k, int64_t T, const float *x, float *y, wf_err *err) { /* [T,M+N] -> [T,d] */
+    return product(k->up_mix, false, T, k->d, k->M + k->N, x, k->M + k->N, k->up, k->d, 0.0f, y, k->d, err);
+}
+
+/* Runs of branches that read the same input share a product. */
+static int64_t run_end(const wf_fuse_stack *k, int64_t i) {
+    int64_t j = i + 1;
+    while (j < k->N && wfi_stack_normed(k, j) == wfi_stack_normed(k, i)) j++;
+    return j;
+}
+
+static const float *input_of(const saved *s, int64_t i) { return wfi_stack_normed(s->f.stack, i) ? s->normed : s->z->data; }
+
+static wf_status down_forward(const saved *s, int64_t T, wf_err *err) {
+    const wf_fuse_stack *k = s->f.stack;
+    for (int64_t i = 0, j; i < k->N; i = j) {
+        j = run_end(k, i);
+        const int64_t c0 = k->first[i], n = k->first[j] - c0;
+        WF_TRY(product(n == k->M ? k->down_forward : NULL, true, T, n, k->d, input_of(s, i), k->d, k->down + c0 * k->d, k->d, 0.0f, s->pre + c0, k->M, err));
+    }
+    wfi_bias_add(T, k->M, k->bias, s->pre);
+    return WF_OK;
+}
+
+static void act_forward(const saved *s, int64_t T) {
+    const wf_fuse_stack *k = s->f.stack;
+    if (k->same_act) {
+        wfi_act_forward(k->branch[0]->act, T * k->M, s->pre, s->act);
+        return;
+    }
+    for (int64_t r = 0; r < T; r++)
+        for (int64_t i = 0; i < k->N; i++)
+            wfi_act_forward(k->branch[i]->act, wfi_stack_width(k, i), s->pre + r * k->M + k->first[i], s->act + r * k->M + k->first[i]);
+}
+
+static void act_backward(const saved *s, int64_t T, float *d) { /* d [T,M] in place */
+    const wf_fuse_stack *k = s->f.stack;
+    if (k->same_act) {
+        wfi_act_backward(k->branch[0]->act, T * k->M, s->pre, d, d, false);
+        return;
+    }
+    for (int64_t r = 0; r < T; r++)
+        for (int64_t i = 0; i < k->N; i++) {
+            const int64_t at = r * k->M + k->first[i];
+            wfi_act_backward(k->branch[i]->act, wfi_stack_width(k, i), s->pre + at, d + at, d + at, false);
+        }
+}
+
+/* ---- forward ---- */
+
+static wf_status full_rows(const saved *s, int64_t T, wf_err *err) { /* u_i, bias row first, then the product added */
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t d = k->d, N = k->N;
+#pragma omp parallel for schedule(static) if (big(s, T))
+    for (int64_t r = 0; r < T; r++) memcpy(s->u + r * N * d, k->up + k->M * d, (size_t)(N * d) * sizeof(float));
+    for (int64_t i = 0; i < N; i++)
+        WF_TRY(wfi_gemm(false, false, T, d, wfi_stack_width(k, i), 1.0f, s->act + k->first[i], k->M, k->up + k->first[i] * d, d, 1.0f,
+                        s->u + i * d, N * d, err));
+    return WF_OK;
+}
+
+/* Scores without the constant -> p, in place in the row. */
+static void row_softmax(const saved *s, int64_t row, float constant) {
+    const int64_t N = s->f.stack->N;
+    float *p = s->p + row * N;
+    const float scale = 1.0f / (1.0f - s->f.dropout), tau = s->f.temperature;
+    float top = -INFINITY, sum = 0.0f;
+    for (int64_t i = 0; i < N; i++) {
+        if (s->f.dropout > 0.0f)
+            p[i] = wfi_dropout_keep(s->f.random, (uint64_t)(row * N + i), s->f.dropout) ? (p[i] + constant) * scale : 0.0f;
+        p[i] /= tau;
+        if (p[i] > top) top = p[i];
+    }
+    for (int64_t i = 0; i < N; i++) {
+        p[i] = expf(p[i] - top);
+        sum += p[i];
+    }
+    for (int64_t i = 0; i < N; i++) p[i] /= sum;
+}
+
+/* The part of a score that all branches share; only needed when scores are dropped. */
+static float row_constant(const saved *s, int64_t row) {
+    const int64_t d = s->f.stack->d;
+    if (!(s->f.dropout > 0.0f)) return 0.0f;
+    float c = s->f.key && s->f.key->bias ? dot(s->Q + row * d, s->f.key->bias->data, d) : 0.0f;
+    if (s->r) c += dot(s->t + row * d, s->r->data + row * d, d);
+    return c;
+}
+
+/* p from g or u; then weighted [T,M+N] = p o a with p itself behind (bottleneck), or mix (full). */
+static void attend(const saved *s, int64_t T, float *weighted, float *mix) {
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t N = k->N, M = k->M, K = M + N, d = k->d;
+#pragma omp parallel for schedule(static) if (big(s, T))
+    for (int64_t r = 0; r < T; r++) {
+        float *p = s->p + r * N;
+        const float *a = s->act + r * M;
+        for (int64_t i = 0; i < N; i++)
+            p[i] = s->full ? dot(s->t + r * d, s->u + (r * N + i) * d, d)
+                           : dot(s->g + r * K + k->first[i], a + k->first[i], wfi_stack_width(k, i)) + s->g[r * K + M + i];
+        row_softmax(s, r, row_constant(s, r));
+        if (s->full) memset(mix + r * d, 0, (size_t)d * sizeof *mix);
+        for (int64_t i = 0; i < N; i++) {
+            if (s->full) {
+                axpy(p[i], s->u + (r * N + i) * d, mix + r * d, d);
+                continue;
+            }
+            float *w = weighted + r * K;
+            for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) w[j] = p[i] * a[j];
+            w[M + i] = p[i];
+        }
+    }
+}
+
+static bool linear_fits(wf_tape *t, const wf_linear *w, int64_t d) {
+    if (!w || (w->in == d && w->out == d && w->weight->count == d * d)) return true;
+    wfi_tape_fail(t, WF_E_SHAPE, "fuse: %s is no %lldx%lld matrix", w->weight->name, (long long)d, (long long)d);
+    return false;
+}
+
+static bool fits(wf_tape *t, const wf_fuse *f, const wf_value *z, const wf_value *q, const wf_value *r) {
+    const int64_t d = f->stack->d;
+    if (!wfi_op_same_shape(t, "fuse", z, q) || (r && !wfi_op_same_shape(t, "fuse", z, r)) || !wfi_op_rate(t, "fuse", f->dropout)) return false;
+    if (!linear_fits(t, f->query, d) || !linear_fits(t, f->key, d) || !linear_fits(t, f->value, d)) return false;
+    if (z->cols == d && f->stack->N >= 1 && f->temperature > 0.0f) return true;
+    wfi_tape_fail(t, WF_E_SHAPE, "fuse: input [%lld,%lld], %lld adapters of width %lld, temperature %g do not go together", (long long)z->rows,
+                  (long long)z->cols, (long long)f->stack->N, (long long)d, (double)f->temperature);
+    return false;
+}
+
+static bool wants(const wf_tape *t, const wf_linear *w) { return w && wfi_linear_wants(t, w); }
+
+/* All arrays that forward fills; false: out of memory, noted. */
+static bool arrays_get(wf_tape *t, saved *s, int64_t T, bool record) {
+    const wf_fuse_stack *k = s->f.stack;
+    bool normed = false, ok = true;
+    for (int64_t i = 0; i < k->N; i++) normed |= wfi_stack_normed(k, i);
+    if (normed) {
+        s->normed = wfi_tape_floats(t, T, k->d);
+        s->mean = wfi_tape_floats(t, T, 1);
+        s->rstd = wfi_tape_floats(t, T, 1);
+        ok = s->normed && s->mean && s->rstd;
+    }
+    s->pre = wfi_tape_floats(t, T, k->M);
+    s->act = record ? wfi_tape_floats(t, T, k->M) : s->pre;
+    if (s->full) s->u = wfi_tape_floats(t, T, k->N * k->d);
+    else s->g = wfi_tape_floats(t, T, k->M + k->N);
+    return ok && s->pre && s->act && (s->full ? s->u : s->g);
+}
+
+static wf_status projections(wf_tape *t, saved *s, int64_t T, wf_err *err) {
+    const int64_t d = s->f.stack->d;
+    s->Q = s->q->data;
+    if (s->f.query) {
+        float *Q = wfi_tape_floats(t, T, d);
+        if (!Q) return WF_E_NOMEM;
+        WF_TRY(wfi_linear_forward(s->f.query, T, s->q->data, Q, err));
+        s->Q = Q;
+    }
+    s->t = s->Q;
+    if (s->f.key) {
+        float *back = wfi_tape_floats(t, T, d);
+        if (!back) return WF_E_NOMEM;
+        WF_TRY(wfi_linear_input_grad(s->f.key, T, s->Q, back, false, err)); /* Q W_k */
+        s->t = back;
+    }
+    return WF_OK;
+}
+
+static wf_status forward(wf_tape *t, saved *s, int64_t T, float *mix, wf_value *out, wf_err *err) {
+    const wf_fuse_stack *k = s->f.stack;
+    const wf_bottleneck *normed = NULL;
+    for (int64_t i = 0; i < k->N && !normed; i++)
+        if (wfi_stack_normed(k, i)) normed = k->branch[i];
+    if (normed) wfi_layernorm_forward(T, k->d, s->z->data, k->ones, k->zeros, normed->ln_before.eps, s->normed, s->mean, s->rstd);
+    WF_TRY(down_forward(s, T, err));
+    act_forward(s, T);
+    WF_TRY(projections(t, s, T, err));
+    if (s->full) {
+        WF_TRY(full_rows(s, T, err));
+        attend(s, T, NULL, mix);
+    } else {
+        float *weighted = wfi_tape_floats(t, T, k->M + k->N);
+        if (!weighted) return WF_E_NOMEM;
+        WF_TRY(times_up_t(k, T, s->t, s->g, err));
+        attend(s, T, weighted, NULL);
+        WF_TRY(times_up(k, T, weighted, mix, err));
+    }
+    if (s->r) wfi_add(T * k->d, mix, s->r->data, mix);
+    return s->f.value ? wfi_linear_forward(s->f.value, T, mix, out->data, err) : WF_OK;
+}
+
+/* ---- backward ---- */
+
+typedef struct back { /* scratch of one backward call; NULL entries are not needed */
+    float *dmix;     /* [T,d]; the output's own gradient without W_v */
+    float *e, *sa;   /* bottleneck: [T,M+N] e (then p o a), and ds o a */
+    float *ds;       /* [T,N] */
+    float *sigma;    /* [T] sum of ds, the constant's gradient; only with dropout */
+    float *dact;     /* [T,M] */
+    float *dt;       /* [T,d] */
+    float *ddown, *dbias, *dup; /* of the stack, when trained */
+} back;
+
+/* dp (in ds's row) -> ds, returns its sum. */
+static float row_softmax_back(const saved *s, int64_t row, float *ds) {
+    const int64_t N = s->f.stack->N;
+    const float *p = s->p + row * N;
+    const float mean = dot(p, ds, N), scale = 1.0f / (1.0f - s->f.dropout);
+    float sum = 0.0f;
+    for (int64_t i = 0; i < N; i++) {
+        ds[i] = p[i] * (ds[i] - mean) / s->f.temperature;
+        if (s->f.dropout > 0.0f) ds[i] = wfi_dropout_keep(s->f.random, (uint64_t)(row * N + i), s->f.dropout) ? ds[i] * scale : 0.0f;
+        sum += ds[i];
+    }
+    return sum;
+}
+
+static void bottleneck_rows(const saved *s, int64_t T, const back *b) {
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t N = k->N, M = k->M, K = M + N;
+#pragma omp parallel for schedule(static) if (big(s, T))
+    for (int64_t r = 0; r < T; r++) {
+        const float *a = s->act + r * M, *g = s->g + r * K, *p = s->p + r * N;
+        float *e = b->e + r * K, *sa = b->sa + r * K, *ds = b->ds + r * N;
+        for (int64_t i = 0; i < N; i++) ds[i] = dot(e + k->first[i], a + k->first[i], wfi_stack_width(k, i)) + e[M + i];
+        const float sum = row_softmax_back(s, r, ds);
+        if (b->sigma) b->sigma[r] = sum;
+        for (int64_t i = 0; i < N; i++) {
+            for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) sa[j] = ds[i] * a[j];
+            sa[M + i] = ds[i];
+            for (int64_t j = k->first[i]; j < k->first[i + 1] && b->dact; j++) b->dact[r * M + j] = p[i] * e[j] + ds[i] * g[j];
+            if (!s->trained) continue; /* e is not needed any more: it becomes p o a */
+            for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) e[j] = p[i] * a[j];
+            e[M + i] = p[i];
+        }
+    }
+}
+
+static wf_status bottleneck_back(const saved *s, int64_t T, const back *b, wf_err *err) {
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t d = k->d, K = k->M + k->N;
+    WF_TRY(times_up_t(k, T, b->dmix, b->e, err));
+    bottleneck_rows(s, T, b);
+    if (b->dt) WF_TRY(times_up(k, T, b->sa, b->dt, err));
+    if (!s->trained) return WF_OK;
+    WF_TRY(wfi_gemm(true, false, K, d, T, 1.0f, b->e, K, b->dmix, d, 0.0f, b->dup, d, err));
+    return wfi_gemm(true, false, K, d, T, 1.0f, b->sa, K, s->t, d, 1.0f, b->dup, d, err);
+}
+
+static void full_rows_back(const saved *s, int64_t T, const back *b) { /* ds, sigma, dt */
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t N = k->N, d = k->d;
+#pragma omp parallel for schedule(static) if (big(s, T))
+    for (int64_t r = 0; r < T; r++) {
+        const float *u = s->u + r * N * d;
+        float *ds = b->ds + r * N;
+        for (int64_t i = 0; i < N; i++) ds[i] = dot(b->dmix + r * d, u + i * d, d);
+        const float sum = row_softmax_back(s, r, ds);
+        if (b->sigma) b->sigma[r] = sum;
+        if (!b->dt) continue;
+        memset(b->dt + r * d, 0, (size_t)d * sizeof *b->dt);
+        for (int64_t i = 0; i < N; i++) axpy(ds[i], u + i * d, b->dt + r * d, d);
+    }
+}
+
+static wf_status full_back(wf_tape *t, const saved *s, int64_t T, const back *b, wf_err *err) {
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t N = k->N, d = k->d;
+    full_rows_back(s, T, b);
+    if (!b->dact && !s->trained) return WF_OK;
+    float *du = wfi_tape_buffer(t, T, d); /* of one branch: p_i dmix + ds_i t */
+    if (!du) return WF_E_NOMEM;
+    for (int64_t i = 0; i < N; i++) {
+        const int64_t c0 = k->first[i], m = wfi_stack_width(k, i);
+#pragma omp parallel for schedule(static) if (big(s, T))
+        for (int64_t r = 0; r < T; r++) {
+            const float p = s->p[r * N + i], w = b->ds[r * N + i];
+            for (int64_t c = 0; c < d; c++) du[r * d + c] = p * b->dmix[r * d + c] + w * s->t[r * d + c];
+        }
+        if (b->dact) WF_TRY(wfi_gemm(false, true, T, m, d, 1.0f, du, d, k->up + c0 * d, d, 0.0f, b->dact + c0, k->M, err));
+        if (!s->trained) continue;
+        WF_TRY(wfi_gemm(true, false, m, d, T, 1.0f, s->act + c0, k->M, du, d, 0.0f, b->dup + c0 * d, d, err));
+        memset(b->dup + (k->M + i) * d, 0, (size_t)d * sizeof(float));
+        wfi_column_sum(T, d, du, b->dup + (k->M + i) * d);
+    }
+    wfi_tape_buffer_done(t, du, T, d);
+    return WF_OK;
+}
+
+/* Through the non-linearities and down-projections into z (and the stack's own gradients). */
+static wf_status down_back(wf_tape *t, const saved *s, int64_t T, const back *b, wf_err *err) {
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t d = k->d;
+    act_backward(s, T, b->dact);
+    if (s->trained) {
+        memset(b->dbias, 0, (size_t)k->M * sizeof(float));
+        wfi_column_sum(T, k->M, b->dact, b->dbias);
+        for (int64_t i = 0, j; i < k->N; i = j) {
+            j = run_end(k, i);
+            const int64_t c0 = k->first[i], n = k->first[j] - c0;
+            WF_TRY(wfi_gemm(true, false, n, d, T, 1.0f, b->dact + c0, k->M, input_of(s, i), d, 0.0f, b->ddown + c0 * d, d, err));
+        }
+    }
+    if (!s->z->needs_grad) return WF_OK;
+    float *dn = s->normed ? wfi_tape_buffer(t, T, d) : NULL; /* gradient of the bare normalisation */
+    bool dn_used = false, fresh = false;
+    float *dz = wfi_tape_grad(t, s->z, &fresh);
+    if (!dz || (s->normed && !dn)) return WF_OK; /* noted in the tape */
+    for (int64_t i = 0, j; i < k->N; i = j) {
+        j = run_end(k, i);
+        const int64_t c0 = k->first[i], n = k->first[j] - c0;
+        const bool normed = wfi_stack_normed(k, i);
+        const float beta = (normed ? dn_used : !fresh) ? 1.0f : 0.0f;
+        WF_TRY(product(n == k->M ? k->down_backward : NULL, false, T, d, n, b->dact + c0, k->M, k->down + c0 * d, d, beta, normed ? dn : dz, d, err));
+        if (normed) dn_used = true;
+        else fresh = false;
+    }
+    if (dn_used) wfi_layernorm_backward(T, d, s->z->data, k->ones, s->mean, s->rstd, dn, dz, !fresh, NULL, NULL);
+    wfi_tape_buffer_done(t, dn, T, d);
+    return WF_OK;
+}
+
+/* dt -> W_k, W_q, q; and the constant's part of b_k, t and r. */
+static wf_status query_back(wf_tape *t, const saved *s, int64_t T, const back *b, wf_err *err) {
+    const int64_t d = s->f.stack->d;
+    const wf_linear *key = s->f.key, *query = s->f.query;
+    if (b->sigma && s->r)
+        for (int64_t r = 0; r < T; r++) axpy(b->sigma[r], s->r->data + r * d, b->dt + r * d, d);
+    float *dQ = b->dt, *own = NULL;
+    if (key) {
+        if (key->weight->grad) WF_TRY(wfi_gemm(true, false, d, d, T, 1.0f, s->Q, d, b->dt, d, 1.0f, key->weight->grad, d, err));
+        if (b->sigma && key->bias && key->bias->grad)
+            WF_TRY(wfi_gemm(true, false, 1, d, T, 1.0f, b->sigma, 1, s->Q, d, 1.0f, key->bias->grad, d, err));
+        if (!wants(t, query) && !s->q->needs_grad) return WF_OK;
+        dQ = own = wfi_tape_buffer(t, T, d);
+        if (!dQ) return WF_OK; /* noted in the tape */
+        const wf_linear product_only = {.in = key->in, .out = key->out, .weight = key->weight, .forward = key->forward};
+        WF_TRY(wfi_linear_forward(&product_only, T, b->dt, dQ, err));
+        if (b->sigma && key->bias)
+            for (int64_t r = 0; r < T; r++) axpy(b->sigma[r], key->bias->data, dQ + r * d, d);
+    }
+    if (!query) {
+        wfi_tape_grad_add(t, s->q, dQ);
+    } else {
+        WF_TRY(wfi_linear_param_grad(query, T, s->q->data, dQ, err));
+        bool fresh = false;
+        float *dq = wfi_tape_grad(t, s->q, &fresh);
+        if (dq) WF_TRY(wfi_linear_input_grad(query, T, dQ, dq, !fresh, err));
+    }
+    wfi_tape_buffer_done(t, own, T, d);
+    return WF_OK;
+}
+
+/* r is part of every value (through mix) and, with dropout, of the scores' constant. */
+static void residual_back(wf_tape *t, const saved *s, int64_t T, const back *b) {
+    if (!s->r || !s->r->needs_grad) return;
+    const int64_t d = s->f.stack->d;
+    wfi_tape_grad_add(t, s->r, b->dmix);
+    if (!b->sigma || !s->r->grad) return;
+    for (int64_t r = 0; r < T; r++) axpy(b->sigma[r], s->t + r * d, s->r->grad + r * d, d);
+}
+
+static bool buffers_get(wf_tape *t, const saved *s, int64_t T, back *b) {
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t K = k->M + k->N;
+    const bool dact = s->z->needs_grad || s->trained, dt = s->q->needs_grad || wants(t, s->f.query) || wants(t, s->f.key);
+    bool ok = true;
+    const struct { float **at; int64_t rows, cols; bool need; } all[] = {
+        {&b->e, T, K, !s->full}, {&b->sa, T, K, !s->full}, {&b->ds, T, k->N, true}, {&b->sigma, T, 1, s->f.dropout > 0.0f},
+        {&b->dact, T, k->M, dact}, {&b->dt, T, k->d, dt}, {&b->ddown, k->M, k->d, s->trained}, {&b->dbias, 1, k->M, s->trained},
+        {&b->dup, K, k->d, s->trained}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].need) ok &= (*all[i].at = wfi_tape_buffer(t, all[i].rows, all[i].cols)) != NULL;
+    return ok;
+}
+
+static void buffers_done(wf_tape *t, const saved *s, int64_t T, const back *b) {
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t K = k->M + k->N;
+    wfi_tape_buffer_done(t, b->e, T, K);
+    wfi_tape_buffer_done(t, b->sa, T, K);
+    wfi_tape_buffer_done(t, b->ds, T, k->N);
+    wfi_tape_buffer_done(t, b->sigma, T, 1);
+    wfi_tape_buffer_done(t, b->dact, T, k->M);
+    wfi_tape_buffer_done(t, b->dt, T, k->d);
+    wfi_tape_buffer_done(t, b->ddown, k->M, k->d);
+    wfi_tape_buffer_done(t, b->dbias, 1, k->M);
+    wfi_tape_buffer_done(t, b->dup, K, k->d);
+    if (s->f.value) wfi_tape_buffer_done(t, b->dmix, T, k->d);
+}
+
+static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
+    const saved *s = n->saved;
+    const int64_t T = n->out->rows, d = n->out->cols;
+    back b = {.dmix = n->out->grad};
+    if (s->f.value) {
+        WF_TRY(wfi_linear_param_grad(s->f.value, T, s->mix, n->out->grad, err));
+        b.dmix = wfi_tape_buffer(t, T, d);
+        if (!b.dmix) return WF_OK; /* noted in the tape */
+        WF_TRY(wfi_linear_input_grad(s->f.value, T, n->out->grad, b.dmix, false, err));
+    }
+    if (!buffers_get(t, s, T, &b)) return WF_OK; /* noted in the tape */
+    WF_TRY(s->full ? full_back(t, s, T, &b, err) : bottleneck_back(s, T, &b, err));
+    if (b.dact) WF_TRY(down_back(t, s, T, &b, err));
+    if (s->trained) wfi_stack_spread(s->f.stack, b.ddown, b.dbias, b.dup);
+    residual_back(t, s, T, &b);
+    if (b.dt) WF_TRY(query_back(t, s, T, &b, err));
+    buffers_done(t, s, T, &b);
+    return WF_OK;
+}
+
+static const wf_op op = {"fuse", backward};
+
+wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf_value *r, const float **probs) {
+    if (!z || !q || !fits(t, f, z, q, r)) return NULL;
+    const wf_fuse_stack *k = f->stack;
+    const int64_t T = z->rows;
+    saved s = {.f = *f, .z = z, .q = q, .r = r};
+    if (!wfi_tape_training(t)) s.f.dropout = 0.0f;
+    s.full = f->form == WF_FUSE_FULL || (f->form == WF_FUSE_AUTO && k->M >= FULL_FROM * k->N);
+    s.trained = wfi_tape_training(t) && wfi_stack_trained(k);
+    const bool record = z->needs_grad || q->needs_grad || (r && r->needs_grad) || s.trained || wants(t, f->query) || wants(t, f->key) || wants(t, f->value);
+    wf_value *out = wfi_tape_value(t, T, k->d);
+    s.p = wfi_tape_floats(t, T, k->N);
+    const size_t scope = wfi_tape_scope(t);
+    if (!out || !s.p || !arrays_get(t, &s, T, record)) return NULL;
+    float *mix = f->value ? wfi_tape_floats(t, T, k->d) : out->data;
+    if (!mix || forward(t, &s, T, mix, out, wfi_tape_err(t)) != WF_OK) return NULL;
+    s.mix = mix;
+    if (probs) *probs = s.p;
+    if (!record) {
+        wfi_tape_scope_end(t, scope, NULL);
+        return out;
+    }
+    saved *kept = wfi_tape_get(t, sizeof *kept);
+    if (!kept) return NULL;
+    *kept = s;
+    return wfi_tape_record(t, &op, out, kept) ? out : NULL;
+}
