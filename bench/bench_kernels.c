@@ -3,7 +3,8 @@
  * Shapes are those of a six-layer model of width 384 (12 heads of 32) and of width 768 (12 heads of 64).
  * Bounds, measured first: "mem" is the bandwidth of adding two arrays much larger than the caches, "flop" the rate of a
  * large matrix product. Buffers of a kernel are swept (`sets` of them in turn) so that memory kernels meet memory, as
- * they do in a training step. The best of several repeats counts: on a shared machine the others measure the neighbours. */
+ * they do in a training step. The best of several repeats counts: on a shared machine the others measure the
+ * neighbours. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -33,8 +34,12 @@ typedef enum bound { MEMORY, FLOPS } bound;
 
 static void report(const char *name, const char *shape, double seconds, double bytes, double flops, bound b) {
     double gb = bytes * 1e-9 / seconds, gf = flops * 1e-9 / seconds;
-    if (b == MEMORY) printf("%-24s %-24s %9.3f ms %8.1f GB/s     bound mem  %5.0f %%\n", name, shape, seconds * 1e3, gb, best_bandwidth > 0 ? 100 * gb / best_bandwidth : 100);
-    if (b == FLOPS) printf("%-24s %-24s %9.3f ms %8.1f GFLOP/s  bound flop %5.0f %%\n", name, shape, seconds * 1e3, gf, best_rate > 0 ? 100 * gf / best_rate : 100);
+    if (b == MEMORY)
+        printf("%-24s %-24s %9.3f ms %8.1f GB/s     bound mem  %5.0f %%\n", name, shape, seconds * 1e3, gb,
+               best_bandwidth > 0 ? 100 * gb / best_bandwidth : 100);
+    if (b == FLOPS)
+        printf("%-24s %-24s %9.3f ms %8.1f GFLOP/s  bound flop %5.0f %%\n", name, shape, seconds * 1e3, gf,
+               best_rate > 0 ? 100 * gf / best_rate : 100);
     fflush(stdout);
 }
 
@@ -75,7 +80,8 @@ static void bench_bounds(void) {
 }
 
 static void bench_gemm(void) {
-    static const int64_t kn[][2] = {{384, 384}, {384, 1152}, {384, 1536}, {1536, 384}, {768, 768}, {768, 3072}, {3072, 768}, {384, 24}, {24, 384}};
+    static const int64_t kn[][2] = {{384, 384},  {384, 1152}, {384, 1536}, {1536, 384}, {768, 768},
+                                    {768, 3072}, {3072, 768}, {384, 24},   {24, 384}};
     wf_err err = {0};
     for (size_t i = 0; i < sizeof kn / sizeof *kn; i++) {
         int64_t k = kn[i][0], n = kn[i][1];
@@ -84,7 +90,8 @@ static void bench_gemm(void) {
         char shape[64];
         wf_packed *p = NULL;
         must(wfi_packed_new(false, k, n, b, n, WF_DTYPE_F32, &p, &err), &err);
-        snprintf(shape, sizeof shape, "[%lld,%lld]x[%lld,%lld]", (long long)rows, (long long)k, (long long)k, (long long)n);
+        snprintf(shape, sizeof shape, "[%lld,%lld]x[%lld,%lld]", (long long)rows, (long long)k, (long long)k,
+                 (long long)n);
         BEST(packed, must(wfi_packed_gemm(p, rows, a, k, bias, 0, c, n, &err), &err));
         report("packed + bias", shape, packed, 0, flops, FLOPS);
         BEST(plain, must(wfi_gemm(false, true, rows, n, k, 1, a, k, b, k, 0, c, n, &err), &err));
@@ -101,14 +108,17 @@ static void bench_attention(int64_t D, int64_t L, float p) {
     int64_t *offsets = wfi_alloc((size_t)S + 1, sizeof *offsets);
     if (!offsets) exit(1);
     for (int64_t s = 0; s <= S; s++) offsets[s] = s * L;
-    float *qkv = data(T * 3 * H, -1, 1), *out = data(T * H, 0, 1), *lse = data(T * A, 0, 1), *dout = data(T * H, -1, 1), *d = data(T * 3 * H, 0, 1);
+    float *qkv = data(T * 3 * H, -1, 1), *out = data(T * H, 0, 1), *lse = data(T * A, 0, 1), *dout = data(T * H, -1, 1),
+          *d = data(T * 3 * H, 0, 1);
     float scale = 1.0f / sqrtf((float)D);
     double flops = 4.0 * (double)(T * L * H);
     char shape[64];
-    snprintf(shape, sizeof shape, "%lld x %lld, D %lld%s", (long long)S, (long long)L, (long long)D, p > 0 ? ", dropout" : "");
+    snprintf(shape, sizeof shape, "%lld x %lld, D %lld%s", (long long)S, (long long)L, (long long)D,
+             p > 0 ? ", dropout" : "");
     BEST(forward, wfi_attention_forward(S, offsets, A, D, scale, qkv, qkv + H, qkv + 2 * H, 3 * H, out, lse, p, 7));
     report("attention forward", shape, forward, 0, flops, FLOPS);
-    BEST(backward, wfi_attention_backward(S, offsets, A, D, scale, qkv, qkv + H, qkv + 2 * H, 3 * H, out, lse, dout, d, d + H, d + 2 * H, 3 * H, p, 7));
+    BEST(backward, wfi_attention_backward(S, offsets, A, D, scale, qkv, qkv + H, qkv + 2 * H, 3 * H, out, lse, dout, d,
+                                          d + H, d + 2 * H, 3 * H, p, 7));
     report("attention backward", shape, backward, 0, 2.5 * flops, FLOPS);
     wfi_free(offsets), wfi_free(qkv), wfi_free(out), wfi_free(lse), wfi_free(dout), wfi_free(d);
 }
@@ -151,7 +161,8 @@ done:
 static void bench_rows(int64_t H) {
     enum { SETS = 8 };
     int64_t n = rows * H, set = 0;
-    float *x = data(SETS * n, -3, 3), *y = data(SETS * n, -3, 3), *z = data(SETS * n, 0, 1), *g = data(H, 1, 2), *b = data(H, 1, 2);
+    float *x = data(SETS * n, -3, 3), *y = data(SETS * n, -3, 3), *z = data(SETS * n, 0, 1), *g = data(H, 1, 2),
+          *b = data(H, 1, 2);
     float *mean = data(rows, 0, 1), *rstd = data(rows, 1, 2), *dg = data(H, 0, 0), *db = data(H, 0, 0);
     char shape[64];
     snprintf(shape, sizeof shape, "%lld x %lld", (long long)rows, (long long)H);
@@ -161,13 +172,15 @@ static void bench_rows(int64_t H) {
     report("column sum", shape, sum, 4.0 * (double)n, 0, MEMORY);
     BEST(forward, (set++, wfi_layernorm_forward(rows, H, NEXT(x), g, b, 1e-12f, NEXT(y), mean, rstd)));
     report("layernorm forward", shape, forward, 8.0 * (double)n, 0, MEMORY);
-    BEST(backward, (set++, wfi_layernorm_backward(rows, H, NEXT(x), g, mean, rstd, NEXT(y), NEXT(z), false, NULL, NULL)));
+    BEST(backward,
+         (set++, wfi_layernorm_backward(rows, H, NEXT(x), g, mean, rstd, NEXT(y), NEXT(z), false, NULL, NULL)));
     report("layernorm dx", shape, backward, 12.0 * (double)n, 0, MEMORY);
     BEST(both, (set++, wfi_layernorm_backward(rows, H, NEXT(x), g, mean, rstd, NEXT(y), NEXT(z), false, dg, db)));
     report("layernorm dx, dgamma", shape, both, 20.0 * (double)n, 0, MEMORY);
     BEST(softmax, (set++, wfi_softmax(rows, H, NEXT(x), NEXT(y))));
     report("softmax", shape, softmax, 8.0 * (double)n, 0, MEMORY);
-    wfi_free(x), wfi_free(y), wfi_free(z), wfi_free(g), wfi_free(b), wfi_free(mean), wfi_free(rstd), wfi_free(dg), wfi_free(db);
+    wfi_free(x), wfi_free(y), wfi_free(z), wfi_free(g), wfi_free(b), wfi_free(mean), wfi_free(rstd), wfi_free(dg),
+        wfi_free(db);
 }
 
 int main(int argc, char **argv) {
@@ -175,7 +188,8 @@ int main(int argc, char **argv) {
     if (argc > 2) wfi_threads_set(atoi(argv[2]));
     if (argc > 3) filter = argv[3];
     if (rows < 1 || rows > 100000) return fprintf(stderr, "bench_kernels: rows from 1 to 100000\n"), 2;
-    printf("%s, level %s, %d threads, %lld rows\n", wfi_cpu_get()->name, wfi_isa_name(wfi_cpu_get()->isa), wfi_threads_get(), (long long)rows);
+    printf("%s, level %s, %d threads, %lld rows\n", wfi_cpu_get()->name, wfi_isa_name(wfi_cpu_get()->isa),
+           wfi_threads_get(), (long long)rows);
     bench_bounds();
     if (wanted("gemm")) bench_gemm();
     if (wanted("attention"))

@@ -19,6 +19,7 @@ together and the loss is the one of the whole batch. Two-step checks below make 
 import argparse
 import hashlib
 import json
+import logging
 import os
 import shutil
 
@@ -121,7 +122,7 @@ def lora(**kw):
 def fusion(names, **kw):
     preset = {"dynamic": dict(), "static": dict(value=False, value_initialized=False, regularization=False)}[kw.pop("preset", "dynamic")]
     settings = dict(key=True, query=True, value=True, query_before_ln=False, regularization=True, residual_before=False,
-                    temperature=False, value_before_softmax=True, value_initialized=True)
+                    temperature=False, value_before_softmax=True, value_initialized=True, dropout_prob=None)
     return {"method": "fusion", "fuse": list(names), "fusion_config": {**settings, **preset, **kw}}
 
 
@@ -148,7 +149,7 @@ def cases_all():
         # one flag each
         "seq_ln_before": seq(ln_before=True), "seq_ln_after": seq(ln_after=True),
         "seq_ln_after_residual": seq(ln_after=True, adapter_residual_before_ln=True), "seq_gating": seq(use_gating=True),
-        "seq_gating_ln": seq(use_gating=True, ln_before=True, ln_after=True), "seq_residual_after_ln": seq(residual_before_ln=False),
+        "seq_gating_ln": seq(use_gating=True, ln_before=True, ln_after=True, adapter_residual_before_ln=True), "seq_residual_after_ln": seq(residual_before_ln=False),
         "seq_residual_post_add": seq(residual_before_ln="post_add"), "seq_no_ln_before": seq(original_ln_before=False),
         "seq_no_ln_after": seq(original_ln_after=False), "double_no_ln": double(original_ln_after=False),
         "double_ln_before": double(original_ln_before=True),
@@ -453,8 +454,12 @@ def main():
     a = parser.parse_args()
     torch.set_num_threads(1 if not a.model else 2)
     torch.manual_seed(SEED)
-    adapters.utils.logger.setLevel("ERROR")
+    logging.getLogger("adapters").setLevel(logging.ERROR)
     transformers.logging.set_verbosity_error()
+    # The library registers the LayerNorm of ln_before twice, and safetensors refuses tensors that share memory: copies then. Both
+    # names are in the file, as they are in the library's .bin files.
+    save = adapters.loading.save_file
+    adapters.loading.save_file = lambda tensors, *args, **kw: save({k: v.clone() for k, v in tensors.items()}, *args, **kw)
     os.makedirs(a.out, exist_ok=True)
     base = a.model or os.path.join(a.out, "base")
     if not a.model:

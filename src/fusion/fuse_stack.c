@@ -72,6 +72,7 @@ static void fill_down(wf_fuse_stack *s, int64_t i) {
 
 void wfi_stack_fill(wf_fuse_stack *s) {
     const int64_t d = s->d;
+#pragma omp parallel for schedule(static) if (s->M * d > 1 << 15)
     for (int64_t i = 0; i < s->N; i++) {
         const wf_bottleneck *b = s->branch[i];
         const float *w = b->up.weight->data, *ub = b->up.bias->data; /* [d,m], [d] */
@@ -152,11 +153,11 @@ void wfi_stack_spread(const wf_fuse_stack *s, const float *ddown, const float *d
 
 /* ---- frozen stacks ---- */
 
-wf_status wfi_stack_pack(wf_fuse_stack *s, bool backward, wf_err *err) {
+wf_status wfi_stack_pack(wf_fuse_stack *s, bool full, bool backward, wf_err *err) {
     const int64_t d = s->d, M = s->M, K = s->M + s->N;
     if (!s->down_forward) WF_TRY(wfi_packed_new(true, d, M, s->down, d, WF_DTYPE_F32, &s->down_forward, err));
-    if (!s->up_score) WF_TRY(wfi_packed_new(true, d, K, s->up, d, WF_DTYPE_F32, &s->up_score, err));
-    if (!s->up_mix) WF_TRY(wfi_packed_new(false, K, d, s->up, d, WF_DTYPE_F32, &s->up_mix, err));
+    if (!full && !s->up_score) WF_TRY(wfi_packed_new(true, d, K, s->up, d, WF_DTYPE_F32, &s->up_score, err));
+    if (!full && !s->up_mix) WF_TRY(wfi_packed_new(false, K, d, s->up, d, WF_DTYPE_F32, &s->up_mix, err));
     if (backward && !s->down_backward) WF_TRY(wfi_packed_new(false, M, d, s->down, d, WF_DTYPE_F32, &s->down_backward, err));
     return WF_OK;
 }

@@ -28,7 +28,7 @@ void wfi_stack_lay(wf_fuse_stack *s, const wf_bottleneck *const *branch, size_t 
 void wfi_stack_fill(wf_fuse_stack *s);                 /* copies and folds the branches' present values */
 bool wfi_stack_trained(const wf_fuse_stack *s);        /* some parameter of a branch has a gradient */
 bool wfi_stack_normed(const wf_fuse_stack *s, int64_t i);
-wf_status wfi_stack_pack(wf_fuse_stack *s, bool backward, wf_err *err); /* adds what is missing */
+wf_status wfi_stack_pack(wf_fuse_stack *s, bool full, bool backward, wf_err *err); /* adds what the form needs and lacks */
 void wfi_stack_unpack(wf_fuse_stack *s);
 /* Gradients of down, bias, up (shaped as these) into the branches' parameters (added). */
 void wfi_stack_spread(const wf_fuse_stack *s, const float *ddown, const float *dbias, const float *dup);

@@ -21,13 +21,19 @@ wf_status wfi_fusion_new(const char *name, const char *preset_or_json, wf_adapte
                          uint64_t seed, wf_fusion **out, wf_err *err);
 wf_status wfi_fusion_from_config(const char *name, const json_t *config, wf_adapter *const *adapters, size_t count, const wf_base_shape *base, wf_fusion **out, wf_err *err);
 void wfi_fusion_free(wf_fusion *f);
+/* Of several fusions in the source the one with f's name is taken, else the first. */
 wf_status wfi_fusion_load(wf_fusion *f, const wf_source *from, wf_err *err);
+wf_status wfi_fusion_load_named(wf_fusion *f, const wf_source *from, const char *stored_name, wf_err *err); /* the one of that name */
 bool wfi_fusion_takes(const wf_fusion *f, wf_site site, int layer);
 /* A block site with fusion; default_dropout: the base's attention_probs_dropout_prob, used when the config's dropout_prob is null
  * (0.0 switches dropout off here, unlike the Python library; config key "dropout_prob" documents it). */
 wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x, const wf_norm *norm, float default_dropout);
 /* 0.01 * sum ||I - W_v||^2 over all blocks as one [1,1] value when the config's regularization is true and W_v is trained; else NULL. */
 wf_value *wfi_fusion_penalty(const wf_fusion *f, wf_tape *tape);
+
+/* A configuration with temperature = true: the softmax temperature of later training passes, 50 at step 0, 0.05 less a step down to 1
+ * (the library counts forward passes instead and forgets the count on saving). Passes that do not train always use 1. */
+void wfi_fusion_temperature(wf_fusion *f, int64_t step);
 
 typedef struct wf_fusion_watch { /* mean attention per (block, adapter) and its entropy */
     size_t blocks, adapters;
@@ -37,6 +43,7 @@ typedef struct wf_fusion_watch { /* mean attention per (block, adapter) and its 
 } wf_fusion_watch;
 wf_status wfi_fusion_watch_on(wf_fusion *f, wf_err *err); /* zeroed */
 void wfi_fusion_watch_off(wf_fusion *f);
+size_t wfi_fusion_blocks(const wf_fusion *f);
 /* Which (layer, site) block row b is. */
 void wfi_fusion_block_at(const wf_fusion *f, size_t b, int *layer, wf_site *site);
 #endif

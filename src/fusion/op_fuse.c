@@ -127,11 +127,13 @@ static wf_status full_rows(const saved *s, int64_t T, wf_err *err) { /* u_i, bia
     return WF_OK;
 }
 
+static float survivors(const saved *s) { return (float)(1.0 / (1.0 - (double)s->f.dropout)); }
+
 /* Scores without the constant -> p, in place in the row. */
 static void row_softmax(const saved *s, int64_t row, float constant) {
     const int64_t N = s->f.stack->N;
     float *p = s->p + row * N;
-    const float scale = 1.0f / (1.0f - s->f.dropout), tau = s->f.temperature;
+    const float scale = survivors(s), tau = s->f.temperature;
     float top = -INFINITY, sum = 0.0f;
     for (int64_t i = 0; i < N; i++) {
         if (s->f.dropout > 0.0f)
@@ -274,7 +276,7 @@ typedef struct back { /* scratch of one backward call; NULL entries are not need
 static float row_softmax_back(const saved *s, int64_t row, float *ds) {
     const int64_t N = s->f.stack->N;
     const float *p = s->p + row * N;
-    const float mean = dot(p, ds, N), scale = 1.0f / (1.0f - s->f.dropout);
+    const float mean = dot(p, ds, N), scale = survivors(s);
     float sum = 0.0f;
     for (int64_t i = 0; i < N; i++) {
         ds[i] = p[i] * (ds[i] - mean) / s->f.temperature;
@@ -480,13 +482,17 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
 
 static const wf_op op = {"fuse", backward};
 
+bool wfi_fuse_full(const wf_fuse *f) {
+    return f->form == WF_FUSE_FULL || (f->form == WF_FUSE_AUTO && f->stack->M >= FULL_FROM * f->stack->N);
+}
+
 wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf_value *r, const float **probs) {
     if (!z || !q || !fits(t, f, z, q, r)) return NULL;
     const wf_fuse_stack *k = f->stack;
     const int64_t T = z->rows;
     saved s = {.f = *f, .z = z, .q = q, .r = r};
     if (!wfi_tape_training(t)) s.f.dropout = 0.0f;
-    s.full = f->form == WF_FUSE_FULL || (f->form == WF_FUSE_AUTO && k->M >= FULL_FROM * k->N);
+    s.full = wfi_fuse_full(f);
     s.trained = wfi_tape_training(t) && wfi_stack_trained(k);
     const bool record = z->needs_grad || q->needs_grad || (r && r->needs_grad) || s.trained || wants(t, f->query) || wants(t, f->key) || wants(t, f->value);
     wf_value *out = wfi_tape_value(t, T, k->d);

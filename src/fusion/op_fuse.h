@@ -13,6 +13,7 @@ typedef struct wf_fuse { /* all pointers live at least as long as the step */
     wf_fuse_form form;
 } wf_fuse;
 
+bool wfi_fuse_full(const wf_fuse *f); /* the form it will take */
 /* c = W_v sum_i p_i (u_i + r), p = softmax_i(drop((W_q q + b_q) . (W_k (u_i + r) + b_k)) / temperature), u_i the branches' scaled outputs
  * on z. r (may be NULL): the residual of residual_before. All values [T,d]. probs (may be NULL) receives [T,N], alive for the step. */
 wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf_value *r, const float **probs);

@@ -26,11 +26,11 @@ typedef struct wfk_attention {
 
 /* The constants of one AdamW step, rounded to float once as torch does with its scalars. */
 typedef struct wfk_adamw {
-    float keep;      /* 1 - lr*decay */
-    float one_b1;    /* 1 - b1 */
+    float keep;       /* 1 - lr*decay */
+    float one_b1;     /* 1 - b1 */
     float b2, one_b2; /* b2, 1 - b2 */
-    float step;      /* lr / (1 - b1^t) */
-    float root;      /* sqrt(1 - b2^t) */
+    float step;       /* lr / (1 - b1^t) */
+    float root;       /* sqrt(1 - b2^t) */
     float eps;
 } wfk_adamw;
 
@@ -101,5 +101,6 @@ static inline void wfk_split(int64_t n, int64_t grain, int parts, int part, int6
     *hi = (first + count) * grain < n ? (first + count) * grain : n;
 }
 
-int wfk_threads_for(int64_t work, int64_t least); /* 1, or all threads when that pays; a thread should get about `least` work */
+int wfk_threads_for(int64_t work,
+                    int64_t least); /* 1, or all threads when that pays; a thread should get about `least` work */
 #endif

@@ -1,6 +1,7 @@
 /* kernels/gemm.h - matrix products. Only src/kernels/dnnl/ implements and knows oneDNN. Layer 2.
- * All matrices are row-major float32. Parallel inside (OpenMP); the same shapes and thread count give the same bits.
- * Threads: one product at a time per process thread; safe from several threads. */
+ * All matrices are row-major float32. WEFT_ISA (base/cpu.h) also limits oneDNN. Parallel inside (OpenMP); the same
+ * shapes and thread count give the same bits. Threads: one product at a time per process thread; safe from several
+ * threads. */
 #ifndef WF_KERNELS_GEMM_H
 #define WF_KERNELS_GEMM_H
 #include "tensor/source.h"
@@ -14,7 +15,8 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
 /* A frozen matrix B[k,n], re-laid out once for fast products; b is needed only during the call. tb: stored (n,k).
  * dtype WF_DTYPE_F32 (others WF_E_UNSUPPORTED for now). */
 typedef struct wf_packed wf_packed;
-wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out, wf_err *err);
+wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out,
+                         wf_err *err);
 void wfi_packed_free(wf_packed *p);
 /* C[m,n] = A[m,k] B + bias[n] (bias may be NULL) + beta * C, beta 0 or 1. */
 wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t lda, const float *bias, float beta,

@@ -1,7 +1,10 @@
 /* kernels/kernels.h - element-wise and row-wise work, parallel over rows, dispatched by instruction set. Layer 2.
  * Every function has an obvious version in kernels/ref (the oracle) and faster ones in kernels/avx2 and kernels/avx512;
  * tests compare all levels that the machine can run. Letters: T rows (tokens), H width, S sequences, A heads, D = H/A.
- * In-place (out == in) is allowed where a comment says so. All buffers float32 row-major, no alignment needed. */
+ * In-place (out == in) is allowed where a comment says so. All buffers float32 row-major, no alignment needed.
+ * Bits: at one level, the same inputs give the same bits whatever the number of threads. Levels differ in the last
+ * bits. NaN in gives NaN out. Stack: attention takes up to 200 KB of each thread's. Threads: safe from several threads
+ * on different buffers; no call allocates. */
 #ifndef WF_KERNELS_KERNELS_H
 #define WF_KERNELS_KERNELS_H
 #include "base/cpu.h"
@@ -11,50 +14,66 @@
 
 void wfi_threads_set(int n); /* OpenMP threads of this process; 0: all cores the process may use */
 int wfi_threads_get(void);
-void wfi_kernels_force(wf_isa isa); /* tests: use this level (at most the machine's) */
+void wfi_kernels_force(wf_isa isa); /* tests: use this level (at most the machine's); not for products */
 
 /* Non-linearities by the names of the transformers activation table. gelu: exact erf form; gelu_new: tanh form. */
-typedef enum wf_act { WF_ACT_RELU, WF_ACT_GELU, WF_ACT_GELU_NEW, WF_ACT_SILU, WF_ACT_TANH, WF_ACT_LEAKY_RELU, WF_ACT_SIGMOID,
-                      WF_ACT_RELU6, WF_ACT_RELU2, WF_ACT_MISH, WF_ACT_QUICK_GELU, WF_ACT_LINEAR, WF_ACT_COUNT } wf_act;
+typedef enum wf_act {
+    WF_ACT_RELU,
+    WF_ACT_GELU,
+    WF_ACT_GELU_NEW,
+    WF_ACT_SILU,
+    WF_ACT_TANH,
+    WF_ACT_LEAKY_RELU,
+    WF_ACT_SIGMOID,
+    WF_ACT_RELU6,
+    WF_ACT_RELU2,
+    WF_ACT_MISH,
+    WF_ACT_QUICK_GELU,
+    WF_ACT_LINEAR,
+    WF_ACT_COUNT
+} wf_act;
 bool wfi_act_parse(const char *name, wf_act *out); /* "swish" and "silu" are one; false when unknown */
 const char *wfi_act_name(wf_act a);
-void wfi_act_forward(wf_act a, int64_t n, const float *x, float *y);                      /* in place allowed */
-void wfi_act_backward(wf_act a, int64_t n, const float *x, const float *dy, float *dx, bool add); /* dx (+)= dy * a'(x); dx == dy allowed when !add */
+void wfi_act_forward(wf_act a, int64_t n, const float *x, float *y); /* in place allowed */
+/* dx (+)= dy * a'(x); dx == dy allowed when !add. At a kink the slope from below, as torch. */
+void wfi_act_backward(wf_act a, int64_t n, const float *x, const float *dy, float *dx, bool add);
 
-void wfi_add(int64_t n, const float *a, const float *b, float *out);  /* out = a + b; out may be a or b */
-void wfi_axpy(int64_t n, float alpha, const float *x, float *y);       /* y += alpha x */
-void wfi_scale(int64_t n, float alpha, float *x);                      /* x *= alpha */
+void wfi_add(int64_t n, const float *a, const float *b, float *out); /* out = a + b; out may be a or b */
+void wfi_axpy(int64_t n, float alpha, const float *x, float *y);     /* y += alpha x */
+void wfi_scale(int64_t n, float alpha, float *x);                    /* x *= alpha */
 void wfi_copy(int64_t n, const float *x, float *y);
 void wfi_bias_add(int64_t T, int64_t H, const float *bias, float *x);  /* x[t,:] += bias */
-void wfi_column_sum(int64_t T, int64_t H, const float *x, float *out); /* out[h] += sum_t x[t,h]; fixed order for a thread count */
-double wfi_sum_squares(int64_t n, const float *x);                     /* in double; fixed order for a thread count */
+void wfi_column_sum(int64_t T, int64_t H, const float *x, float *out); /* out[h] += sum_t x[t,h] */
+double wfi_sum_squares(int64_t n, const float *x);                     /* in double */
 
-/* y = (x - mean) * rstd * gamma + beta over the last axis (biased variance). mean, rstd [T] may both be NULL. y may be x. */
+/* y = (x - mean) * rstd * gamma + beta over the last axis (biased variance). mean, rstd [T] may be NULL. y may be x. */
 void wfi_layernorm_forward(int64_t T, int64_t H, const float *x, const float *gamma, const float *beta, float eps,
                            float *y, float *mean, float *rstd);
 /* dx (+)= ...; dgamma, dbeta [H] += (either both or neither NULL). x is the forward's input. dx may be dy when !add. */
-void wfi_layernorm_backward(int64_t T, int64_t H, const float *x, const float *gamma, const float *mean, const float *rstd,
-                            const float *dy, float *dx, bool add, float *dgamma, float *dbeta);
+void wfi_layernorm_backward(int64_t T, int64_t H, const float *x, const float *gamma, const float *mean,
+                            const float *rstd, const float *dy, float *dx, bool add, float *dgamma, float *dbeta);
 
 /* Scaled dot-product attention over ragged sequences; rows of sequence s are offsets[s]..offsets[s+1].
  * q,k,v: [T, A*D] with row stride ld; out [T, A*D] with stride A*D; lse [T, A] log-sum-exp of each row's scores (may be
  * NULL in inference). Dropout on the probabilities when p > 0: element kept when wfi_dropout_keep(key, i, p), with i =
  * ((query_row * A + head) << 16) + key position in the sequence; survivors are scaled by 1/(1-p).
  * Never materialises more than a tile of scores. */
-void wfi_attention_forward(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float scale, const float *q, const float *k,
-                           const float *v, int64_t ld, float *out, float *lse, float p, uint64_t key);
+void wfi_attention_forward(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float scale, const float *q,
+                           const float *k, const float *v, int64_t ld, float *out, float *lse, float p, uint64_t key);
 /* dq,dk,dv [T, A*D] with row stride ldd are overwritten. */
-void wfi_attention_backward(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float scale, const float *q, const float *k,
-                            const float *v, int64_t ld, const float *out, const float *lse, const float *dout, float *dq,
-                            float *dk, float *dv, int64_t ldd, float p, uint64_t key);
+void wfi_attention_backward(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float scale, const float *q,
+                            const float *k, const float *v, int64_t ld, const float *out, const float *lse,
+                            const float *dout, float *dq, float *dk, float *dv, int64_t ldd, float p, uint64_t key);
 
-/* Dropout: y = keep ? x/(1-p) : 0; element i uses random word (key, i). y may be x. The backward is the same call on dy. */
+/* Dropout: y = keep ? x/(1-p) : 0; element i uses random word (key, i). y may be x. Backward: the same call on dy. */
 bool wfi_dropout_keep(uint64_t key, uint64_t i, float p); /* wfi_random_u32(key, i) >= p * 2^32 */
 void wfi_dropout(int64_t n, uint64_t key, float p, const float *x, float *y);
 
 /* Row softmax of x[T,C] into y (may be x). */
 void wfi_softmax(int64_t T, int64_t C, const float *x, float *y);
 
-/* AdamW as torch computes it (decoupled decay): p *= 1 - lr*decay; m,v updates; p -= lr/(1-b1^t) * m / (sqrt(v/(1-b2^t)) + eps). */
-void wfi_adamw(int64_t n, float *p, const float *g, float *m, float *v, double lr, double b1, double b2, double eps, double decay, int64_t t);
+/* AdamW as torch computes it (decoupled decay):
+ * p *= 1 - lr*decay; m, v updates; p -= lr/(1-b1^t) * m / (sqrt(v/(1-b2^t)) + eps). t counts from 1. */
+void wfi_adamw(int64_t n, float *p, const float *g, float *m, float *v, double lr, double b1, double b2, double eps,
+               double decay, int64_t t);
 #endif

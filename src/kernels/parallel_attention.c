@@ -19,17 +19,32 @@ static void run(const wfk_attention *job, int64_t S, const int64_t *offsets, tas
     }
 }
 
-void wfi_attention_forward(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float scale, const float *q, const float *k,
-                           const float *v, int64_t ld, float *out, float *lse, float p, uint64_t key) {
-    wfk_attention job = {.A = A, .D = D, .scale = scale, .q = q, .k = k, .v = v, .ld = ld, .out = out, .lse = lse, .p = p, .key = key};
+void wfi_attention_forward(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float scale, const float *q,
+                           const float *k, const float *v, int64_t ld, float *out, float *lse, float p, uint64_t key) {
+    wfk_attention job = {
+        .A = A, .D = D, .scale = scale, .q = q, .k = k, .v = v, .ld = ld, .out = out, .lse = lse, .p = p, .key = key};
     run(&job, S, offsets, wfk_table_get()->attention_forward);
 }
 
-void wfi_attention_backward(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float scale, const float *q, const float *k,
-                            const float *v, int64_t ld, const float *out, const float *lse, const float *dout, float *dq,
-                            float *dk, float *dv, int64_t ldd, float p, uint64_t key) {
+void wfi_attention_backward(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float scale, const float *q,
+                            const float *k, const float *v, int64_t ld, const float *out, const float *lse,
+                            const float *dout, float *dq, float *dk, float *dv, int64_t ldd, float p, uint64_t key) {
     /* out and lse are only read by the backward entries */
-    wfk_attention job = {.A = A, .D = D, .scale = scale, .q = q, .k = k, .v = v, .ld = ld, .out = (float *)(uintptr_t)out,
-                         .lse = (float *)(uintptr_t)lse, .p = p, .key = key, .dout = dout, .dq = dq, .dk = dk, .dv = dv, .ldd = ldd};
+    wfk_attention job = {.A = A,
+                         .D = D,
+                         .scale = scale,
+                         .q = q,
+                         .k = k,
+                         .v = v,
+                         .ld = ld,
+                         .out = (float *)(uintptr_t)out,
+                         .lse = (float *)(uintptr_t)lse,
+                         .p = p,
+                         .key = key,
+                         .dout = dout,
+                         .dq = dq,
+                         .dk = dk,
+                         .dv = dv,
+                         .ldd = ldd};
     run(&job, S, offsets, wfk_table_get()->attention_backward);
 }

@@ -15,13 +15,24 @@ static const struct {
     const char *name;
     wf_act act;
 } act_names[] = {
-    {"relu", WF_ACT_RELU},           {"gelu", WF_ACT_GELU},       {"gelu_new", WF_ACT_GELU_NEW},
-    {"silu", WF_ACT_SILU},           {"tanh", WF_ACT_TANH},       {"leaky_relu", WF_ACT_LEAKY_RELU},
-    {"sigmoid", WF_ACT_SIGMOID},     {"relu6", WF_ACT_RELU6},     {"relu2", WF_ACT_RELU2},
-    {"mish", WF_ACT_MISH},           {"quick_gelu", WF_ACT_QUICK_GELU}, {"linear", WF_ACT_LINEAR},
+    {"relu", WF_ACT_RELU},
+    {"gelu", WF_ACT_GELU},
+    {"gelu_new", WF_ACT_GELU_NEW},
+    {"silu", WF_ACT_SILU},
+    {"tanh", WF_ACT_TANH},
+    {"leaky_relu", WF_ACT_LEAKY_RELU},
+    {"sigmoid", WF_ACT_SIGMOID},
+    {"relu6", WF_ACT_RELU6},
+    {"relu2", WF_ACT_RELU2},
+    {"mish", WF_ACT_MISH},
+    {"quick_gelu", WF_ACT_QUICK_GELU},
+    {"linear", WF_ACT_LINEAR},
     /* other spellings of the same functions, after the first WF_ACT_COUNT */
-    {"swish", WF_ACT_SILU},          {"leakyrelu", WF_ACT_LEAKY_RELU}, {"gelu_python", WF_ACT_GELU},
-    {"gelu_pytorch_tanh", WF_ACT_GELU_NEW}, {"gelu_fast", WF_ACT_GELU_NEW},
+    {"swish", WF_ACT_SILU},
+    {"leakyrelu", WF_ACT_LEAKY_RELU},
+    {"gelu_python", WF_ACT_GELU},
+    {"gelu_pytorch_tanh", WF_ACT_GELU_NEW},
+    {"gelu_fast", WF_ACT_GELU_NEW},
 };
 
 bool wfi_act_parse(const char *name, wf_act *out) {

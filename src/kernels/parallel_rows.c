@@ -25,36 +25,36 @@ enum { LEAST_CHEAP = 32768, LEAST_COSTLY = 16384, COLUMN_GRAIN = 16 };
 
 void wfi_bias_add(int64_t T, int64_t H, const float *bias, float *x) {
     const wfk_table *t = wfk_table_get();
-    IN_PIECES(T, 1, T *H, LEAST_CHEAP, t->bias_add(hi - lo, H, bias, x + lo * H));
+    IN_PIECES(T, 1, T * H, LEAST_CHEAP, t->bias_add(hi - lo, H, bias, x + lo * H));
 }
 
 void wfi_column_sum(int64_t T, int64_t H, const float *x, float *out) {
     const wfk_table *t = wfk_table_get();
-    IN_PIECES(H, COLUMN_GRAIN, T *H, LEAST_CHEAP, t->column_sum(T, H, lo, hi, x, out));
+    IN_PIECES(H, COLUMN_GRAIN, T * H, LEAST_CHEAP, t->column_sum(T, H, lo, hi, x, out));
 }
 
 void wfi_layernorm_forward(int64_t T, int64_t H, const float *x, const float *gamma, const float *beta, float eps,
                            float *y, float *mean, float *rstd) {
     const wfk_table *t = wfk_table_get();
     if (H <= 0) return;
-    IN_PIECES(T, 1, T *H, LEAST_COSTLY,
+    IN_PIECES(T, 1, T * H, LEAST_COSTLY,
               t->layernorm_forward(hi - lo, H, x + lo * H, gamma, beta, eps, y + lo * H, mean ? mean + lo : mean,
                                    rstd ? rstd + lo : rstd));
 }
 
-void wfi_layernorm_backward(int64_t T, int64_t H, const float *x, const float *gamma, const float *mean, const float *rstd,
-                            const float *dy, float *dx, bool add, float *dgamma, float *dbeta) {
+void wfi_layernorm_backward(int64_t T, int64_t H, const float *x, const float *gamma, const float *mean,
+                            const float *rstd, const float *dy, float *dx, bool add, float *dgamma, float *dbeta) {
     const wfk_table *t = wfk_table_get();
     if (H <= 0) return;
     if (dgamma && dbeta) /* first: dx may overwrite dy */
-        IN_PIECES(H, COLUMN_GRAIN, T *H, LEAST_COSTLY,
+        IN_PIECES(H, COLUMN_GRAIN, T * H, LEAST_COSTLY,
                   t->layernorm_dparams(T, H, lo, hi, x, mean, rstd, dy, dgamma, dbeta));
-    IN_PIECES(T, 1, T *H, LEAST_COSTLY,
+    IN_PIECES(T, 1, T * H, LEAST_COSTLY,
               t->layernorm_dx(hi - lo, H, x + lo * H, gamma, mean + lo, rstd + lo, dy + lo * H, dx + lo * H, add));
 }
 
 void wfi_softmax(int64_t T, int64_t C, const float *x, float *y) {
     const wfk_table *t = wfk_table_get();
     if (C <= 0) return;
-    IN_PIECES(T, 1, T *C, LEAST_COSTLY, t->softmax(hi - lo, C, x + lo * C, y + lo * C));
+    IN_PIECES(T, 1, T * C, LEAST_COSTLY, t->softmax(hi - lo, C, x + lo * C, y + lo * C));
 }

@@ -10,7 +10,7 @@
 #include <math.h>
 
 #define KC_GUARD 32
-#define KC_MARK 12345.5f
+#define KC_MARK  12345.5f
 
 /* n floats between marks that catch writes out of bounds. */
 static inline float *kc_new(int64_t n) {

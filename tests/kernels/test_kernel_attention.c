@@ -7,11 +7,20 @@ typedef struct problem {
     const int64_t *offsets;
     float scale, p;
     uint64_t key;
-    float *q, *k, *v, *out, *lse, *dout, *dq, *dk, *dv; /* q, k, v interleaved in one [T, ld] block, the gradients too */
+    float *q, *k, *v, *out, *lse, *dout, *dq, *dk,
+        *dv; /* q, k, v interleaved in one [T, ld] block, the gradients too */
 } problem;
 
 static problem make(int64_t S, const int64_t *offsets, int64_t A, int64_t D, float p, int64_t pad) {
-    problem b = {.S = S, .A = A, .D = D, .T = offsets[S], .H = A * D, .offsets = offsets, .scale = 1.0f / sqrtf((float)D), .p = p, .key = 77};
+    problem b = {.S = S,
+                 .A = A,
+                 .D = D,
+                 .T = offsets[S],
+                 .H = A * D,
+                 .offsets = offsets,
+                 .scale = 1.0f / sqrtf((float)D),
+                 .p = p,
+                 .key = 77};
     b.ld = 3 * b.H + pad, b.ldd = 3 * b.H + 2 * pad;
     b.q = kc_random(b.T * b.ld, 1, -2, 2), b.k = b.q + b.H, b.v = b.q + 2 * b.H;
     b.out = kc_new(b.T * b.H), b.lse = kc_new(b.T * A), b.dout = kc_random(b.T * b.H, 2, -1, 1);
@@ -20,16 +29,18 @@ static problem make(int64_t S, const int64_t *offsets, int64_t A, int64_t D, flo
 }
 
 static void forward(problem *b) {
-    wfi_attention_forward(b->S, b->offsets, b->A, b->D, b->scale, b->q, b->k, b->v, b->ld, b->out, b->lse, b->p, b->key);
+    wfi_attention_forward(b->S, b->offsets, b->A, b->D, b->scale, b->q, b->k, b->v, b->ld, b->out, b->lse, b->p,
+                          b->key);
 }
 
 static void backward(problem *b) {
-    wfi_attention_backward(b->S, b->offsets, b->A, b->D, b->scale, b->q, b->k, b->v, b->ld, b->out, b->lse, b->dout, b->dq, b->dk, b->dv, b->ldd,
-                           b->p, b->key);
+    wfi_attention_backward(b->S, b->offsets, b->A, b->D, b->scale, b->q, b->k, b->v, b->ld, b->out, b->lse, b->dout,
+                           b->dq, b->dk, b->dv, b->ldd, b->p, b->key);
 }
 
 static void drop(problem *b) {
-    kc_free(b->q, b->T * b->ld), kc_free(b->out, b->T * b->H), kc_free(b->lse, b->T * b->A), kc_free(b->dout, b->T * b->H);
+    kc_free(b->q, b->T * b->ld), kc_free(b->out, b->T * b->H), kc_free(b->lse, b->T * b->A),
+        kc_free(b->dout, b->T * b->H);
     kc_free(b->dq, b->T * b->ldd);
 }
 
@@ -173,7 +184,8 @@ static void test_finite_differences(void **state) {
         KC_EACH_ISA({
             forward(&b);
             backward(&b);
-            for (int64_t c = 0; c < 3 * b.H; c += 37) { /* one input column at a time, a step that float holds exactly */
+            for (int64_t c = 0; c < 3 * b.H;
+                 c += 37) { /* one input column at a time, a step that float holds exactly */
                 float h = 1.0f / 64;
                 double analytic = 0;
                 for (int64_t t = 0; t < b.T; t++) analytic += b.dq[t * b.ldd + c];
@@ -214,8 +226,9 @@ static void test_repeat(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_long),   cmocka_unit_test(test_large_scores),
-        cmocka_unit_test(test_finite_differences), cmocka_unit_test(test_repeat),
+        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_long),
+        cmocka_unit_test(test_large_scores), cmocka_unit_test(test_finite_differences),
+        cmocka_unit_test(test_repeat),
     };
     return cmocka_run_group_tests_name("kernels attention", tests, NULL, NULL);
 }

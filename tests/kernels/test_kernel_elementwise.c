@@ -7,36 +7,55 @@ static double sigmoid(double x) {
 
 static double act(wf_act a, double x) {
     switch (a) {
-    case WF_ACT_RELU: return fmax(x, 0);
-    case WF_ACT_GELU: return x * 0.5 * erfc(-x / sqrt(2.0));
-    case WF_ACT_GELU_NEW: return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case WF_ACT_SILU: return x * sigmoid(x);
-    case WF_ACT_TANH: return tanh(x);
-    case WF_ACT_LEAKY_RELU: return x > 0 ? x : 0.01 * x;
-    case WF_ACT_SIGMOID: return sigmoid(x);
-    case WF_ACT_RELU6: return fmin(fmax(x, 0), 6);
-    case WF_ACT_RELU2: return x > 0 ? x * x : 0;
-    case WF_ACT_MISH: return x * tanh(x > 40 ? x : log1p(exp(x)));
-    case WF_ACT_QUICK_GELU: return x * sigmoid(1.702 * x);
-    default: return x;
+    case WF_ACT_RELU:
+        return fmax(x, 0);
+    case WF_ACT_GELU:
+        return x * 0.5 * erfc(-x / sqrt(2.0));
+    case WF_ACT_GELU_NEW:
+        return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case WF_ACT_SILU:
+        return x * sigmoid(x);
+    case WF_ACT_TANH:
+        return tanh(x);
+    case WF_ACT_LEAKY_RELU:
+        return x > 0 ? x : 0.01 * x;
+    case WF_ACT_SIGMOID:
+        return sigmoid(x);
+    case WF_ACT_RELU6:
+        return fmin(fmax(x, 0), 6);
+    case WF_ACT_RELU2:
+        return x > 0 ? x * x : 0;
+    case WF_ACT_MISH:
+        return x * tanh(x > 40 ? x : log1p(exp(x)));
+    case WF_ACT_QUICK_GELU:
+        return x * sigmoid(1.702 * x);
+    default:
+        return x;
     }
 }
 
 static double slope(wf_act a, double x) {
     switch (a) { /* at kinks: the left derivative, as torch */
-    case WF_ACT_RELU: return x > 0;
-    case WF_ACT_LEAKY_RELU: return x > 0 ? 1 : 0.01;
-    case WF_ACT_RELU6: return x > 0 && x < 6;
-    case WF_ACT_RELU2: return x > 0 ? 2 * x : 0;
-    case WF_ACT_LINEAR: return 1;
-    default: break;
+    case WF_ACT_RELU:
+        return x > 0;
+    case WF_ACT_LEAKY_RELU:
+        return x > 0 ? 1 : 0.01;
+    case WF_ACT_RELU6:
+        return x > 0 && x < 6;
+    case WF_ACT_RELU2:
+        return x > 0 ? 2 * x : 0;
+    case WF_ACT_LINEAR:
+        return 1;
+    default:
+        break;
     }
     double h = 1e-5;
     return (act(a, x - 2 * h) - 8 * act(a, x - h) + 8 * act(a, x + h) - act(a, x + 2 * h)) / (12 * h);
 }
 
 static void act_case(wf_act a, int64_t n) {
-    float *x = kc_random(n, 7 + (uint64_t)a, -9, 9), *y = kc_new(n), *dy = kc_random(n, 99, -2, 2), *dx = kc_new(n), *acc = kc_random(n, 5, -1, 1);
+    float *x = kc_random(n, 7 + (uint64_t)a, -9, 9), *y = kc_new(n), *dy = kc_random(n, 99, -2, 2), *dx = kc_new(n),
+          *acc = kc_random(n, 5, -1, 1);
     float *first = kc_copy(acc, n), *again = kc_copy(x, n);
     for (int64_t i = 0; i < n && i < 9; i++) x[i] = (float[]){0, -0.0f, 6, 1e-6f, -1e-6f, 30, -30, 88, -88}[i];
     memcpy(again, x, (size_t)n * sizeof *x);
@@ -83,7 +102,8 @@ static void nonfinite_case(void) {
         wfi_act_forward((wf_act)a, 3, x, y);
         if (!isnan(y[0])) fail_msg("%s(NaN) = %g: NaN must not disappear", wfi_act_name((wf_act)a), (double)y[0]);
         bool bounded = a == WF_ACT_TANH || a == WF_ACT_SIGMOID || a == WF_ACT_RELU6;
-        if (bounded ? !isfinite(y[1]) : !(isinf(y[1]) && y[1] > 0)) fail_msg("%s(inf) = %g", wfi_act_name((wf_act)a), (double)y[1]);
+        if (bounded ? !isfinite(y[1]) : !(isinf(y[1]) && y[1] > 0))
+            fail_msg("%s(inf) = %g", wfi_act_name((wf_act)a), (double)y[1]);
     }
 }
 
@@ -136,7 +156,8 @@ static void dropout_case(int64_t n, float p, uint64_t key) {
     for (int64_t i = 0; i < n; i++) {
         bool keep = wfi_dropout_keep(key, (uint64_t)i, p);
         assert_int_equal(keep, (double)wfi_random_u32(key, (uint64_t)i) >= (double)p * 4294967296.0);
-        if (keep != (y[i] != 0)) fail_msg("dropout p=%g: element %lld of %lld is %g", (double)p, (long long)i, (long long)n, (double)y[i]);
+        if (keep != (y[i] != 0))
+            fail_msg("dropout p=%g: element %lld of %lld is %g", (double)p, (long long)i, (long long)n, (double)y[i]);
         if (keep) kc_near("survivor", i, y[i], x[i] / (1 - (double)p), 0, 2e-7);
         kept += keep;
     }
@@ -153,7 +174,8 @@ static void test_dropout(void **state) {
     for (size_t i = 0; i < KC_SIZES; i++)
         for (size_t r = 0; r < 5; r++) KC_EACH_ISA(dropout_case(kc_sizes[i], rates[r], 0x123456789abcdefULL + i));
     int64_t n = 100000, agree = 0; /* another key is another pattern */
-    for (int64_t i = 0; i < n; i++) agree += wfi_dropout_keep(1, (uint64_t)i, 0.5f) == wfi_dropout_keep(2, (uint64_t)i, 0.5f);
+    for (int64_t i = 0; i < n; i++)
+        agree += wfi_dropout_keep(1, (uint64_t)i, 0.5f) == wfi_dropout_keep(2, (uint64_t)i, 0.5f);
     assert_in_range(agree, 49000, 51000);
 }
 
@@ -216,8 +238,10 @@ static void test_repeat(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations), cmocka_unit_test(test_gelu_and_nonfinite), cmocka_unit_test(test_names), cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_dropout),     cmocka_unit_test(test_adamw),              cmocka_unit_test(test_repeat),
+        cmocka_unit_test(test_activations), cmocka_unit_test(test_gelu_and_nonfinite),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_dropout),     cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_repeat),
     };
     return cmocka_run_group_tests_name("kernels elementwise", tests, NULL, NULL);
 }

@@ -1,11 +1,13 @@
 /* tests/kernels/test_kernel_rows.c - bias, column sums, layer norm and softmax against double-precision formulas. */
 #include "kernel_check.h"
 
-static const int64_t shapes[][2] = {{0, 5}, {1, 1}, {3, 2}, {1, 17}, {17, 1}, {5, 15}, {6, 16}, {7, 33}, {70, 24}, {300, 65}, {129, 384}, {67, 768}, {1000, 128}};
+static const int64_t shapes[][2] = {{0, 5},  {1, 1},   {3, 2},    {1, 17},    {17, 1},   {5, 15},    {6, 16},
+                                    {7, 33}, {70, 24}, {300, 65}, {129, 384}, {67, 768}, {1000, 128}};
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
 static void sums_case(int64_t T, int64_t H) {
-    float *x = kc_random(T * H, 1, -1, 3), *bias = kc_random(H, 2, -1, 1), *y = kc_copy(x, T * H), *out = kc_copy(bias, H);
+    float *x = kc_random(T * H, 1, -1, 3), *bias = kc_random(H, 2, -1, 1), *y = kc_copy(x, T * H),
+          *out = kc_copy(bias, H);
     wfi_bias_add(T, H, bias, y);
     for (int64_t i = 0; i < T * H; i++) assert_true(y[i] == x[i] + bias[i % H]);
     wfi_column_sum(T, H, x, out);
@@ -37,7 +39,8 @@ static void norm_check_forward(const norm_data *d, double eps) {
         kc_near("mean", t, d->mean[t], mu, 1e-6, 1e-6);
         kc_near("rstd", t, d->rstd[t], rstd, 0, 3e-6);
         for (int64_t h = 0; h < d->H; h++)
-            kc_near("layernorm", t * d->H + h, d->y[t * d->H + h], (d->x[t * d->H + h] - mu) * rstd * d->gamma[h] + d->beta[h], 4e-6, 2e-6);
+            kc_near("layernorm", t * d->H + h, d->y[t * d->H + h],
+                    (d->x[t * d->H + h] - mu) * rstd * d->gamma[h] + d->beta[h], 4e-6, 2e-6);
     }
 }
 
@@ -51,7 +54,8 @@ static void norm_check_backward(const norm_data *d, double eps, const float *dga
             mg += g, mgn += g * n, sg[h] += dy[h] * n, sb[h] += dy[h];
         }
         for (int64_t h = 0; h < d->H; h++) {
-            double n = (x[h] - mu) * rstd, want = rstd * ((double)dy[h] * d->gamma[h] - mg / (double)d->H - n * mgn / (double)d->H);
+            double n = (x[h] - mu) * rstd,
+                   want = rstd * ((double)dy[h] * d->gamma[h] - mg / (double)d->H - n * mgn / (double)d->H);
             kc_near("dx", t * d->H + h, d->dx[t * d->H + h], want, 3e-6 * (1 + rstd), 3e-6);
         }
     }
@@ -64,9 +68,20 @@ static void norm_check_backward(const norm_data *d, double eps, const float *dga
 
 static void norm_case(int64_t T, int64_t H) {
     double eps = H < 3 ? 0.1 : 1e-5; /* with one or two elements the true derivative is all cancellation */
-    norm_data d = {T, H, kc_random(T * H, 1, -2, 4), kc_random(H, 2, 0.5f, 1.5f), kc_random(H, 3, -1, 1), kc_new(T * H), kc_new(T), kc_new(T),
-                   kc_random(T * H, 4, -1, 1), kc_new(T * H), kc_random(H, 5, -1, 1), kc_random(H, 6, -1, 1)};
-    float *dg0 = kc_copy(d.dgamma, H), *db0 = kc_copy(d.dbeta, H), *again = kc_copy(d.x, T * H), *sum = kc_random(T * H, 8, -1, 1);
+    norm_data d = {T,
+                   H,
+                   kc_random(T * H, 1, -2, 4),
+                   kc_random(H, 2, 0.5f, 1.5f),
+                   kc_random(H, 3, -1, 1),
+                   kc_new(T * H),
+                   kc_new(T),
+                   kc_new(T),
+                   kc_random(T * H, 4, -1, 1),
+                   kc_new(T * H),
+                   kc_random(H, 5, -1, 1),
+                   kc_random(H, 6, -1, 1)};
+    float *dg0 = kc_copy(d.dgamma, H), *db0 = kc_copy(d.dbeta, H), *again = kc_copy(d.x, T * H),
+          *sum = kc_random(T * H, 8, -1, 1);
     float *sum0 = kc_copy(sum, T * H);
     wfi_layernorm_forward(T, H, d.x, d.gamma, d.beta, (float)eps, d.y, d.mean, d.rstd);
     norm_check_forward(&d, (float)eps);
@@ -78,9 +93,12 @@ static void norm_case(int64_t T, int64_t H) {
     for (int64_t i = 0; i < T * H; i++) kc_near("dx added", i, sum[i], (double)sum0[i] + d.dx[i], 1e-6, 1e-6);
     float *dg = kc_copy(dg0, H), *db = kc_copy(db0, H); /* in place: the sums must still see dy */
     wfi_layernorm_backward(T, H, d.x, d.gamma, d.mean, d.rstd, d.dy, d.dy, false, dg, db);
-    kc_same("dx in place", d.dy, d.dx, T * H), kc_same("dgamma in place", dg, d.dgamma, H), kc_same("dbeta in place", db, d.dbeta, H);
-    kc_free(d.x, T * H), kc_free(d.gamma, H), kc_free(d.beta, H), kc_free(d.y, T * H), kc_free(d.mean, T), kc_free(d.rstd, T);
-    kc_free(d.dy, T * H), kc_free(d.dx, T * H), kc_free(d.dgamma, H), kc_free(d.dbeta, H), kc_free(dg0, H), kc_free(db0, H);
+    kc_same("dx in place", d.dy, d.dx, T * H), kc_same("dgamma in place", dg, d.dgamma, H),
+        kc_same("dbeta in place", db, d.dbeta, H);
+    kc_free(d.x, T * H), kc_free(d.gamma, H), kc_free(d.beta, H), kc_free(d.y, T * H), kc_free(d.mean, T),
+        kc_free(d.rstd, T);
+    kc_free(d.dy, T * H), kc_free(d.dx, T * H), kc_free(d.dgamma, H), kc_free(d.dbeta, H), kc_free(dg0, H),
+        kc_free(db0, H);
     kc_free(again, T * H), kc_free(sum, T * H), kc_free(sum0, T * H), kc_free(dg, H), kc_free(db, H);
 }
 
@@ -92,7 +110,9 @@ static void softmax_case(int64_t T, int64_t C) {
         double most = -INFINITY, sum = 0, total = 0;
         for (int64_t c = 0; c < C; c++) most = fmax(most, x[t * C + c]);
         for (int64_t c = 0; c < C; c++) sum += exp(x[t * C + c] - most);
-        for (int64_t c = 0; c < C; c++) kc_near("softmax", t * C + c, y[t * C + c], exp(x[t * C + c] - most) / sum, 1e-9, 2e-6), total += y[t * C + c];
+        for (int64_t c = 0; c < C; c++)
+            kc_near("softmax", t * C + c, y[t * C + c], exp(x[t * C + c] - most) / sum, 1e-9, 2e-6),
+                total += y[t * C + c];
         kc_near("softmax sum", t, total, 1, 1e-6, 0);
     }
     wfi_softmax(T, C, x, x);
@@ -123,7 +143,8 @@ static void test_softmax(void **state) {
 /* Far from zero the variance must not be lost to cancellation. */
 static void offset_case(void) {
     enum { H = 384 };
-    float *x = kc_random(H, 1, 999.5f, 1000.5f), *g = kc_random(H, 2, 1, 1), *b = kc_random(H, 2, 0, 0), y[H], mean, rstd;
+    float *x = kc_random(H, 1, 999.5f, 1000.5f), *g = kc_random(H, 2, 1, 1), *b = kc_random(H, 2, 0, 0), y[H], mean,
+          rstd;
     wfi_layernorm_forward(1, H, x, g, b, 1e-12f, y, &mean, &rstd);
     double r, mu = moments(x, H, 1e-12, &r);
     kc_near("rstd far from zero", 0, rstd, r, 0, 1e-4);
@@ -133,7 +154,8 @@ static void offset_case(void) {
 
 static void repeat_case(void) {
     int64_t T = 501, H = 384;
-    float *x = kc_random(T * H, 1, -1, 1), *g = kc_random(H, 2, 1, 2), *b = kc_random(H, 3, -1, 1), *mean = kc_new(T), *rstd = kc_new(T);
+    float *x = kc_random(T * H, 1, -1, 1), *g = kc_random(H, 2, 1, 2), *b = kc_random(H, 3, -1, 1), *mean = kc_new(T),
+          *rstd = kc_new(T);
     float *y[3], *dx[3], *dg[3], *cs[3];
     for (int r = 0; r < 3; r++) {
         wfi_threads_set(r == 0 ? 1 : 3);
@@ -145,7 +167,8 @@ static void repeat_case(void) {
     }
     wfi_threads_set(0);
     for (int r = 1; r < 3; r++) {
-        kc_same("y", y[0], y[r], T * H), kc_same("dx", dx[0], dx[r], T * H), kc_same("dg", dg[0], dg[r], 2 * H), kc_same("sum", cs[0], cs[r], H);
+        kc_same("y", y[0], y[r], T * H), kc_same("dx", dx[0], dx[r], T * H), kc_same("dg", dg[0], dg[r], 2 * H),
+            kc_same("sum", cs[0], cs[r], H);
     }
     for (int r = 0; r < 3; r++) kc_free(y[r], T * H), kc_free(dx[r], T * H), kc_free(dg[r], 2 * H), kc_free(cs[r], H);
     kc_free(x, T * H), kc_free(g, H), kc_free(b, H), kc_free(mean, T), kc_free(rstd, T);
@@ -159,7 +182,10 @@ static void test_offset_and_repeat(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums), cmocka_unit_test(test_layernorm), cmocka_unit_test(test_softmax), cmocka_unit_test(test_offset_and_repeat),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_layernorm),
+        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_offset_and_repeat),
     };
     return cmocka_run_group_tests_name("kernels rows", tests, NULL, NULL);
 }

@@ -27,8 +27,8 @@ static inline void desc_clear(shape_desc *d) {
     if (d->md) dnnl_memory_desc_destroy(d->md);
     d->md = NULL;
 }
-static inline dnnl_status_t matmul_desc(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, md_arg a, md_arg b, md_arg bias, md_arg c,
-                                        const_dnnl_primitive_attr_t attr) {
+static inline dnnl_status_t matmul_desc(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, md_arg a, md_arg b,
+                                        md_arg bias, md_arg c, const_dnnl_primitive_attr_t attr) {
     return dnnl_matmul_primitive_desc_create(pd, engine, a, b, bias, c, attr);
 }
 static inline dnnl_status_t append_sum(dnnl_post_ops_t ops) {
@@ -52,8 +52,8 @@ static inline dnnl_status_t desc_copy(shape_desc *d, md_arg from) {
 static inline void desc_clear(shape_desc *d) {
     memset(d, 0, sizeof *d);
 }
-static inline dnnl_status_t matmul_desc(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, md_arg a, md_arg b, md_arg bias, md_arg c,
-                                        const_dnnl_primitive_attr_t attr) {
+static inline dnnl_status_t matmul_desc(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, md_arg a, md_arg b,
+                                        md_arg bias, md_arg c, const_dnnl_primitive_attr_t attr) {
     dnnl_matmul_desc_t op;
     dnnl_status_t st = dnnl_matmul_desc_init(&op, a, b, bias, c);
     return st == dnnl_success ? dnnl_primitive_desc_create(pd, &op, attr, engine, NULL) : st;

@@ -4,8 +4,8 @@
  * Plain products go to dnnl_sgemm. Frozen matrices go to the matmul primitive, which takes the weights in the layout it
  * likes best and adds the bias on the way. Measured on two Zen 4 cores, K and N in {384, 768, 1536, 3072}, GFLOP/s:
  * at 200 to 2000 rows matmul with bias 214..234, sgemm without bias 190..233 (transposed B 130..224), matmul with a row
- * count known only at run time 203..231. Hence one primitive a row count; building one takes about 0.2 ms the first time,
- * then oneDNN's own cache gives it back in 4 us, so nothing is cached here.
+ * count known only at run time 203..231. Hence one primitive a row count; building one takes about 0.2 ms the first
+ * time, then oneDNN's own cache gives it back in 4 us, so nothing is cached here.
  *
  * Threads: primitives are built and run in the calling thread, which oneDNN's thread-local scratch memory asks for. */
 #include "base/alloc.h"
@@ -33,8 +33,8 @@ static void engine_start(void) {
 }
 
 static wf_status library_failed(wf_err *err, dnnl_status_t st, const char *what, int64_t m, int64_t n, int64_t k) {
-    return wfi_fail(err, st == dnnl_out_of_memory ? WF_E_NOMEM : WF_E_LIBRARY, "oneDNN %s failed with status %d (m %lld, n %lld, k %lld)", what,
-                    (int)st, (num)m, (num)n, (num)k);
+    return wfi_fail(err, st == dnnl_out_of_memory ? WF_E_NOMEM : WF_E_LIBRARY,
+                    "oneDNN %s failed with status %d (m %lld, n %lld, k %lld)", what, (int)st, (num)m, (num)n, (num)k);
 }
 
 /* Before each use of oneDNN. It asks OpenMP for the team size of the calling thread: keep that equal to weft's. */
@@ -47,17 +47,21 @@ static void ready(void) {
 /* C = beta C + bias, when there is nothing to multiply. */
 static void without_product(int64_t m, int64_t n, float beta, const float *bias, float *c, int64_t ldc) {
     for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) c[i * ldc + j] = (beta == 0.0f ? 0.0f : beta * c[i * ldc + j]) + (bias ? bias[j] : 0.0f);
+        for (int64_t j = 0; j < n; j++)
+            c[i * ldc + j] = (beta == 0.0f ? 0.0f : beta * c[i * ldc + j]) + (bias ? bias[j] : 0.0f);
 }
 
 wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
                    const float *b, int64_t ldb, float beta, float *c, int64_t ldc, wf_err *err) {
     if (m < 0 || n < 0 || k < 0)
-        return wfi_fail(err, WF_E_SHAPE, "matrix product with a negative size: m %lld, n %lld, k %lld", (num)m, (num)n, (num)k);
+        return wfi_fail(err, WF_E_SHAPE, "matrix product with a negative size: m %lld, n %lld, k %lld", (num)m, (num)n,
+                        (num)k);
     if (m == 0 || n == 0) return WF_OK;
     if (ldc < n || (k > 0 && (lda < (ta ? m : k) || ldb < (tb ? k : n))))
-        return wfi_fail(err, WF_E_SHAPE, "matrix product m %lld, n %lld, k %lld: a row stride is shorter than a row (lda %lld, ldb %lld, ldc %lld)",
-                        (num)m, (num)n, (num)k, (num)lda, (num)ldb, (num)ldc);
+        return wfi_fail(
+            err, WF_E_SHAPE,
+            "matrix product m %lld, n %lld, k %lld: a row stride is shorter than a row (lda %lld, ldb %lld, ldc %lld)",
+            (num)m, (num)n, (num)k, (num)lda, (num)ldb, (num)ldc);
     if (k == 0 || alpha == 0.0f) return without_product(m, n, beta, NULL, c, ldc), WF_OK;
     ready();
     dnnl_status_t st = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -66,8 +70,8 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
 
 struct wf_packed {
     int64_t k, n;
-    shape_desc layout;       /* how oneDNN wanted it */
-    dnnl_memory_t memory;    /* around data */
+    shape_desc layout;    /* how oneDNN wanted it */
+    dnnl_memory_t memory; /* around data */
     void *data;
 };
 
@@ -100,7 +104,8 @@ static void product_clear(product *r) {
         if (try_status_ != dnnl_success) return try_status_;                                                           \
     } while (0)
 
-static dnnl_status_t product_describe(product *r, const shape_desc *b, int64_t m, int64_t n, int64_t k, int64_t lda, bool bias, bool add, int64_t ldc) {
+static dnnl_status_t product_describe(product *r, const shape_desc *b, int64_t m, int64_t n, int64_t k, int64_t lda,
+                                      bool bias, bool add, int64_t ldc) {
     DNNL_TRY(desc_strided(&r->a, 2, (dnnl_dims_t){m, k}, (dnnl_dims_t){lda, 1}));
     DNNL_TRY(desc_strided(&r->c, 2, (dnnl_dims_t){m, n}, (dnnl_dims_t){ldc, 1}));
     if (bias) DNNL_TRY(desc_strided(&r->bias, 2, (dnnl_dims_t){1, n}, (dnnl_dims_t){n, 1}));
@@ -110,7 +115,8 @@ static dnnl_status_t product_describe(product *r, const shape_desc *b, int64_t m
         DNNL_TRY(append_sum(r->ops));
         DNNL_TRY(dnnl_primitive_attr_set_post_ops(r->attr, r->ops));
     }
-    return matmul_desc(&r->pd, engine, desc_arg(&r->a), desc_arg(b), bias ? desc_arg(&r->bias) : NULL, desc_arg(&r->c), r->attr);
+    return matmul_desc(&r->pd, engine, desc_arg(&r->a), desc_arg(b), bias ? desc_arg(&r->bias) : NULL, desc_arg(&r->c),
+                       r->attr);
 }
 
 static dnnl_status_t product_run(product *r, const wf_packed *p, const float *a, const float *bias, float *c) {
@@ -120,7 +126,10 @@ static dnnl_status_t product_run(product *r, const wf_packed *p, const float *a,
     DNNL_TRY(dnnl_memory_create(&r->mem_c, desc_arg(&r->c), engine, c));
     if (bias) DNNL_TRY(dnnl_memory_create(&r->mem_bias, desc_arg(&r->bias), engine, (void *)(uintptr_t)bias));
     DNNL_TRY(dnnl_stream_create(&r->stream, engine, dnnl_stream_default_flags));
-    dnnl_exec_arg_t args[4] = {{DNNL_ARG_SRC, r->mem_a}, {DNNL_ARG_WEIGHTS, p->memory}, {DNNL_ARG_DST, r->mem_c}, {DNNL_ARG_BIAS, r->mem_bias}};
+    dnnl_exec_arg_t args[4] = {{DNNL_ARG_SRC, r->mem_a},
+                               {DNNL_ARG_WEIGHTS, p->memory},
+                               {DNNL_ARG_DST, r->mem_c},
+                               {DNNL_ARG_BIAS, r->mem_bias}};
     DNNL_TRY(dnnl_primitive_execute(r->primitive, r->stream, bias ? 4 : 3, args));
     return dnnl_stream_wait(r->stream);
 }
@@ -131,7 +140,8 @@ static dnnl_status_t fill(wf_packed *p, const float *b, int64_t sk, int64_t sn) 
     dnnl_status_t st = desc_strided(&r.a, 2, (dnnl_dims_t){p->k, p->n}, (dnnl_dims_t){sk, sn});
     if (st == dnnl_success) st = dnnl_memory_create(&r.mem_a, desc_arg(&r.a), engine, (void *)(uintptr_t)b);
     if (st == dnnl_success) st = dnnl_memory_create(&p->memory, desc_arg(&p->layout), engine, p->data);
-    if (st == dnnl_success) st = dnnl_reorder_primitive_desc_create(&r.pd, desc_arg(&r.a), engine, desc_arg(&p->layout), engine, NULL);
+    if (st == dnnl_success)
+        st = dnnl_reorder_primitive_desc_create(&r.pd, desc_arg(&r.a), engine, desc_arg(&p->layout), engine, NULL);
     if (st == dnnl_success) st = dnnl_primitive_create(&r.primitive, r.pd);
     if (st == dnnl_success) st = dnnl_stream_create(&r.stream, engine, dnnl_stream_default_flags);
     dnnl_exec_arg_t args[2] = {{DNNL_ARG_FROM, r.mem_a}, {DNNL_ARG_TO, p->memory}};
@@ -165,9 +175,11 @@ static wf_status pack(wf_packed *p, const float *b, int64_t sk, int64_t sn, wf_e
     return st == dnnl_success ? WF_OK : library_failed(err, st, "packing of a matrix", 0, p->n, p->k);
 }
 
-wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out, wf_err *err) {
+wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out,
+                         wf_err *err) {
     if (dtype != WF_DTYPE_F32)
-        return wfi_fail(err, WF_E_UNSUPPORTED, "packed matrices of type %s are not supported; use F32", wfi_dtype_name(dtype));
+        return wfi_fail(err, WF_E_UNSUPPORTED, "packed matrices of type %s are not supported; use F32",
+                        wfi_dtype_name(dtype));
     if (k < 0 || n < 0 || ldb < (tb ? k : n))
         return wfi_fail(err, WF_E_SHAPE, "packed matrix [%lld,%lld] with row stride %lld", (num)k, (num)n, (num)ldb);
     if (n > 0 && k > (int64_t)(PTRDIFF_MAX / (ptrdiff_t)sizeof(float) / 2) / n) /* 2: room for padding */
@@ -193,10 +205,11 @@ void wfi_packed_free(wf_packed *p) {
 
 wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t lda, const float *bias, float beta,
                           float *c, int64_t ldc, wf_err *err) {
-    if (beta != 0.0f && beta != 1.0f) return wfi_fail(err, WF_E_ARG, "packed product: beta %g is neither 0 nor 1", (double)beta);
+    if (beta != 0.0f && beta != 1.0f)
+        return wfi_fail(err, WF_E_ARG, "packed product: beta %g is neither 0 nor 1", (double)beta);
     if (m < 0 || ldc < p->n || (p->k > 0 && lda < p->k))
-        return wfi_fail(err, WF_E_SHAPE, "packed product [%lld,%lld]x[%lld,%lld]: row strides %lld and %lld", (num)m, (num)p->k, (num)p->k,
-                        (num)p->n, (num)lda, (num)ldc);
+        return wfi_fail(err, WF_E_SHAPE, "packed product [%lld,%lld]x[%lld,%lld]: row strides %lld and %lld", (num)m,
+                        (num)p->k, (num)p->k, (num)p->n, (num)lda, (num)ldc);
     if (m == 0 || p->n == 0) return WF_OK;
     if (p->k == 0) return without_product(m, p->n, beta, bias, c, ldc), WF_OK;
     ready();

@@ -5,12 +5,12 @@
 
 #include <math.h>
 
-#define SQRT_HALF 0.70710678118654752440f  /* 1/sqrt(2) */
-#define SQRT_2_PI 0.79788456080286535588f  /* sqrt(2/pi) */
+#define SQRT_HALF    0.70710678118654752440f /* 1/sqrt(2) */
+#define SQRT_2_PI    0.79788456080286535588f /* sqrt(2/pi) */
 #define INV_SQRT_2PI 0.39894228040143267794f /* 1/sqrt(2 pi) */
-#define GELU_CUBIC 0.044715f
-#define QUICK 1.702f
-#define LEAK 0.01f
+#define GELU_CUBIC   0.044715f
+#define QUICK        1.702f
+#define LEAK         0.01f
 
 static float sigmoid(float x) {
     return 1.0f / (1.0f + expf(-x));
@@ -23,19 +23,31 @@ static float softplus(float x) {
 /* Comparisons are written so that NaN stays NaN. */
 static float act_value(wf_act a, float x) {
     switch (a) {
-    case WF_ACT_RELU: return x < 0.0f ? 0.0f : x;
-    case WF_ACT_GELU: return 0.5f * x * erfcf(-x * SQRT_HALF);
-    case WF_ACT_GELU_NEW: return 0.5f * x * (1.0f + tanhf(SQRT_2_PI * (x + GELU_CUBIC * x * x * x)));
-    case WF_ACT_SILU: return x * sigmoid(x);
-    case WF_ACT_TANH: return tanhf(x);
-    case WF_ACT_LEAKY_RELU: return x < 0.0f ? LEAK * x : x;
-    case WF_ACT_SIGMOID: return sigmoid(x);
-    case WF_ACT_RELU6: return x < 0.0f ? 0.0f : x > 6.0f ? 6.0f : x;
-    case WF_ACT_RELU2: return x < 0.0f ? 0.0f : x * x;
-    case WF_ACT_MISH: return x * tanhf(softplus(x));
-    case WF_ACT_QUICK_GELU: return x * sigmoid(QUICK * x);
+    case WF_ACT_RELU:
+        return x < 0.0f ? 0.0f : x;
+    case WF_ACT_GELU:
+        return 0.5f * x * erfcf(-x * SQRT_HALF);
+    case WF_ACT_GELU_NEW:
+        return 0.5f * x * (1.0f + tanhf(SQRT_2_PI * (x + GELU_CUBIC * x * x * x)));
+    case WF_ACT_SILU:
+        return x * sigmoid(x);
+    case WF_ACT_TANH:
+        return tanhf(x);
+    case WF_ACT_LEAKY_RELU:
+        return x < 0.0f ? LEAK * x : x;
+    case WF_ACT_SIGMOID:
+        return sigmoid(x);
+    case WF_ACT_RELU6:
+        return x < 0.0f ? 0.0f : x > 6.0f ? 6.0f : x;
+    case WF_ACT_RELU2:
+        return x < 0.0f ? 0.0f : x * x;
+    case WF_ACT_MISH:
+        return x * tanhf(softplus(x));
+    case WF_ACT_QUICK_GELU:
+        return x * sigmoid(QUICK * x);
     case WF_ACT_LINEAR:
-    case WF_ACT_COUNT: break;
+    case WF_ACT_COUNT:
+        break;
     }
     return x;
 }
@@ -43,22 +55,38 @@ static float act_value(wf_act a, float x) {
 static float act_slope(wf_act a, float x) {
     float s, t;
     switch (a) {
-    case WF_ACT_RELU: return x > 0.0f ? 1.0f : 0.0f;
-    case WF_ACT_GELU: return 0.5f * erfcf(-x * SQRT_HALF) + x * INV_SQRT_2PI * expf(-0.5f * x * x);
+    case WF_ACT_RELU:
+        return x > 0.0f ? 1.0f : 0.0f;
+    case WF_ACT_GELU:
+        return 0.5f * erfcf(-x * SQRT_HALF) + x * INV_SQRT_2PI * expf(-0.5f * x * x);
     case WF_ACT_GELU_NEW:
         t = tanhf(SQRT_2_PI * (x + GELU_CUBIC * x * x * x));
         s = (1.0f - t) * (1.0f + t);
         return 0.5f * (1.0f + t) + (s == 0.0f ? 0.0f : 0.5f * x * s * SQRT_2_PI * (1.0f + 3.0f * GELU_CUBIC * x * x));
-    case WF_ACT_SILU: s = sigmoid(x); return s + x * s * (1.0f - s);
-    case WF_ACT_TANH: t = tanhf(x); return (1.0f - t) * (1.0f + t);
-    case WF_ACT_LEAKY_RELU: return x > 0.0f ? 1.0f : LEAK;
-    case WF_ACT_SIGMOID: s = sigmoid(x); return s * (1.0f - s);
-    case WF_ACT_RELU6: return x > 0.0f && x < 6.0f ? 1.0f : 0.0f;
-    case WF_ACT_RELU2: return x > 0.0f ? 2.0f * x : 0.0f;
-    case WF_ACT_MISH: t = tanhf(softplus(x)); return t + x * (1.0f - t) * (1.0f + t) * sigmoid(x);
-    case WF_ACT_QUICK_GELU: s = sigmoid(QUICK * x); return s + QUICK * x * s * (1.0f - s);
+    case WF_ACT_SILU:
+        s = sigmoid(x);
+        return s + x * s * (1.0f - s);
+    case WF_ACT_TANH:
+        t = tanhf(x);
+        return (1.0f - t) * (1.0f + t);
+    case WF_ACT_LEAKY_RELU:
+        return x > 0.0f ? 1.0f : LEAK;
+    case WF_ACT_SIGMOID:
+        s = sigmoid(x);
+        return s * (1.0f - s);
+    case WF_ACT_RELU6:
+        return x > 0.0f && x < 6.0f ? 1.0f : 0.0f;
+    case WF_ACT_RELU2:
+        return x > 0.0f ? 2.0f * x : 0.0f;
+    case WF_ACT_MISH:
+        t = tanhf(softplus(x));
+        return t + x * (1.0f - t) * (1.0f + t) * sigmoid(x);
+    case WF_ACT_QUICK_GELU:
+        s = sigmoid(QUICK * x);
+        return s + QUICK * x * s * (1.0f - s);
     case WF_ACT_LINEAR:
-    case WF_ACT_COUNT: break;
+    case WF_ACT_COUNT:
+        break;
     }
     return 1.0f;
 }

@@ -64,8 +64,8 @@ typedef struct running {
 } running;
 
 /* One tile of the forward: scores, running softmax, out += P V. */
-static void forward_tile(const wfk_attention *job, const dropping *drop, int64_t row0, int64_t i0, int64_t rows, int64_t j0, int64_t n, int64_t head,
-                         const float *packed, running *state) {
+static void forward_tile(const wfk_attention *job, const dropping *drop, int64_t row0, int64_t i0, int64_t rows,
+                         int64_t j0, int64_t n, int64_t head, const float *packed, running *state) {
     float score[QUERIES * KEYS], factor[KEYS];
     int64_t D = job->D, H = job->A * D, ld = job->ld, end = (n + VW - 1) / VW * VW;
     float *out = job->out + (row0 + i0) * H + head * D;
@@ -93,11 +93,13 @@ static void attention_forward(const wfk_attention *job, int64_t row0, int64_t L,
     }
     float packed[PACKED_FLOATS];
     const float *k = job->k + row0 * ld + head * D;
-    bool whole = (L + KEYS - 1) / KEYS * KEYS * D <= PACKED_FLOATS; /* all of K fits: pack it once for all query blocks */
+    bool whole =
+        (L + KEYS - 1) / KEYS * KEYS * D <= PACKED_FLOATS; /* all of K fits: pack it once for all query blocks */
     dropping drop;
     running state;
     dropping_start(&drop, job);
-    for (int64_t j0 = 0; whole && j0 < L; j0 += KEYS) pack_turned(L - j0 < KEYS ? L - j0 : KEYS, D, k + j0 * ld, ld, packed + j0 * D, KEYS);
+    for (int64_t j0 = 0; whole && j0 < L; j0 += KEYS)
+        pack_turned(L - j0 < KEYS ? L - j0 : KEYS, D, k + j0 * ld, ld, packed + j0 * D, KEYS);
     for (int64_t i0 = 0; i0 < L; i0 += QUERIES) {
         int64_t rows = L - i0 < QUERIES ? L - i0 : QUERIES;
         for (int64_t i = 0; i < rows; i++) state.most[i] = -INFINITY;
@@ -114,8 +116,8 @@ static void attention_forward(const wfk_attention *job, int64_t row0, int64_t L,
 }
 
 /* score := kept probabilities M o P / (1-p), dprob := scale P o (M o dP / (1-p) - delta), row by row. */
-static void backward_rows(const wfk_attention *job, const dropping *drop, int64_t row, int64_t rows, int64_t j0, int64_t n, int64_t head, float *score,
-                          float *dprob) {
+static void backward_rows(const wfk_attention *job, const dropping *drop, int64_t row, int64_t rows, int64_t j0,
+                          int64_t n, int64_t head, float *score, float *dprob) {
     float factor[KEYS];
     int64_t D = job->D, H = job->A * D;
     for (int64_t i = 0; i < rows; i++, row++, score += KEYS, dprob += KEYS) {
@@ -125,7 +127,8 @@ static void backward_rows(const wfk_attention *job, const dropping *drop, int64_
         vf delta = v_set(v_sum(inner));
         if (drop->on) dropping_factors(drop, wfk_attention_word(job, row, head) + (uint64_t)j0, n, factor);
         for (int64_t j = 0; j < n; j += VW) { /* columns n.. of the last vector are rubbish that no product reads */
-            vf p = v_exp(v_load(score + j) * scaling - lse), dp = v_load(dprob + j), f = drop->on ? v_load(factor + j) : v_set(1.0f);
+            vf p = v_exp(v_load(score + j) * scaling - lse), dp = v_load(dprob + j),
+               f = drop->on ? v_load(factor + j) : v_set(1.0f);
             v_store(score + j, p * f);
             v_store(dprob + j, p * scaling * (dp * f - delta));
         }

@@ -2,14 +2,18 @@
 #ifndef WF_KERNELS_ELEMENTWISE_VEC_H
 #define WF_KERNELS_ELEMENTWISE_VEC_H
 
-#define SQRT_2_PI 0.79788456080286535588f    /* sqrt(2/pi) */
+#define SQRT_2_PI    0.79788456080286535588f /* sqrt(2/pi) */
 #define INV_SQRT_2PI 0.39894228040143267794f /* 1/sqrt(2 pi) */
-#define ALWAYS static inline __attribute__((always_inline))
+#define ALWAYS       static inline __attribute__((always_inline))
 
 typedef vf unary(vf x);
 
-ALWAYS vf relu(vf x) { return v_max(v_set(0.0f), x); }
-ALWAYS vf relu_slope(vf x) { return v_where(v_gt(x, v_set(0.0f)), v_set(1.0f)); }
+ALWAYS vf relu(vf x) {
+    return v_max(v_set(0.0f), x);
+}
+ALWAYS vf relu_slope(vf x) {
+    return v_where(v_gt(x, v_set(0.0f)), v_set(1.0f));
+}
 ALWAYS vf gelu(vf x) {
     vf density;
     return x * v_normal(x, &density);
@@ -22,12 +26,17 @@ ALWAYS vf gelu_slope(vf x) {
 ALWAYS vf gelu_new_gate(vf x) {
     return v_sigmoid(v_set(2.0f * SQRT_2_PI) * x * v_fma(v_set(0.044715f), x * x, v_set(1.0f)));
 }
-ALWAYS vf gelu_new(vf x) { return x * gelu_new_gate(x); }
+ALWAYS vf gelu_new(vf x) {
+    return x * gelu_new_gate(x);
+}
 ALWAYS vf gelu_new_slope(vf x) {
-    vf s = gelu_new_gate(x), square = v_min(v_set(1e30f), x * x), du = v_set(2.0f * SQRT_2_PI) * v_fma(v_set(3.0f * 0.044715f), square, v_set(1.0f));
+    vf s = gelu_new_gate(x), square = v_min(v_set(1e30f), x * x),
+       du = v_set(2.0f * SQRT_2_PI) * v_fma(v_set(3.0f * 0.044715f), square, v_set(1.0f));
     return v_fma(x * (s * (v_set(1.0f) - s)), du, s);
 }
-ALWAYS vf silu(vf x) { return x * v_sigmoid(x); }
+ALWAYS vf silu(vf x) {
+    return x * v_sigmoid(x);
+}
 ALWAYS vf silu_slope(vf x) {
     vf s = v_sigmoid(x);
     return v_fma(x * s, v_set(1.0f) - s, s);
@@ -36,32 +45,51 @@ ALWAYS vf tanh_slope(vf x) {
     vf t = v_tanh(x);
     return (v_set(1.0f) - t) * (v_set(1.0f) + t);
 }
-ALWAYS vf leaky(vf x) { return v_select(v_gt(v_set(0.0f), x), v_set(0.01f) * x, x); }
-ALWAYS vf leaky_slope(vf x) { return v_select(v_gt(x, v_set(0.0f)), v_set(1.0f), v_set(0.01f)); }
+ALWAYS vf leaky(vf x) {
+    return v_select(v_gt(v_set(0.0f), x), v_set(0.01f) * x, x);
+}
+ALWAYS vf leaky_slope(vf x) {
+    return v_select(v_gt(x, v_set(0.0f)), v_set(1.0f), v_set(0.01f));
+}
 ALWAYS vf sigmoid_slope(vf x) {
     vf s = v_sigmoid(x);
     return s * (v_set(1.0f) - s);
 }
-ALWAYS vf relu6(vf x) { return v_min(v_set(6.0f), v_max(v_set(0.0f), x)); }
-ALWAYS vf relu6_slope(vf x) { return v_where(v_gt(v_set(6.0f), x), relu_slope(x)); }
-ALWAYS vf relu2(vf x) { return relu(x) * relu(x); }
-ALWAYS vf relu2_slope(vf x) { return v_where(v_gt(x, v_set(0.0f)), x + x); }
+ALWAYS vf relu6(vf x) {
+    return v_min(v_set(6.0f), v_max(v_set(0.0f), x));
+}
+ALWAYS vf relu6_slope(vf x) {
+    return v_where(v_gt(v_set(6.0f), x), relu_slope(x));
+}
+ALWAYS vf relu2(vf x) {
+    return relu(x) * relu(x);
+}
+ALWAYS vf relu2_slope(vf x) {
+    return v_where(v_gt(x, v_set(0.0f)), x + x);
+}
 /* tanh(log(1 + e)) = w/(w + 2) with w = e (e + 2), e = e^x; beyond 20 that is 1 in float */
 ALWAYS vf mish(vf x) {
     vf e = v_exp(v_min(v_set(20.0f), x)), w = e * (e + v_set(2.0f));
     return x * (w / (w + v_set(2.0f)));
 }
 ALWAYS vf mish_slope(vf x) {
-    vf e = v_exp(v_min(v_set(20.0f), x)), w = e * (e + v_set(2.0f)), t = w / (w + v_set(2.0f)), rest = v_set(2.0f) / (w + v_set(2.0f));
+    vf e = v_exp(v_min(v_set(20.0f), x)), w = e * (e + v_set(2.0f)), t = w / (w + v_set(2.0f)),
+       rest = v_set(2.0f) / (w + v_set(2.0f));
     return v_fma(x * rest * (v_set(1.0f) + t), e / (e + v_set(1.0f)), t); /* rest = 1 - t */
 }
-ALWAYS vf quick(vf x) { return x * v_sigmoid(v_set(1.702f) * x); }
+ALWAYS vf quick(vf x) {
+    return x * v_sigmoid(v_set(1.702f) * x);
+}
 ALWAYS vf quick_slope(vf x) {
     vf s = v_sigmoid(v_set(1.702f) * x);
     return v_fma(v_set(1.702f) * x * s, v_set(1.0f) - s, s);
 }
-ALWAYS vf linear(vf x) { return x; }
-ALWAYS vf linear_slope(vf x) { return v_set(1.0f) + (x - x); }
+ALWAYS vf linear(vf x) {
+    return x;
+}
+ALWAYS vf linear_slope(vf x) {
+    return v_set(1.0f) + (x - x);
+}
 
 ALWAYS void each(int64_t n, const float *x, float *y, unary *f) {
     int64_t i = 0;
@@ -83,38 +111,84 @@ ALWAYS void each_slope(int64_t n, const float *x, const float *dy, float *dx, bo
 
 static void act_forward(wf_act a, int64_t n, const float *x, float *y) {
     switch (a) {
-    case WF_ACT_RELU: each(n, x, y, relu); return;
-    case WF_ACT_GELU: each(n, x, y, gelu); return;
-    case WF_ACT_GELU_NEW: each(n, x, y, gelu_new); return;
-    case WF_ACT_SILU: each(n, x, y, silu); return;
-    case WF_ACT_TANH: each(n, x, y, v_tanh); return;
-    case WF_ACT_LEAKY_RELU: each(n, x, y, leaky); return;
-    case WF_ACT_SIGMOID: each(n, x, y, v_sigmoid); return;
-    case WF_ACT_RELU6: each(n, x, y, relu6); return;
-    case WF_ACT_RELU2: each(n, x, y, relu2); return;
-    case WF_ACT_MISH: each(n, x, y, mish); return;
-    case WF_ACT_QUICK_GELU: each(n, x, y, quick); return;
+    case WF_ACT_RELU:
+        each(n, x, y, relu);
+        return;
+    case WF_ACT_GELU:
+        each(n, x, y, gelu);
+        return;
+    case WF_ACT_GELU_NEW:
+        each(n, x, y, gelu_new);
+        return;
+    case WF_ACT_SILU:
+        each(n, x, y, silu);
+        return;
+    case WF_ACT_TANH:
+        each(n, x, y, v_tanh);
+        return;
+    case WF_ACT_LEAKY_RELU:
+        each(n, x, y, leaky);
+        return;
+    case WF_ACT_SIGMOID:
+        each(n, x, y, v_sigmoid);
+        return;
+    case WF_ACT_RELU6:
+        each(n, x, y, relu6);
+        return;
+    case WF_ACT_RELU2:
+        each(n, x, y, relu2);
+        return;
+    case WF_ACT_MISH:
+        each(n, x, y, mish);
+        return;
+    case WF_ACT_QUICK_GELU:
+        each(n, x, y, quick);
+        return;
     case WF_ACT_LINEAR:
-    case WF_ACT_COUNT: break;
+    case WF_ACT_COUNT:
+        break;
     }
     each(n, x, y, linear);
 }
 
 static void act_backward(wf_act a, int64_t n, const float *x, const float *dy, float *dx, bool sum) {
     switch (a) {
-    case WF_ACT_RELU: each_slope(n, x, dy, dx, sum, relu_slope); return;
-    case WF_ACT_GELU: each_slope(n, x, dy, dx, sum, gelu_slope); return;
-    case WF_ACT_GELU_NEW: each_slope(n, x, dy, dx, sum, gelu_new_slope); return;
-    case WF_ACT_SILU: each_slope(n, x, dy, dx, sum, silu_slope); return;
-    case WF_ACT_TANH: each_slope(n, x, dy, dx, sum, tanh_slope); return;
-    case WF_ACT_LEAKY_RELU: each_slope(n, x, dy, dx, sum, leaky_slope); return;
-    case WF_ACT_SIGMOID: each_slope(n, x, dy, dx, sum, sigmoid_slope); return;
-    case WF_ACT_RELU6: each_slope(n, x, dy, dx, sum, relu6_slope); return;
-    case WF_ACT_RELU2: each_slope(n, x, dy, dx, sum, relu2_slope); return;
-    case WF_ACT_MISH: each_slope(n, x, dy, dx, sum, mish_slope); return;
-    case WF_ACT_QUICK_GELU: each_slope(n, x, dy, dx, sum, quick_slope); return;
+    case WF_ACT_RELU:
+        each_slope(n, x, dy, dx, sum, relu_slope);
+        return;
+    case WF_ACT_GELU:
+        each_slope(n, x, dy, dx, sum, gelu_slope);
+        return;
+    case WF_ACT_GELU_NEW:
+        each_slope(n, x, dy, dx, sum, gelu_new_slope);
+        return;
+    case WF_ACT_SILU:
+        each_slope(n, x, dy, dx, sum, silu_slope);
+        return;
+    case WF_ACT_TANH:
+        each_slope(n, x, dy, dx, sum, tanh_slope);
+        return;
+    case WF_ACT_LEAKY_RELU:
+        each_slope(n, x, dy, dx, sum, leaky_slope);
+        return;
+    case WF_ACT_SIGMOID:
+        each_slope(n, x, dy, dx, sum, sigmoid_slope);
+        return;
+    case WF_ACT_RELU6:
+        each_slope(n, x, dy, dx, sum, relu6_slope);
+        return;
+    case WF_ACT_RELU2:
+        each_slope(n, x, dy, dx, sum, relu2_slope);
+        return;
+    case WF_ACT_MISH:
+        each_slope(n, x, dy, dx, sum, mish_slope);
+        return;
+    case WF_ACT_QUICK_GELU:
+        each_slope(n, x, dy, dx, sum, quick_slope);
+        return;
     case WF_ACT_LINEAR:
-    case WF_ACT_COUNT: break;
+    case WF_ACT_COUNT:
+        break;
     }
     each_slope(n, x, dy, dx, sum, linear_slope);
 }

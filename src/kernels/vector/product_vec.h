@@ -1,15 +1,16 @@
 /* kernels/vector/product_vec.h - small matrix products over a tile in cache, and packing a tile transposed. Layer 2.
  *
  * C[M,N] (+)= A[M,K] B[K,N]: A is read one element at a time (broadcast), so it may be transposed by its strides; B and
- * C are read by vectors along N, which must be a multiple of VW. ROWS rows and up to WIDEST vectors stay in registers. */
+ * C are read by vectors along N, which must be a multiple of VW. ROWS rows and up to WIDEST vectors stay in registers.
+ */
 #ifndef WF_KERNELS_PRODUCT_VEC_H
 #define WF_KERNELS_PRODUCT_VEC_H
 
 enum { ROWS = 6, WIDEST = VW == 16 ? 4 : 2 };
 
 /* rows x (vectors*VW) of C in registers; both are constants in every copy of this function. */
-ALWAYS void block(const int rows, const int vectors, int64_t K, const float *a, int64_t row_a, int64_t col_a, const float *b, int64_t ldb,
-                  float *c, int64_t ldc, bool sum) {
+ALWAYS void block(const int rows, const int vectors, int64_t K, const float *a, int64_t row_a, int64_t col_a,
+                  const float *b, int64_t ldb, float *c, int64_t ldc, bool sum) {
     vf acc[ROWS][WIDEST];
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++)
@@ -33,23 +34,35 @@ ALWAYS void block(const int rows, const int vectors, int64_t K, const float *a, 
 }
 
 /* All rows of one strip of columns. */
-ALWAYS void strip(const int vectors, int64_t M, int64_t K, const float *a, int64_t row_a, int64_t col_a, const float *b, int64_t ldb,
-                  float *c, int64_t ldc, bool sum) {
+ALWAYS void strip(const int vectors, int64_t M, int64_t K, const float *a, int64_t row_a, int64_t col_a, const float *b,
+                  int64_t ldb, float *c, int64_t ldc, bool sum) {
     int64_t i = 0;
-    for (; i + ROWS <= M; i += ROWS) block(ROWS, vectors, K, a + i * row_a, row_a, col_a, b, ldb, c + i * ldc, ldc, sum);
+    for (; i + ROWS <= M; i += ROWS)
+        block(ROWS, vectors, K, a + i * row_a, row_a, col_a, b, ldb, c + i * ldc, ldc, sum);
     a += i * row_a, c += i * ldc;
     switch (M - i) {
-    case 5: block(5, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum); break;
-    case 4: block(4, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum); break;
-    case 3: block(3, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum); break;
-    case 2: block(2, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum); break;
-    case 1: block(1, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum); break;
-    default: break;
+    case 5:
+        block(5, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum);
+        break;
+    case 4:
+        block(4, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum);
+        break;
+    case 3:
+        block(3, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum);
+        break;
+    case 2:
+        block(2, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum);
+        break;
+    case 1:
+        block(1, vectors, K, a, row_a, col_a, b, ldb, c, ldc, sum);
+        break;
+    default:
+        break;
     }
 }
 
-static void product(int64_t M, int64_t N, int64_t K, const float *a, int64_t row_a, int64_t col_a, const float *b, int64_t ldb, float *c,
-                    int64_t ldc, bool sum) {
+static void product(int64_t M, int64_t N, int64_t K, const float *a, int64_t row_a, int64_t col_a, const float *b,
+                    int64_t ldb, float *c, int64_t ldc, bool sum) {
     int64_t n = 0;
     for (; n + WIDEST * VW <= N; n += WIDEST * VW) strip(WIDEST, M, K, a, row_a, col_a, b + n, ldb, c + n, ldc, sum);
     if (WIDEST > 2 && n + 2 * VW <= N) {
@@ -63,7 +76,8 @@ static void product(int64_t M, int64_t N, int64_t K, const float *a, int64_t row
 static inline void turn8(const float *x, int64_t ldx, float *y, int64_t ldy) {
     __m256 r[8], s[8];
     for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(x + i * ldx);
-    for (int i = 0; i < 8; i += 2) s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]), s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    for (int i = 0; i < 8; i += 2)
+        s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]), s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     for (int i = 0; i < 8; i += 4)
         for (int j = 0; j < 2; j++) {
             r[i + 2 * j] = _mm256_shuffle_ps(s[i + j], s[i + j + 2], 0x44);

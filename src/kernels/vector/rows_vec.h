@@ -18,7 +18,8 @@ ALWAYS void column_part(int64_t rows, int64_t H, const float *x, int64_t n, floa
             for (int j = 0; j < 4; j++) s[j] = s[j] + v_load(x + j * VW);
     } else {
         for (int64_t t = 0; t < rows; t++, x += H)
-            for (int j = 0; j < 4 && j * VW < n; j++) s[j] = s[j] + v_load_part(x + j * VW, n - j * VW < VW ? n - j * VW : VW);
+            for (int j = 0; j < 4 && j * VW < n; j++)
+                s[j] = s[j] + v_load_part(x + j * VW, n - j * VW < VW ? n - j * VW : VW);
     }
     for (int j = 0; j < 4; j++) v_store(part + j * VW, s[j]);
 }
@@ -40,7 +41,8 @@ static void column_sum(int64_t T, int64_t H, int64_t c0, int64_t c1, const float
 }
 
 /* As column_part, for dy * (x - mean) * rstd and dy, n <= 2*VW. */
-ALWAYS void norm_part(int64_t rows, int64_t H, const float *x, const float *mean, const float *rstd, const float *dy, int64_t n, float *pg, float *pb) {
+ALWAYS void norm_part(int64_t rows, int64_t H, const float *x, const float *mean, const float *rstd, const float *dy,
+                      int64_t n, float *pg, float *pb) {
     vf g0 = v_set(0.0f), g1 = g0, b0 = g0, b1 = g0;
     int64_t n0 = n < VW ? n : VW, n1 = n - n0;
     bool full = n == 2 * VW;
@@ -108,9 +110,13 @@ static void layernorm_forward(int64_t T, int64_t H, const float *x, const float 
         float r = 1.0f / sqrtf(var + eps);
         vf m = v_set(mu), s = v_set(r);
         int64_t h = 0;
-        for (; h + VW <= H; h += VW) v_store(y + h, v_fma((v_load(x + h) - m) * s, v_load(gamma + h), v_load(beta + h)));
+        for (; h + VW <= H; h += VW)
+            v_store(y + h, v_fma((v_load(x + h) - m) * s, v_load(gamma + h), v_load(beta + h)));
         if (h < H)
-            v_store_part(y + h, v_fma((v_load_part(x + h, H - h) - m) * s, v_load_part(gamma + h, H - h), v_load_part(beta + h, H - h)), H - h);
+            v_store_part(
+                y + h,
+                v_fma((v_load_part(x + h, H - h) - m) * s, v_load_part(gamma + h, H - h), v_load_part(beta + h, H - h)),
+                H - h);
         if (mean) mean[t] = mu;
         if (rstd) rstd[t] = r;
     }
