@@ -382,6 +382,7 @@ static void watch_add(const wf_fusion *f, const fuse_block *b, size_t index, int
     wf_fusion_watch *w = f->watch;
     const int64_t N = b->stack.N;
     if (index == 0) w->tokens += T;
+    if (w->tell) w->tell(w->self, index, T, N, probs);
     for (int64_t r = 0; r < T; r++)
         for (int64_t i = 0; i < N; i++) {
             const double p = probs[r * N + i];

@@ -40,6 +40,9 @@ typedef struct wf_fusion_watch { /* mean attention per (block, adapter) and its 
     double *sum;      /* [blocks, adapters] of attention weights over tokens */
     double *entropy;  /* [blocks] sum over tokens, natural log */
     int64_t tokens;   /* a block */
+    /* When not NULL: is told the weights [tokens, branches] of every block's every pass; branches are the adapters that sit there. */
+    void (*tell)(void *self, size_t block, int64_t tokens, int64_t branches, const float *weights);
+    void *self;
 } wf_fusion_watch;
 wf_status wfi_fusion_watch_on(wf_fusion *f, wf_err *err); /* zeroed */
 void wfi_fusion_watch_off(wf_fusion *f);

@@ -6,7 +6,7 @@
 
 typedef struct wf_train_state { /* plain numbers, written as they are */
     int64_t step, epoch, batch, tokens, best_epoch, stale_epochs, stopped, loss_count;
-    double best_score, loss_sum, last_loss, wall_seconds, cpu_seconds;
+    double best_score, best_tie, loss_sum, last_loss, wall_seconds, cpu_seconds;
 } wf_train_state;
 
 wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets, size_t count,

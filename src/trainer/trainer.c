@@ -112,8 +112,8 @@ static int report(loop *l, const char *note) {
 static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
     char note[160];
     l->s.last_loss = l->s.loss_count ? l->s.loss_sum / (double)l->s.loss_count : NAN;
-    double score = NAN;
-    bool better = true;
+    double score = NAN, tie = 0;
+    bool better = true, sharper = false;
     if (l->dev->rows) {
         wf_scores scores = {0};
         const int32_t classes = l->c->head->kind == WF_KIND_MULTIPLE_CHOICE ? l->dev->label_count : l->c->head->classes;
@@ -123,18 +123,21 @@ static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
         const bool lower_is_better = strcmp(l->o->metric, "mae") == 0 || strcmp(l->o->metric, "mse") == 0;
         score = lower_is_better ? -m->value : m->value;
         if (isnan(score)) score = -INFINITY; /* e.g. a correlation of constant predictions */
+        const wf_metric_value *brier = wfi_scores_find(&scores, "brier");
+        tie = brier ? -brier->value : 0;
         better = l->s.best_epoch < 0 || score > l->s.best_score;
+        /* Few dev rows give many equal scores: then the better probabilities decide, without counting as progress. */
+        sharper = !better && score == l->s.best_score && tie > l->s.best_tie;
     }
-    if (better) {
+    if (better || sharper) {
         l->s.best_score = score;
+        l->s.best_tie = tie;
         l->s.best_epoch = l->s.epoch;
-        l->s.stale_epochs = 0;
         best_keep(l);
-    } else {
-        l->s.stale_epochs++;
     }
+    l->s.stale_epochs = better ? 0 : l->s.stale_epochs + 1;
     snprintf(note, sizeof note, "epoch %lld: loss %.4f, dev %s %.4f%s", (long long)l->s.epoch + 1, l->s.last_loss, l->o->metric,
-             fabs(score), better ? " (best)" : "");
+             fabs(score), better || sharper ? " (best)" : "");
     *cancel = report(l, note) != 0;
     if (l->o->patience >= 0 && l->s.stale_epochs > l->o->patience) l->s.stopped = 1;
     l->s.epoch++;

@@ -41,7 +41,7 @@ static wf_lab *lab_make(const char *name) {
 }
 
 static wf_train_spec spec_make(const char *task, const char *method, const char *name) {
-    return (wf_train_spec){.task = task, .method = method, .name = name, .epochs = 6, .lr = 5e-3, .base_dropout = -1};
+    return (wf_train_spec){.task = task, .method = method, .name = name, .epochs = 20, .lr = 5e-3, .base_dropout = -1};
 }
 
 static int setup(void **state) {

@@ -1,0 +1,79 @@
+/* cli/cli.h - what the commands share. The command line sees public headers and jansson only. Layer 13.
+ * A command is one file with one `const cli_command`: its options are rows from which parsing, help, completion and manual pages are made. */
+#ifndef WF_CLI_H
+#define WF_CLI_H
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <weft/weft.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CHECK = 3, POSITIONALS_MAX = 256 };
+
+typedef struct cli_args { /* everything any command can be given */
+    const char *lab;
+    bool json, quiet, help;
+    long long threads;
+    int count; /* words behind the command */
+    const char *words[POSITIONALS_MAX];
+    wf_task_spec task;
+    wf_train_spec train;
+    const char *from, *methods, *rows_list, *output, *input, *data, *split, *pair;
+    long long seeds, resamples, head_layers, patience;
+    bool all, train_adapters;
+} cli_args;
+
+typedef enum cli_type { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_REAL, CLI_SEED } cli_type;
+typedef struct cli_option {
+    const char *name;  /* "--rows", or "-o" */
+    const char *value; /* how its value is called in help; NULL: a flag */
+    const char *help;
+    cli_type type;
+    size_t at;         /* offset in cli_args */
+} cli_option;
+
+typedef struct cli_command {
+    const char *name;     /* "train", "base add" */
+    const char *words;    /* "TASK", "NAME PATH", "[TEXT...]" */
+    int least, most;      /* words it takes */
+    const char *summary;  /* one line */
+    const char *text;     /* more, for help and the manual; may be NULL */
+    const char *example;
+    const cli_option *options; /* ends with name NULL; may be NULL */
+    int (*run)(const cli_args *a);
+} cli_command;
+#define CLI_AT(field) offsetof(cli_args, field)
+
+extern const cli_command *const cli_commands[]; /* ends with NULL */
+extern const cli_option cli_globals[];
+
+/* options.c: fills *a from argv; false: said what is wrong on standard error. */
+bool cli_parse(int argc, char **argv, const cli_command *command, cli_args *a);
+const cli_command *cli_find(int argc, char **argv, int *used); /* by one or two words; NULL: none */
+const char *cli_nearest(const char *word, const char *(*candidate)(size_t i)); /* best guess for a mistyped word; NULL */
+/* "a,b,c" as a list; the caller frees with cli_list_free. Separators inside [ ] and { } do not count. */
+char **cli_list(const char *text, char separator, size_t *count);
+void cli_list_free(char **list, size_t count);
+
+/* help.c */
+void cli_help(const cli_command *command); /* NULL: the whole program */
+int cli_man(const char *name);
+int cli_complete_bash(void);
+
+/* session.c */
+int cli_open(const cli_args *a, wf_lab **lab); /* opens the lab with progress and messages on standard error; EXIT_DONE or says why */
+int cli_fail(wf_status status, const wf_err *err); /* one line on standard error; the exit code */
+int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cli_progress_end(void); /* wipes the progress line */
+
+/* output.c: results for people. */
+typedef struct cli_table cli_table;
+cli_table *cli_table_new(void);
+void cli_cell(cli_table *t, bool right, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void cli_row(cli_table *t);            /* ends a row; the first one is the header */
+void cli_table_print(cli_table *t);    /* and frees it */
+/* A finished call: with --json its text as it is, else parsed for people (NULL: printed already or failed; *code says). */
+json_t *cli_result(const cli_args *a, char *text, int *code);
+const char *cli_text(const json_t *object, const char *key); /* "" when absent */
+double cli_number(const json_t *object, const char *key);    /* NaN when absent */
+void cli_score(char out[16], const char *metric, double value); /* 87.3 for shares, 0.123 for errors and correlations */
+#endif

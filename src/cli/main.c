@@ -1,0 +1,75 @@
+/* cli/main.c - the weft program: the table of commands, and which one runs. */
+#include "cli/cli.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CLI_COMMAND(name) extern const cli_command name;
+#include "cli/list.inc"
+#undef CLI_COMMAND
+const cli_command *const cli_commands[] = {
+#define CLI_COMMAND(name) &name,
+#include "cli/list.inc"
+#undef CLI_COMMAND
+    NULL};
+
+static const char *command_name(size_t i) { return cli_commands[i] ? cli_commands[i]->name : NULL; }
+
+/* Threads of GNU OpenMP spin while they wait, which is many times slower when other programs use the processors too. The library
+ * reads its setting once, before main, so a process that was started without one starts itself again with a short spin. */
+static void spin_less(char **argv) {
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY") || setenv("GOMP_SPINCOUNT", "20000", 1) != 0) return;
+    execv("/proc/self/exe", argv); /* when it fails, this process goes on as it is */
+}
+
+static int command_unknown(const char *word) {
+    const char *near = cli_nearest(word, command_name);
+    return cli_usage("there is no command \"%s\"%s%s%s; see: weft --help", word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+/* Global options may stand in front of the command. Returns how many words they take, -1 when they are wrong. */
+static int globals_parse(int argc, char **argv, cli_args *a) {
+    int n = 0;
+    while (n < argc && argv[n][0] == '-') n += strcmp(argv[n], "-C") == 0 || strcmp(argv[n], "--threads") == 0 ? 2 : 1;
+    if (n > argc) n = argc;
+    return cli_parse(n, argv, NULL, a) ? n : -1;
+}
+
+static int command_run(const cli_command *c, cli_args *a) {
+    if (a->help) {
+        cli_help(c);
+        return EXIT_DONE;
+    }
+    if (a->count < c->least) return cli_usage("too few words: weft %s %s", c->name, c->words);
+    if (a->count > c->most) return cli_usage("what is \"%s\"? usage: weft %s %s", a->words[c->most], c->name, c->words);
+    if (a->threads < 0 || a->threads > 4096) return cli_usage("--threads must lie in [0, 4096]");
+    if (!a->lab) a->lab = getenv("WEFT_LAB");
+    if (!a->lab) a->lab = ".";
+    return c->run(a);
+}
+
+int main(int argc, char **argv) {
+    cli_args a = {0};
+    int used = 0;
+    spin_less(argv);
+    argc--;
+    argv++;
+    if (argc > 0 && strcmp(argv[0], "__man") == 0) return cli_man(argc > 1 ? argv[1] : NULL);
+    if (argc > 0 && strcmp(argv[0], "__complete") == 0) return cli_complete_bash();
+    if (argc > 0 && strcmp(argv[0], "--version") == 0) return printf("weft %s\n", wf_version()) < 0;
+    const int first = globals_parse(argc, argv, &a);
+    if (first < 0) return EXIT_USAGE;
+    argc -= first;
+    argv += first;
+    if (argc == 0 || strcmp(argv[0], "help") == 0) {
+        const cli_command *about = argc > 1 ? cli_find(argc - 1, argv + 1, &used) : NULL;
+        if (argc > 1 && !about) return command_unknown(argv[1]);
+        cli_help(about);
+        return argc || a.help ? EXIT_DONE : EXIT_USAGE;
+    }
+    const cli_command *command = cli_find(argc, argv, &used);
+    if (!command) return command_unknown(argv[0]);
+    if (!cli_parse(argc - used, argv + used, command, &a)) return EXIT_USAGE;
+    return command_run(command, &a);
+}

@@ -1,0 +1,170 @@
+/* cli/options.c - words of a command line into cli_args, by the rows of the command's option table. */
+#include "cli/cli.h"
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const cli_option cli_globals[] = {
+    {"-C", "LAB", "the lab's folder (default: $WEFT_LAB, else the current folder)", CLI_TEXT, CLI_AT(lab)},
+    {"--json", NULL, "print one JSON document on standard output and nothing else there", CLI_FLAG, CLI_AT(json)},
+    {"--quiet", NULL, "no progress and no notes", CLI_FLAG, CLI_AT(quiet)},
+    {"--threads", "N", "processor threads to use (default: all)", CLI_INT, CLI_AT(threads)},
+    {"--help", NULL, "show help", CLI_FLAG, CLI_AT(help)},
+    {NULL, NULL, NULL, CLI_FLAG, 0},
+};
+
+const cli_command *cli_find(int argc, char **argv, int *used) {
+    char two[64];
+    for (size_t i = 0; argc && cli_commands[i]; i++) {
+        const char *name = cli_commands[i]->name;
+        if (strcmp(name, argv[0]) == 0) {
+            *used = 1;
+            return cli_commands[i];
+        }
+        if (argc < 2 || strlen(argv[0]) + strlen(argv[1]) + 2 > sizeof two) continue;
+        snprintf(two, sizeof two, "%s %s", argv[0], argv[1]);
+        if (strcmp(name, two) == 0) {
+            *used = 2;
+            return cli_commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* Edit distance, for words up to 31 bytes. */
+static size_t distance(const char *a, const char *b) {
+    size_t row[33];
+    const size_t n = strlen(b);
+    if (strlen(a) > 31 || n > 31) return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++) row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            const size_t swap = corner + (a[i - 1] != b[j - 1]);
+            corner = row[j];
+            row[j] = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
+            if (swap < row[j]) row[j] = swap;
+        }
+    }
+    return row[n];
+}
+
+const char *cli_nearest(const char *word, const char *(*candidate)(size_t i)) {
+    const char *best = NULL;
+    size_t least = strlen(word) / 3 + 2;
+    for (size_t i = 0; candidate(i); i++) {
+        const size_t d = distance(word, candidate(i));
+        if (d < least) {
+            least = d;
+            best = candidate(i);
+        }
+    }
+    return best;
+}
+
+static const cli_option *option_find(const cli_option *options, const char *name, size_t n) {
+    for (size_t i = 0; options && options[i].name; i++)
+        if (strlen(options[i].name) == n && strncmp(options[i].name, name, n) == 0) return &options[i];
+    return NULL;
+}
+
+static bool number_bad(const cli_option *o, const char *value, const char *want) {
+    cli_usage("%s needs %s, not \"%s\"", o->name, want, value);
+    return false;
+}
+
+static bool option_set(const cli_option *o, const char *value, cli_args *a) {
+    char *at = (char *)a + o->at, *end = NULL;
+    errno = 0;
+    switch (o->type) {
+    case CLI_FLAG: *(bool *)at = true; return true;
+    case CLI_TEXT: *(const char **)(void *)at = value; return true;
+    case CLI_INT: {
+        const long long v = strtoll(value, &end, 10);
+        if (!*value || *end || errno) return number_bad(o, value, "a whole number");
+        *(long long *)(void *)at = v;
+        return true;
+    }
+    case CLI_SEED: {
+        const unsigned long long v = strtoull(value, &end, 10);
+        if (!*value || *end || errno || *value == '-') return number_bad(o, value, "a whole number from 0");
+        *(uint64_t *)(void *)at = v;
+        return true;
+    }
+    case CLI_REAL: {
+        const double v = strtod(value, &end);
+        if (!*value || *end || errno || v != v) return number_bad(o, value, "a number");
+        *(double *)(void *)at = v;
+        return true;
+    }
+    }
+    return false;
+}
+
+static const cli_command *asked; /* for suggestions */
+static const char *option_name(size_t i) {
+    size_t n = 0;
+    while (asked && asked->options && asked->options[n].name) n++;
+    return i < n ? asked->options[i].name : cli_globals[i - n].name;
+}
+
+static bool option_unknown(const char *word, const cli_command *command) {
+    asked = command;
+    const char *near = cli_nearest(word, option_name);
+    cli_usage("there is no option %s%s%s%s; see: weft %s --help", word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "", command ? command->name : "");
+    return false;
+}
+
+bool cli_parse(int argc, char **argv, const cli_command *command, cli_args *a) {
+    bool words_only = false;
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        if (words_only || word[0] != '-' || !word[1]) {
+            if (a->count == POSITIONALS_MAX) return cli_usage("more than %d words", POSITIONALS_MAX), false;
+            a->words[a->count++] = word;
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            words_only = true;
+            continue;
+        }
+        const char *equals = word[1] == '-' ? strchr(word, '=') : NULL, *value = equals ? equals + 1 : NULL;
+        const size_t n = equals ? (size_t)(equals - word) : strlen(word);
+        const cli_option *o = option_find(command ? command->options : NULL, word, n);
+        if (!o) o = option_find(cli_globals, word, n);
+        if (!o && strcmp(word, "-h") == 0) o = option_find(cli_globals, "--help", 6);
+        if (!o) return option_unknown(word, command);
+        if (o->type == CLI_FLAG && value) return cli_usage("%s takes no value", o->name), false;
+        if (o->type != CLI_FLAG && !value && !(value = i + 1 < argc ? argv[++i] : NULL)) return cli_usage("%s needs a value (%s)", o->name, o->value), false;
+        if (!option_set(o, value, a)) return false;
+    }
+    return true;
+}
+
+char **cli_list(const char *text, char separator, size_t *count) {
+    size_t n = 1, k = 0;
+    int depth = 0;
+    for (const char *c = text; *c; c++) n += *c == separator;
+    char **list = calloc(n + 1, sizeof *list);
+    const char *start = text;
+    for (const char *c = text; list; c++) {
+        depth += (*c == '[' || *c == '{') - (*c == ']' || *c == '}');
+        if (*c && (*c != separator || depth > 0)) continue;
+        if (c > start && !(list[k++] = strndup(start, (size_t)(c - start)))) {
+            cli_list_free(list, k);
+            list = NULL;
+        }
+        start = c + 1;
+        if (!*c) break;
+    }
+    *count = k;
+    return list;
+}
+
+void cli_list_free(char **list, size_t count) {
+    for (size_t i = 0; list && i < count; i++) free(list[i]);
+    free(list);
+}

@@ -1,0 +1,129 @@
+/* cli/session.c - an open lab with progress, messages and Ctrl-C; errors and exit codes. */
+#include "cli/cli.h"
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PLAIN_SECONDS = 10, BAR_CELLS = 20 };
+
+static struct { bool terminal, shown; double printed; } screen;
+static volatile sig_atomic_t interrupts;
+
+/* The first Ctrl-C ends the work at the next step, where its checkpoint is kept; the second ends the process. */
+static void on_interrupt(int signal_number) {
+    if (interrupts++) {
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+    }
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void cli_progress_end(void) {
+    if (screen.shown) fputs("\r\033[K", stderr);
+    screen.shown = false;
+}
+
+static void time_left(char out[24], double seconds) {
+    if (!(seconds >= 0)) out[0] = 0;
+    else if (seconds < 3600) snprintf(out, 24, ", %d:%02d left", (int)seconds / 60, (int)seconds % 60);
+    else snprintf(out, 24, ", %d:%02d h left", (int)(seconds / 3600), (int)seconds % 3600 / 60);
+}
+
+static void amount(char out[16], double v) {
+    if (v >= 1e6) snprintf(out, 16, "%.1fM", v / 1e6);
+    else if (v >= 1e4) snprintf(out, 16, "%.0fk", v / 1e3);
+    else snprintf(out, 16, "%.0f", v);
+}
+
+static void bar_print(const wf_progress *p) {
+    char bar[4 * BAR_CELLS + 1] = "", left[24], rate[16], text[400];
+    struct winsize size = {0};
+    const int filled = p->total > 0 ? (int)((double)BAR_CELLS * (double)p->done / (double)p->total) : 0;
+    for (int i = 0; i < BAR_CELLS; i++) strcat(bar, i < filled ? "#" : "-");
+    time_left(left, p->total > 0 ? p->seconds_left : -1);
+    amount(rate, p->rate);
+    int n = snprintf(text, sizeof text, "%s %s [%s] %lld/%lld", p->stage, p->name ? p->name : "", bar, (long long)p->done, (long long)p->total);
+    if (!isnan(p->loss)) n += snprintf(text + n, sizeof text - (size_t)n, ", loss %.3f", p->loss);
+    if (p->rate > 0) n += snprintf(text + n, sizeof text - (size_t)n, ", %s %s", rate, p->rate_unit ? p->rate_unit : "");
+    snprintf(text + n, sizeof text - (size_t)n, "%s", left);
+    const int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 10 ? size.ws_col - 1 : 100;
+    fprintf(stderr, "\r\033[K%.*s", width, text);
+    screen.shown = true;
+}
+
+static int on_progress(const wf_progress *p, void *user) {
+    if (interrupts) return 1;
+    if (((const cli_args *)user)->quiet) return 0;
+    const bool end = p->note != NULL, due = now() - screen.printed >= PLAIN_SECONDS;
+    if (end) {
+        cli_progress_end();
+        fprintf(stderr, "%s %s: %s\n", p->stage, p->name ? p->name : "", p->note);
+    }
+    if (screen.terminal && !end) {
+        bar_print(p);
+    } else if (!screen.terminal && due && !end) {
+        char left[24], rate[16];
+        time_left(left, p->total > 0 ? p->seconds_left : -1);
+        amount(rate, p->rate);
+        fprintf(stderr, "%s %s: %lld of %lld, %s %s%s\n", p->stage, p->name ? p->name : "", (long long)p->done, (long long)p->total, rate, p->rate_unit ? p->rate_unit : "", left);
+    }
+    if (end || due) screen.printed = now();
+    return 0;
+}
+
+static void on_message(const char *level, const char *text, void *user) {
+    if (((const cli_args *)user)->quiet) return;
+    cli_progress_end();
+    fprintf(stderr, "%s: %s\n", level, text);
+}
+
+int cli_open(const cli_args *a, wf_lab **lab) {
+    wf_err err = {0};
+    const wf_status st = wf_lab_open(a->lab, lab, &err);
+    if (st != WF_OK) return cli_fail(st, &err);
+    screen.terminal = isatty(STDERR_FILENO) != 0;
+    screen.printed = now();
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    if (a->threads) wf_lab_threads(*lab, (int)a->threads);
+    wf_lab_progress(*lab, on_progress, (void *)(uintptr_t)a);
+    wf_lab_messages(*lab, on_message, (void *)(uintptr_t)a);
+    return EXIT_DONE;
+}
+
+int cli_fail(wf_status status, const wf_err *err) {
+    cli_progress_end();
+    fprintf(stderr, "weft: %s\n", err->text[0] ? err->text : wf_status_text(status));
+    switch (status) {
+    case WF_E_CHECK: return EXIT_CHECK;
+    case WF_E_ARG:
+    case WF_E_DATA:
+    case WF_E_SHAPE:
+    case WF_E_NOTFOUND:
+    case WF_E_EXISTS:
+    case WF_E_UNSUPPORTED:
+    case WF_E_BUSY: return EXIT_USAGE;
+    default: return EXIT_FAILED;
+    }
+}
+
+int cli_usage(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("weft: ", stderr);
+    vfprintf(stderr, format, args);
+    fputs("\n", stderr);
+    va_end(args);
+    return EXIT_USAGE;
+}
