@@ -28,7 +28,7 @@ static wf_status linear_add(wf_head *h, wf_linear *l, int index, int64_t out, wf
     snprintf(name, sizeof name, "heads.%s.%d.weight", h->name, index);
     l->weight = wfi_pset_add(&h->params, name, 2, (int64_t[]){out, h->hidden_size}, true);
     snprintf(name, sizeof name, "heads.%s.%d.bias", h->name, index);
-    l->bias = wfi_pset_add(&h->params, name, 1, (int64_t[]){out}, true);
+    l->bias = wfi_pset_add(&h->params, name, 1, (int64_t[]){out}, false);
     return l->weight && l->bias ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for a head");
 }
 
