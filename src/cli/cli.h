@@ -71,9 +71,16 @@ cli_table *cli_table_new(void);
 void cli_cell(cli_table *t, bool right, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void cli_row(cli_table *t);            /* ends a row; the first one is the header */
 void cli_table_print(cli_table *t);    /* and frees it */
-/* A finished call: with --json its text as it is, else parsed for people (NULL: printed already or failed; *code says). */
-json_t *cli_result(const cli_args *a, char *text, int *code);
+/* Ends a call: prints its result (with --json as it is, else by `show`, NULL: nothing), frees it, says what failed. The exit code. */
+int cli_finish(const cli_args *a, wf_status status, const wf_err *err, char *text, void (*show)(const json_t *result));
 const char *cli_text(const json_t *object, const char *key); /* "" when absent */
 double cli_number(const json_t *object, const char *key);    /* NaN when absent */
 void cli_score(char out[16], const char *metric, double value); /* 87.3 for shares, 0.123 for errors and correlations */
+/* The metrics people look at first that `scores` has, at most `most`; returns how many. */
+size_t cli_metrics(const json_t *scores, size_t most, const char **out);
+void cli_count(char out[16], double n);                           /* 950, 12.3k, 4.5M */
+void cli_trained_show(const json_t *result);                      /* what train, fuse and resume print */
+
+/* cmd_train.c: the settings that train, fuse and compare share, and what is no plain field of the public struct. */
+void cli_train_fill(cli_args *a);
 #endif

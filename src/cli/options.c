@@ -16,16 +16,14 @@ const cli_option cli_globals[] = {
 };
 
 const cli_command *cli_find(int argc, char **argv, int *used) {
-    char two[64];
     for (size_t i = 0; argc && cli_commands[i]; i++) {
         const char *name = cli_commands[i]->name;
         if (strcmp(name, argv[0]) == 0) {
             *used = 1;
             return cli_commands[i];
         }
-        if (argc < 2 || strlen(argv[0]) + strlen(argv[1]) + 2 > sizeof two) continue;
-        snprintf(two, sizeof two, "%s %s", argv[0], argv[1]);
-        if (strcmp(name, two) == 0) {
+        const size_t n = strlen(argv[0]);
+        if (argc > 1 && strncmp(name, argv[0], n) == 0 && name[n] == ' ' && strcmp(name + n + 1, argv[1]) == 0) {
             *used = 2;
             return cli_commands[i];
         }
@@ -77,27 +75,28 @@ static bool number_bad(const cli_option *o, const char *value, const char *want)
 }
 
 static bool option_set(const cli_option *o, const char *value, cli_args *a) {
-    char *at = (char *)a + o->at, *end = NULL;
+    void *at = (char *)a + o->at;
+    char *end = NULL;
     errno = 0;
     switch (o->type) {
-    case CLI_FLAG: *(bool *)at = true; return true;
-    case CLI_TEXT: *(const char **)(void *)at = value; return true;
+    case CLI_FLAG: memcpy(at, &(bool){true}, sizeof(bool)); return true;
+    case CLI_TEXT: memcpy(at, &value, sizeof value); return true;
     case CLI_INT: {
         const long long v = strtoll(value, &end, 10);
         if (!*value || *end || errno) return number_bad(o, value, "a whole number");
-        *(long long *)(void *)at = v;
+        memcpy(at, &v, sizeof v);
         return true;
     }
     case CLI_SEED: {
         const unsigned long long v = strtoull(value, &end, 10);
         if (!*value || *end || errno || *value == '-') return number_bad(o, value, "a whole number from 0");
-        *(uint64_t *)(void *)at = v;
+        memcpy(at, &v, sizeof v);
         return true;
     }
     case CLI_REAL: {
         const double v = strtod(value, &end);
         if (!*value || *end || errno || v != v) return number_bad(o, value, "a number");
-        *(double *)(void *)at = v;
+        memcpy(at, &v, sizeof v);
         return true;
     }
     }

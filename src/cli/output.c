@@ -71,17 +71,21 @@ void cli_table_print(cli_table *t) {
     free(t);
 }
 
-json_t *cli_result(const cli_args *a, char *text, int *code) {
-    json_t *j = NULL;
+int cli_finish(const cli_args *a, wf_status status, const wf_err *err, char *text, void (*show)(const json_t *result)) {
+    int code = EXIT_DONE;
     cli_progress_end();
-    if (a->json) {
+    if (text && a->json) {
         puts(text);
-    } else if (!(j = json_loads(text, JSON_DECODE_ANY, NULL))) {
-        fputs("weft: out of memory\n", stderr);
-        *code = EXIT_FAILED;
+    } else if (text && show) {
+        json_t *j = json_loads(text, JSON_DECODE_ANY, NULL);
+        if (j) show(j);
+        else code = cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory for the result"});
+        json_decref(j);
     }
     wf_free(text);
-    return j;
+    if (status != WF_OK) code = cli_fail(status, err);
+    if (fflush(stdout) != 0 || ferror(stdout)) code = cli_fail(WF_E_IO, &(wf_err){.text = "cannot write to standard output"});
+    return code;
 }
 
 const char *cli_text(const json_t *object, const char *key) {
@@ -103,4 +107,18 @@ void cli_score(char out[16], const char *metric, double value) {
         }
     if (isnan(value)) snprintf(out, 16, "-");
     else snprintf(out, 16, "%.3f", value);
+}
+
+size_t cli_metrics(const json_t *scores, size_t most, const char **out) {
+    static const char *const order[] = {"accuracy", "macro_f1", "f1", "mcc", "micro_f1", "pearson", "spearman", "mae", "mse"};
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof order / sizeof *order && n < most; i++)
+        if (json_object_get(scores, order[i])) out[n++] = order[i];
+    return n;
+}
+
+void cli_count(char out[16], double n) {
+    if (n >= 1e6) snprintf(out, 16, "%.1fM", n / 1e6);
+    else if (n >= 1e4) snprintf(out, 16, "%.1fk", n / 1e3);
+    else snprintf(out, 16, "%.0f", n);
 }

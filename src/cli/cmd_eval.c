@@ -1,0 +1,48 @@
+/* cli/cmd_eval.c - weft eval. */
+#include "cli/cli.h"
+#include <stdio.h>
+
+static void eval_show(const json_t *j) {
+    const json_t *metrics = json_object_get(j, "metrics"), *m;
+    const char *name;
+    cli_table *t = cli_table_new();
+    printf("%s on %s (%s, %.0f rows), 95 %% bootstrap intervals\n", cli_text(j, "name"), cli_text(j, "task"), cli_text(j, "split"), cli_number(j, "rows"));
+    json_object_foreach((json_t *)metrics, name, m) {
+        char value[16], low[16], high[16];
+        cli_score(value, name, cli_number(m, "value"));
+        cli_score(low, name, cli_number(m, "low"));
+        cli_score(high, name, cli_number(m, "high"));
+        cli_cell(t, false, "  %s", name);
+        cli_cell(t, true, "%s", value);
+        cli_cell(t, false, "[%s, %s]", low, high);
+        cli_row(t);
+    }
+    cli_table_print(t);
+}
+
+static int run(const cli_args *a) {
+    wf_lab *lab = NULL;
+    wf_err err = {0};
+    char *text = NULL;
+    if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [1, 1000000]");
+    if (a->data && a->split) return cli_usage("--data and --split exclude each other");
+    const int code = cli_open(a, &lab);
+    if (code != EXIT_DONE) return code;
+    const wf_eval_spec spec = {.name = a->words[0], .data = a->data, .split = a->split, .resamples = (int)a->resamples};
+    const wf_status st = wf_eval(lab, &spec, &text, &err);
+    wf_lab_close(lab);
+    return cli_finish(a, st, &err, text, eval_show);
+}
+
+static const cli_option options[] = {
+    {"--data", "FILE", "score on this file instead (JSONL, CSV, TSV with the task's fields)", CLI_TEXT, CLI_AT(data)},
+    {"--split", "S", "test (default), dev or train", CLI_TEXT, CLI_AT(split)},
+    {"--resamples", "N", "bootstrap resamples for the intervals (default: 1000)", CLI_INT, CLI_AT(resamples)},
+    {NULL, NULL, NULL, CLI_FLAG, 0},
+};
+
+const cli_command cli_eval = {
+    .name = "eval", .words = "NAME", .least = 1, .most = 1, .options = options, .run = run,
+    .summary = "score a trained model, with confidence intervals",
+    .example = "weft eval reviews --split test",
+};

@@ -1,0 +1,27 @@
+/* cli/cmd_report.c - weft report. */
+#include "cli/cli.h"
+#include <stdio.h>
+
+static void report_show(const json_t *j) { printf("wrote %s\n", cli_text(j, "path")); }
+
+static int run(const cli_args *a) {
+    wf_lab *lab = NULL;
+    wf_err err = {0};
+    char *text = NULL;
+    const int code = cli_open(a, &lab);
+    if (code != EXIT_DONE) return code;
+    const wf_status st = wf_report(lab, a->output ? a->output : "report.html", &text, &err);
+    wf_lab_close(lab);
+    return cli_finish(a, st, &err, text, report_show);
+}
+
+static const cli_option options[] = {
+    {"-o", "FILE", "where to write it (default: report.html)", CLI_TEXT, CLI_AT(output)},
+    {NULL, NULL, NULL, CLI_FLAG, 0},
+};
+
+const cli_command cli_report = {
+    .name = "report", .words = "", .options = options, .run = run,
+    .summary = "write the lab as one self-contained HTML page",
+    .example = "weft report -o report.html",
+};

@@ -1,0 +1,78 @@
+/* cli/cmd_runs.c - housekeeping: weft rm, log, resume. */
+#include "cli/cli.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void removed_show(const json_t *j) { printf("removed %s %s\n", cli_text(j, "kind"), cli_text(j, "removed")); }
+
+static void log_show(const json_t *j) {
+    size_t i;
+    const json_t *line;
+    printf("run %.0f: %s %s, %s, started %s, finished %s\n", cli_number(j, "run"), cli_text(j, "command"), cli_text(j, "name"), cli_text(j, "status"),
+           cli_text(j, "started"), cli_text(j, "finished"));
+    json_array_foreach(json_object_get(j, "lines"), i, line) puts(json_string_value(line));
+}
+
+static void resumed_show(const json_t *j) {
+    if (json_object_get(j, "summary")) printf("the comparison is done; see: weft --json log %.0f, or: weft report\n", cli_number(j, "run"));
+    else cli_trained_show(j);
+}
+
+static int run_number(const char *text, int64_t *out) {
+    char *end = NULL;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (!*text || *end || errno || *out < 1) return cli_usage("a run is a number such as 3, not \"%s\"; see: weft list", text);
+    return EXIT_DONE;
+}
+
+static int rm_run(const cli_args *a) {
+    wf_lab *lab = NULL;
+    wf_err err = {0};
+    char *text = NULL;
+    const int code = cli_open(a, &lab);
+    if (code != EXIT_DONE) return code;
+    const wf_status st = wf_remove(lab, a->words[0], &text, &err);
+    wf_lab_close(lab);
+    return cli_finish(a, st, &err, text, removed_show);
+}
+
+static int log_run(const cli_args *a) {
+    wf_lab *lab = NULL;
+    wf_err err = {0};
+    char *text = NULL;
+    int64_t id = 0;
+    int code = run_number(a->words[0], &id);
+    if (code == EXIT_DONE) code = cli_open(a, &lab);
+    if (code != EXIT_DONE) return code;
+    const wf_status st = wf_log(lab, id, &text, &err);
+    wf_lab_close(lab);
+    return cli_finish(a, st, &err, text, log_show);
+}
+
+static int resume_run(const cli_args *a) {
+    wf_lab *lab = NULL;
+    wf_err err = {0};
+    char *text = NULL;
+    int64_t id = 0;
+    int code = run_number(a->words[0], &id);
+    if (code == EXIT_DONE) code = cli_open(a, &lab);
+    if (code != EXIT_DONE) return code;
+    const wf_status st = wf_resume(lab, id, &text, &err);
+    wf_lab_close(lab);
+    return cli_finish(a, st, &err, text, resumed_show);
+}
+
+const cli_command cli_rm = {
+    .name = "rm", .words = "NAME", .least = 1, .most = 1, .run = rm_run,
+    .summary = "remove a model, task or base; refused while something else depends on it",
+    .example = "weft rm reviews-lora",
+};
+const cli_command cli_log = {
+    .name = "log", .words = "RUN", .least = 1, .most = 1, .run = log_run, .summary = "show what a run said, epoch by epoch", .example = "weft log 3"};
+const cli_command cli_resume = {
+    .name = "resume", .words = "RUN", .least = 1, .most = 1, .run = resume_run,
+    .summary = "go on with a run that was interrupted; ends with the same bits as an unbroken one",
+    .example = "weft resume 3",
+};
