@@ -32,7 +32,7 @@ static void probe_x86(void) {
         if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) cpu.bf16 = (a >> 5) & 1;
         if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) cpu.amx = (d >> 24) & 1;
     }
-    if (__get_cpuid_max(0x80000000, NULL) < 0x80000004) return;
+    if ((unsigned)__get_cpuid_max(0x80000000, NULL) < 0x80000004) return; /* clang declares it int */
     for (unsigned i = 0; i < 3; i++) __get_cpuid(0x80000002 + i, &brand[4 * i], &brand[4 * i + 1], &brand[4 * i + 2], &brand[4 * i + 3]);
     memcpy(cpu.name, brand, 48);
 }
