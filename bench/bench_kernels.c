@@ -184,8 +184,8 @@ static void bench_rows(int64_t H) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1) rows = atoll(argv[1]);
-    if (argc > 2) wfi_threads_set(atoi(argv[2]));
+    if (argc > 1) rows = strtoll(argv[1], NULL, 10);
+    if (argc > 2) wfi_threads_set((int)strtol(argv[2], NULL, 10));
     if (argc > 3) filter = argv[3];
     if (rows < 1 || rows > 100000) return fprintf(stderr, "bench_kernels: rows from 1 to 100000\n"), 2;
     printf("%s, level %s, %d threads, %lld rows\n", wfi_cpu_get()->name, wfi_isa_name(wfi_cpu_get()->isa),

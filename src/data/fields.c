@@ -40,7 +40,7 @@ static wf_status role(const json_t *seen, const char *path, const char *asked, c
     out[0] = 0;
     if (asked) {
         if (json_object_get(seen, asked) && strlen(asked) < 128) {
-            strcpy(out, asked);
+            snprintf(out, 128, "%s", asked);
             return WF_OK;
         }
         names_list(seen, have);
@@ -48,7 +48,7 @@ static wf_status role(const json_t *seen, const char *path, const char *asked, c
     }
     for (size_t i = 0; customary && customary[i]; i++)
         if (json_object_get(seen, customary[i])) {
-            strcpy(out, customary[i]);
+            snprintf(out, 128, "%s", customary[i]);
             return WF_OK;
         }
     return WF_OK;

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "data/records.h"
 #include "data/settle.h"
+#include <stdio.h>
 #include <string.h>
 
 static const char *const part_files[] = {"train.jsonl", "dev.jsonl", "test.jsonl"};
@@ -98,8 +99,8 @@ static wf_status part_open(wf_task *t, const char *dir, const char *file, wf_row
     wf_fields f = {.text = "text", .label = "label", .group = "group"};
     wf_raws all = {0};
     char *path = wfi_path_join(dir, file);
-    if (t->has_pair) strcpy(f.pair, "text_pair");
-    if (t->kind == WF_KIND_MULTIPLE_CHOICE) strcpy(f.choices, "choices");
+    if (t->has_pair) snprintf(f.pair, sizeof f.pair, "text_pair");
+    if (t->kind == WF_KIND_MULTIPLE_CHOICE) snprintf(f.choices, sizeof f.choices, "choices");
     wf_status st = path ? wfi_raws_read(path, &f, &all, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_settle_rows(t, &all, NULL, all.count, true, out, err);
     wfi_raws_clear(&all);

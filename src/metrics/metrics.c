@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +114,7 @@ wf_status wfi_metrics_compute(const wf_predictions *p, int resamples, uint64_t s
         if (metrics[i]->kind != p->kind || (metrics[i]->fits && !metrics[i]->fits(p))) continue;
         wf_metric_value *m = &out->metric[out->count];
         used[out->count++] = metrics[i];
-        strncpy(m->name, metrics[i]->name, sizeof m->name - 1);
+        snprintf(m->name, sizeof m->name, "%s", metrics[i]->name);
         m->value = m->low = m->high = metrics[i]->compute(&all);
     }
     const uint64_t key = wfi_random_key(seed, "bootstrap", 0, 0);

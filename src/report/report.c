@@ -8,6 +8,7 @@
 #include "report/chart.h"
 #include "report/html.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *text_of(const json_t *j, const char *key) {
@@ -42,8 +43,8 @@ static void overview_write(wf_buffer *b, const json_t *all, const char *dir) {
         wfi_html_number(b, "%.0f", number_of(base, "hidden_size"));
         wfi_html_number(b, "%.1f M", number_of(base, "parameters") / 1e6);
         wfi_html_cell(b, text_of(base, "pooling"));
-        char hash[13] = "";
-        strncpy(hash, text_of(base, "hash"), 12);
+        char hash[13];
+        snprintf(hash, sizeof hash, "%.12s", text_of(base, "hash"));
         wfi_html_cell(b, hash);
     }
     wfi_html_table_end(b);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include <stdio.h>
 #include <string.h>
 
 static const char MAGIC[8] = {'w', 'e', 'f', 't', 'c', 'k', 'p', '1'};
@@ -26,7 +27,7 @@ wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_t
                               wf_optim *optim, float *const *best, wf_err *err) {
     header h = {.sets = (int64_t)count, .total = floats_total(sets, count), .optim_step = wfi_optim_step_count(optim), .state = *s};
     memcpy(h.magic, MAGIC, sizeof MAGIC);
-    strncpy(h.identity, identity, sizeof h.identity - 1);
+    snprintf(h.identity, sizeof h.identity, "%s", identity);
     wf_buffer b = {0};
     wfi_buffer_add(&b, &h, sizeof h);
     for (size_t i = 0; i < count; i++) {
