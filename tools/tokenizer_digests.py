@@ -2,9 +2,10 @@
 """Digests of what the Rust `tokenizers` library makes of many texts, for tests/tokenizers/test_differential.c.
 
 Writes tests/golden/tokenizer_digests.json and the artificial vocabulary tests/golden/tokenizer_small/ it is made with.
-Three parts: every code point through normaliser and pre-tokeniser; random strings (the generator stands in the C test
-as well) with the artificial vocabulary under several settings; and, with --model and --data, every text of the data
-sets with a real vocabulary (only digests are stored, no text).
+Four parts: every code point through normaliser and pre-tokeniser; the lengths two texts are cut to; random strings (the
+generator stands in tests/tokenizers/cases.c as well) with the artificial vocabulary under several settings; and, with
+--model and --data, every text of the data sets and the random strings with a real vocabulary (only digests are stored,
+no text). A run without them keeps the stored digests of the last part.
 Needs the Python package `tokenizers`.
 Usage: tokenizer_digests.py GOLDEN_DIR [--model DIR --data DIR]
 """
@@ -52,11 +53,11 @@ class Random:
         return (z ^ (z >> 31)) % n
 
 
-# (weight of 64, first code point, last code point); the C test has the same table.
+# (weight of 64, first code point, last code point); tests/tokenizers/cases.c has the same table.
 RANGES = [
-    (18, 0x61, 0x7A), (4, 0x41, 0x5A), (3, 0x00, 0x7F), (4, 0x80, 0x24F), (4, 0x300, 0x36F), (3, 0x370, 0x52F),
+    (16, 0x61, 0x7A), (4, 0x41, 0x5A), (3, 0x00, 0x7F), (4, 0x80, 0x24F), (4, 0x300, 0x36F), (3, 0x370, 0x52F),
     (3, 0x530, 0x1CFF), (3, 0x1D00, 0x1FFF), (3, 0x2000, 0x2BFF), (3, 0x2C00, 0xABFF), (2, 0xAC00, 0xD7A3),
-    (2, 0x4E00, 0x9FFF), (2, 0xF900, 0xFFFF), (3, 0x10000, 0x1D0FF), (2, 0x1D100, 0x1EFFF), (2, 0x1F000, 0x1FAFF),
+    (1, 0xD7A4, 0xD7FF), (1, 0xE000, 0xF8FF), (2, 0x4E00, 0x9FFF), (2, 0xF900, 0xFFFF), (3, 0x10000, 0x1D0FF), (2, 0x1D100, 0x1EFFF), (2, 0x1F000, 0x1FAFF),
     (1, 0x20000, 0x323AF), (1, 0xE0000, 0xE01EF), (1, 0x1D165, 0x1D172),
 ]
 SPACES = [0x20, 0x20, 0x20, 0x09, 0x0A, 0x0D, 0x0B, 0x85, 0xA0, 0x1680, 0x2003, 0x2028, 0x202F, 0x3000, 0x200B, 0xFEFF]
@@ -170,7 +171,7 @@ def packed(encoding, first, second, with_places=True):
 
 
 def sweep_digests(settings):
-    """Blocks of 4096 code points: words that "a" + c + "b" and c alone become."""
+    """Blocks of 4096 code points: words that "a" + c + "b" becomes."""
     normalize = normalizers.BertNormalizer(**settings).normalize_str
     split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
     out = []
@@ -183,6 +184,19 @@ def sweep_digests(settings):
             h.update(("\n".join(w for w, _ in words) + "\n\n").encode())
         out.append(h.hexdigest()[:16])
     return out
+
+
+def truncation_table(tokenizer):
+    """Tokens left of two texts of a and b words in `length` places, two digits each: a, b from 0 to 6, length from 3 to 12."""
+    out = []
+    for length in range(3, 13):
+        tokenizer.enable_truncation(length, strategy="longest_first")
+        for a in range(7):
+            for b in range(7):
+                sides = tokenizer.encode(" ".join("x" * a), " ".join("y" * b)).sequence_ids
+                out.append(f"{sides.count(0)}{sides.count(1)}")
+    tokenizer.no_truncation()
+    return "".join(out)
 
 
 def random_digests(tokenizer, odd):
@@ -230,7 +244,7 @@ def file_digest(tokenizer, path):
     return h.hexdigest()[:32]
 
 
-def data_digests(model, data):
+def data_digests(model, data, odd):
     tokenizer = Tokenizer.from_file(os.path.join(model, "tokenizer.json"))
     tokenizer.no_padding()
     files = {}
@@ -240,7 +254,7 @@ def data_digests(model, data):
             for name in sorted(n for n in os.listdir(path) if n.endswith(".jsonl")):
                 files[f"{folder}/{name}"] = file_digest(tokenizer, os.path.join(path, name))
     vocab = hashlib.sha256(open(os.path.join(model, "vocab.txt"), "rb").read()).hexdigest()
-    return {"vocab_sha256": vocab, "files": files}
+    return {"vocab_sha256": vocab, "files": files, "random": random_digests(tokenizer, odd)}
 
 
 def main():
@@ -265,10 +279,11 @@ def main():
         result["sweep"][name] = sweep_digests(settings)
         t = Tokenizer.from_str(json.dumps(small_json(tokens, settings, [])))
         result["random"][name] = random_digests(t, odd)
+    result["truncation"] = truncation_table(Tokenizer.from_str(json.dumps(small_json(tokens, NORMALIZERS["uncased"], []))))
     t = Tokenizer.from_str(json.dumps(small_json(tokens, NORMALIZERS["uncased"], ADDED)))
     result["random"]["added"] = random_digests(t, odd)
     if args.model and args.data:
-        result["data"] = data_digests(args.model, args.data)
+        result["data"] = data_digests(args.model, args.data, odd)
     elif "data" in before:
         result["data"] = before["data"]
     with open(path, "w", encoding="ascii") as out:
@@ -276,4 +291,5 @@ def main():
         out.write("\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
