@@ -8,7 +8,7 @@
 /* DIR/adapter_config.json, DIR/adapter.safetensors */
 wf_status wfi_hub_adapter_save(const wf_adapter *a, const char *model_name, const char *dir, wf_err *err);
 wf_status wfi_hub_adapter_open(const char *dir, const char *name, const wf_base_shape *base, wf_adapter **out, wf_err *err); /* name NULL: as stored */
-/* DIR/head_config.json, DIR/model_head.safetensors; pooling (not in that format) stands in our key "weft" of the config. */
+/* DIR/head_config.json, DIR/model_head.safetensors; pooling (not in that format) stands in our key "weft" beside the config. */
 wf_status wfi_hub_head_save(const wf_head *h, const char *model_name, const char *dir, wf_err *err);
 wf_status wfi_hub_head_open(const char *dir, const char *name, wf_head **out, wf_err *err);
 /* DIR/adapter_fusion_config.json, DIR/model_adapter_fusion.safetensors */

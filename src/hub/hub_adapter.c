@@ -4,7 +4,7 @@
 #include "hub/hub.h"
 
 wf_status wfi_hub_adapter_save(const wf_adapter *a, const char *model_name, const char *dir, wf_err *err) {
-    WF_TRY(wfi_hub_config_write(dir, "adapter_config.json", a->name, model_name, a->base.hidden_size, json_incref(a->config), err));
+    WF_TRY(wfi_hub_config_write(dir, "adapter_config.json", a->name, model_name, a->base.hidden_size, json_incref(a->config), NULL, err));
     return wfi_hub_tensors_write(dir, "adapter.safetensors", &a->params, "bert.", err);
 }
 
