@@ -1,4 +1,5 @@
 /* base/error.c - see error.h and weft/status.h. */
+#define WF_ERROR_DEFINES
 #include "base/error.h"
 #include <stdarg.h>
 #include <stdio.h>

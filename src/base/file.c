@@ -29,8 +29,8 @@ static wf_status open_regular(const char *path, int *fd, size_t *size, wf_err *e
 }
 
 wf_status wfi_file_map(const char *path, wf_map *out, wf_err *err) {
-    int fd;
-    size_t size;
+    int fd = -1;
+    size_t size = 0;
     WF_TRY(open_regular(path, &fd, &size, err));
     void *p = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
     wf_status st = p == MAP_FAILED ? io_fail(err, "map", path) : WF_OK;
@@ -45,8 +45,8 @@ void wfi_file_unmap(wf_map *m) {
 }
 
 wf_status wfi_file_read(const char *path, size_t max_bytes, char **out, size_t *out_size, wf_err *err) {
-    int fd;
-    size_t size, at = 0;
+    int fd = -1;
+    size_t size = 0, at = 0;
     WF_TRY(open_regular(path, &fd, &size, err));
     wf_status st = size > max_bytes ? wfi_fail_at(err, WF_E_DATA, path, -1, "%s has %zu bytes, more than the %zu allowed", path, size, max_bytes) : WF_OK;
     char *text = st == WF_OK ? wfi_alloc(size + 1, 1) : NULL;

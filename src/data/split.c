@@ -123,7 +123,7 @@ wf_status wfi_rows_sample(const wf_rows *from, const wf_task *task, size_t n, ui
     for (size_t s = 0; st == WF_OK && s < strata; s++) {
         size_t count = 0;
         for (size_t i = 0; i < rows; i++)
-            if (strata == 1 || (size_t)(from->rows[i].label + 1) == s) members[count++] = (int64_t)i;
+            if (strata == 1 || (size_t)from->rows[i].label + 1 == s) members[count++] = (int64_t)i;
         wfi_random_shuffle(wfi_random_key(seed, "sample", s, 0), members, count);
         const double shift = (double)wfi_random_uniform(wfi_random_key(seed, "sample shift", s, 0), 0);
         for (size_t k = 0; k < count; k++) d[filled++] = (drawn){.rank = ((double)k + shift) / (double)count, .row = members[k]};

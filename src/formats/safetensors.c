@@ -140,7 +140,7 @@ static wf_status header_make(const wf_tensor **sorted, size_t count, char **text
         json_t *shape = json_array();
         const uint64_t bytes = (uint64_t)wfi_tensor_count(t) * wfi_dtype_size(t->dtype);
         for (int k = 0; k < t->rank; k++) json_array_append_new(shape, json_integer(t->shape[k]));
-        json_object_set_new(header, t->name, json_pack("{s:s, s:o, s:[I,I]}", "dtype", wfi_dtype_name(t->dtype), "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
+        json_object_set_new(header, t->name, json_pack("{s:s, s:o, s:[I,I]}", "dtype", wfi_dtype_name(t->dtype), "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)at + (json_int_t)bytes));
         at += bytes;
     }
     *text = header ? wfi_json_text(header, false) : NULL;

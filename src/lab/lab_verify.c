@@ -56,10 +56,12 @@ static void bits_compare(wf_lab *lab, const wf_record *r, const json_t *probe, c
     for (size_t i = 0; i < n; i++) {
         char word[9] = {0};
         memcpy(word, bits + 8 * i, 8);
-        const uint32_t u = (uint32_t)strtoul(word, NULL, 16);
-        float was;
-        memcpy(&was, &u, sizeof was);
-        if (memcmp(&was, &o->scores[i], sizeof was) != 0) {
+        const uint32_t recorded = (uint32_t)strtoul(word, NULL, 16);
+        uint32_t now;
+        memcpy(&now, &o->scores[i], sizeof now);
+        if (now != recorded) {
+            float was;
+            memcpy(&was, &recorded, sizeof was);
             const double d = fabs((double)was - (double)o->scores[i]);
             different++;
             if (!(d <= worst)) worst = d;

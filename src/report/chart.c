@@ -2,6 +2,7 @@
 #include "report/chart.h"
 #include "report/html.h"
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,7 +51,8 @@ static double py(const frame *f, double y) { return TOP + (f->y_high - y) / (f->
 
 static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const char *y_label) {
     const double step = nice_step(f->y_high - f->y_low);
-    for (double y = ceil(f->y_low / step) * step; y <= f->y_high; y += step) {
+    for (int64_t k = (int64_t)ceil(f->y_low / step); (double)k * step <= f->y_high; k++) {
+        const double y = (double)k * step;
         wfi_buffer_printf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, WIDTH - RIGHT, py(f, y), py(f, y));
         wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>", LEFT - 6, py(f, y) + 4, y);
     }

@@ -42,7 +42,7 @@ static inline vf v_tanh(vf x) {
     p = v_fma(p, z, v_set(-3.33332819422e-1f));
     vf small = v_fma(p * z, x, x);
     vf large = v_sign_of(v_set(1.0f) - v_set(2.0f) / (v_exp(a + a) + v_set(1.0f)), x);
-    return v_select(v_gt(a, v_set(0.625f)), large, small + (x - x)); /* x - x: NaN at NaN, else 0 */
+    return v_select(v_gt(a, v_set(0.625f)), large, small + (x - x)); /* x - x: NaN at NaN, else 0; NOLINT(misc-redundant-expression) */
 }
 
 /* Normal distribution: *density = e^(-x^2/2) (not normalised) and the return value Phi(x) = erfc(-x/sqrt 2)/2.
