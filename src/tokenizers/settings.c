@@ -1,6 +1,6 @@
 /* tokenizers/settings.c - reads tokenizer.json (the `tokenizers` library's format, version 1.0). It accepts BERT's WordPiece
- * and nothing else: every other setting is WF_E_UNSUPPORTED with its name. Stored truncation, padding and decoder do not
- * matter here and are passed over. The vocab.txt form is read in settings_vocab.c. */
+ * and nothing else: every other setting is WF_E_UNSUPPORTED with its name. Padding and decoder do not matter here and are
+ * passed over, and so is the stored length of truncation: callers say theirs. The vocab.txt form is read in settings_vocab.c. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -10,6 +10,9 @@
 static wf_status unsupported(wf_err *err, const char *name, const char *field, const char *what, const char *want) {
     return wfi_fail_at(err, WF_E_UNSUPPORTED, field, -1, "%s: %s \"%.80s\" is not supported; %s", name, field, what, want);
 }
+
+/* The getters of base/json.h say which part of the file; this puts the file in front. */
+static wf_status named(wf_status st, const char *name, wf_err *err) { return st == WF_OK ? st : wfi_fail_in(err, st, "%s", name); }
 
 /* Every key of the object must be in the NULL-terminated list. */
 static wf_status only_keys(const json_t *object, const char *name, const char *field, const char *const *known, wf_err *err) {
@@ -31,7 +34,7 @@ static wf_status typed(const json_t *top, const char *name, const char *field, c
     const char *is = NULL;
     if (!object || json_is_null(object)) return unsupported(err, name, field, "null", type);
     if (!json_is_object(object)) return wfi_fail_at(err, WF_E_DATA, field, -1, "%s: field \"%s\" must be an object", name, field);
-    WF_TRY(wfi_json_str(object, "type", field, &is, err));
+    WF_TRY(named(wfi_json_str(object, "type", field, &is, err), name, err));
     if (strcmp(is, type)) return unsupported(err, name, field, is, type);
     WF_TRY(only_keys(object, name, field, known, err));
     *out = object;
@@ -42,10 +45,25 @@ static wf_status read_normalizer(const json_t *top, wf_plan *plan, wf_err *err) 
     static const char *const known[] = {"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase", NULL};
     const json_t *o = NULL;
     WF_TRY(typed(top, plan->name, "normalizer", "BertNormalizer", known, &o, err));
-    WF_TRY(wfi_json_bool_or(o, "clean_text", "normalizer", true, &plan->clean_text, err));
-    WF_TRY(wfi_json_bool_or(o, "handle_chinese_chars", "normalizer", true, &plan->handle_chinese, err));
-    WF_TRY(wfi_json_bool_or(o, "lowercase", "normalizer", true, &plan->lowercase, err));
-    return wfi_json_bool_or(o, "strip_accents", "normalizer", plan->lowercase, &plan->strip_accents, err);
+    WF_TRY(named(wfi_json_bool_or(o, "clean_text", "normalizer", true, &plan->clean_text, err), plan->name, err));
+    WF_TRY(named(wfi_json_bool_or(o, "handle_chinese_chars", "normalizer", true, &plan->handle_chinese, err), plan->name, err));
+    WF_TRY(named(wfi_json_bool_or(o, "lowercase", "normalizer", true, &plan->lowercase, err), plan->name, err));
+    return named(wfi_json_bool_or(o, "strip_accents", "normalizer", plan->lowercase, &plan->strip_accents, err), plan->name, err);
+}
+
+/* Texts are cut at their ends, the longer first. A file that asks for another way would get other ids. */
+static wf_status read_truncation(const json_t *top, const wf_plan *plan, wf_err *err) {
+    static const char *const known[] = {"max_length", "strategy", "stride", "direction", NULL};
+    const json_t *o = json_object_get(top, "truncation");
+    const char *strategy = "LongestFirst", *direction = "Right";
+    if (!o || json_is_null(o)) return WF_OK;
+    if (!json_is_object(o)) return wfi_fail_at(err, WF_E_DATA, "truncation", -1, "%s: field \"truncation\" must be an object", plan->name);
+    WF_TRY(only_keys(o, plan->name, "truncation", known, err));
+    if (json_object_get(o, "strategy")) WF_TRY(named(wfi_json_str(o, "strategy", "truncation", &strategy, err), plan->name, err));
+    if (json_object_get(o, "direction")) WF_TRY(named(wfi_json_str(o, "direction", "truncation", &direction, err), plan->name, err));
+    if (strcmp(strategy, "LongestFirst")) return unsupported(err, plan->name, "strategy", strategy, "LongestFirst");
+    if (strcmp(direction, "Right")) return unsupported(err, plan->name, "direction", direction, "Right");
+    return WF_OK;
 }
 
 static wf_status read_vocab(const json_t *vocab, wf_plan *plan, wf_err *err) {
@@ -78,9 +96,9 @@ static wf_status read_model(const json_t *top, wf_plan *plan, wf_err *err) {
     const json_t *model = NULL;
     int64_t most = 0;
     WF_TRY(typed(top, plan->name, "model", "WordPiece", known, &model, err));
-    WF_TRY(wfi_json_str(model, "unk_token", "model", &plan->unk, err));
-    WF_TRY(wfi_json_str(model, "continuing_subword_prefix", "model", &plan->prefix, err));
-    WF_TRY(wfi_json_int(model, "max_input_chars_per_word", "model", 0, INT32_MAX, &most, err));
+    WF_TRY(named(wfi_json_str(model, "unk_token", "model", &plan->unk, err), plan->name, err));
+    WF_TRY(named(wfi_json_str(model, "continuing_subword_prefix", "model", &plan->prefix, err), plan->name, err));
+    WF_TRY(named(wfi_json_int(model, "max_input_chars_per_word", "model", 0, INT32_MAX, &most, err), plan->name, err));
     plan->max_chars = (size_t)most;
     return read_vocab(json_object_get(model, "vocab"), plan, err);
 }
@@ -90,13 +108,13 @@ static wf_status read_added_token(const json_t *o, wf_plan_added *a, const wf_pl
     const char *where = "added_tokens";
     if (!json_is_object(o)) return wfi_fail_at(err, WF_E_DATA, where, -1, "%s: added_tokens must hold objects", plan->name);
     WF_TRY(only_keys(o, plan->name, where, known, err));
-    WF_TRY(wfi_json_int(o, "id", where, 0, INT32_MAX, &a->id, err));
-    WF_TRY(wfi_json_str(o, "content", where, &a->text, err));
-    WF_TRY(wfi_json_bool_or(o, "special", where, false, &a->special, err));
-    WF_TRY(wfi_json_bool_or(o, "single_word", where, false, &a->single_word, err));
-    WF_TRY(wfi_json_bool_or(o, "lstrip", where, false, &a->lstrip, err));
-    WF_TRY(wfi_json_bool_or(o, "rstrip", where, false, &a->rstrip, err));
-    WF_TRY(wfi_json_bool_or(o, "normalized", where, !a->special, &a->normalized, err));
+    WF_TRY(named(wfi_json_int(o, "id", where, 0, INT32_MAX, &a->id, err), plan->name, err));
+    WF_TRY(named(wfi_json_str(o, "content", where, &a->text, err), plan->name, err));
+    WF_TRY(named(wfi_json_bool_or(o, "special", where, false, &a->special, err), plan->name, err));
+    WF_TRY(named(wfi_json_bool_or(o, "single_word", where, false, &a->single_word, err), plan->name, err));
+    WF_TRY(named(wfi_json_bool_or(o, "lstrip", where, false, &a->lstrip, err), plan->name, err));
+    WF_TRY(named(wfi_json_bool_or(o, "rstrip", where, false, &a->rstrip, err), plan->name, err));
+    WF_TRY(named(wfi_json_bool_or(o, "normalized", where, !a->special, &a->normalized, err), plan->name, err));
     if (!a->text[0]) return wfi_fail_at(err, WF_E_DATA, where, a->id, "%s: an added token is empty", plan->name);
     return WF_OK;
 }
@@ -130,8 +148,8 @@ static wf_status read_piece(const json_t *piece, const json_t *specials, const w
     int64_t type_id = 0;
     if (!o || json_object_size(piece) != 1)
         return wfi_fail_at(err, WF_E_DATA, where, -1, "%s: a template's piece must be a SpecialToken or a Sequence", plan->name);
-    WF_TRY(wfi_json_str(o, "id", where, &id, err));
-    WF_TRY(wfi_json_int(o, "type_id", where, 0, INT32_MAX, &type_id, err));
+    WF_TRY(named(wfi_json_str(o, "id", where, &id, err), plan->name, err));
+    WF_TRY(named(wfi_json_int(o, "type_id", where, 0, INT32_MAX, &type_id, err), plan->name, err));
     if (type_id > 1) return unsupported(err, plan->name, where, "type_id above 1", "BERT knows types 0 and 1");
     if (!special) {
         if (strcmp(id, "A") && strcmp(id, "B")) return unsupported(err, plan->name, where, id, "sequences are A and B");
@@ -209,6 +227,7 @@ static wf_status read_all(const json_t *top, wf_plan *plan, wf_err *err) {
     WF_TRY(only_keys(top, plan->name, "the file", known, err));
     WF_TRY(wfi_json_str(top, "version", plan->name, &version, err));
     if (strcmp(version, "1.0")) return unsupported(err, plan->name, "version", version, "1.0");
+    WF_TRY(read_truncation(top, plan, err));
     WF_TRY(read_normalizer(top, plan, err));
     WF_TRY(typed(top, plan->name, "pre_tokenizer", "BertPreTokenizer", type_only, &o, err));
     WF_TRY(read_model(top, plan, err));

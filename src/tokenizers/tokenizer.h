@@ -15,7 +15,8 @@ typedef struct wf_encoding { /* reused between calls; free with wfi_encoding_cle
 } wf_encoding;
 
 /* Opens DIR/tokenizer.json, or DIR/vocab.txt with DIR/tokenizer_config.json (do_lower_case, strip_accents,
- * tokenize_chinese_chars) when the first is absent. */
+ * tokenize_chinese_chars) when the first is absent. Where both stand there and disagree, WF_E_DATA. A setting of either
+ * file that would change ids and is not known here is WF_E_UNSUPPORTED, naming it. */
 wf_status wfi_tokenizer_open(const char *dir, wf_tokenizer **out, wf_err *err);
 /* The same from bytes (fuzzing, tests). */
 wf_status wfi_tokenizer_parse_json(const char *json, size_t size, const char *name, wf_tokenizer **out, wf_err *err);

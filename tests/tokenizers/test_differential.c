@@ -1,6 +1,7 @@
-/* tests/tokenizers/test_differential.c - against the `tokenizers` library: tests/golden/tokenizer_digests.json holds digests of what it
- * gave (tools/tokenizer_digests.py). The parts on the data sets need them and the real vocabulary: WEFT_SHARED_DATA (else ../shared/data
- * next to the project's folder) and WEFT_MINILM (a folder with all-MiniLM-L6-v2's tokenizer.json and vocab.txt). */
+/* tests/tokenizers/test_differential.c - against the `tokenizers` library: tests/golden/tokenizer_digests.json holds
+ * digests of what it gave (tools/tokenizer_digests.py). The parts on the data sets need them and the real vocabulary:
+ * WEFT_SHARED_DATA (else ../shared/data next to the project's folder) and WEFT_MINILM (a folder with all-MiniLM-L6-v2's
+ * tokenizer.json and vocab.txt). */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -28,18 +29,23 @@ static int teardown(void **state) {
 
 /* ---- the artificial vocabulary under the settings of tools/tokenizer_digests.py ---- */
 
-static const struct { const char *name; int clean, chinese, strip, lower; /* -1: null */ } NORMALIZERS[] = {
-    {"uncased", 1, 1, -1, 1}, {"cased", 1, 1, -1, 0}, {"accents", 1, 0, 0, 1}, {"bare", 0, 0, 1, 0}};
+static const struct {
+    const char *name;
+    int clean, chinese, strip, lower; /* -1: null */
+} NORMALIZERS[] = {{"uncased", 1, 1, -1, 1}, {"cased", 1, 1, -1, 0}, {"accents", 1, 0, 0, 1}, {"bare", 0, 0, 1, 0}};
 enum { NORMALIZER_COUNT = sizeof NORMALIZERS / sizeof *NORMALIZERS };
 
-static json_t *truth(int v) { return v < 0 ? json_null() : json_boolean(v); }
+static json_t *truth(int v) {
+    return v < 0 ? json_null() : json_boolean(v);
+}
 
 static void add_token(json_t *top, const char *content, int single_word, int lstrip, int rstrip, int normalized) {
     json_t *list = json_object_get(top, "added_tokens");
     const json_int_t words = (json_int_t)json_object_size(json_object_get(json_object_get(top, "model"), "vocab"));
     const json_int_t id = words + (json_int_t)json_array_size(list) - 5; /* behind the five special tokens */
-    json_array_append_new(list, json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", id, "content", content, "single_word", single_word, "lstrip", lstrip, "rstrip",
-                                          rstrip, "normalized", normalized, "special", 0));
+    json_array_append_new(list, json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", id, "content", content,
+                                          "single_word", single_word, "lstrip", lstrip, "rstrip", rstrip, "normalized",
+                                          normalized, "special", 0));
 }
 
 static wf_tokenizer *small(int normalizer, bool added) {
@@ -65,7 +71,11 @@ static wf_tokenizer *small(int normalizer, bool added) {
 
 /* ---- every code point ---- */
 
-typedef struct words { wf_buffer b; const wf_tokenizer *t; bool inside; } words;
+typedef struct words {
+    wf_buffer b;
+    const wf_tokenizer *t;
+    bool inside;
+} words;
 
 static void put_word(void *to, uint32_t cp, int32_t from, int32_t end) {
     words *w = to;
@@ -106,7 +116,8 @@ static void test_every_code_point(void **state) {
             wfi_hash_hex(h, hex);
             wfi_hash_free(h);
             hex[16] = 0;
-            if (strcmp(hex, json_string_value(json_array_get(want, block))) != 0) fail_msg("%s: a code point in U+%X000..U+%XFFF differs", NORMALIZERS[k].name, block, block);
+            if (strcmp(hex, json_string_value(json_array_get(want, block))) != 0)
+                fail_msg("%s: a code point in U+%X000..U+%XFFF differs", NORMALIZERS[k].name, block, block);
         }
         wfi_buffer_clear(&w.b);
         wfi_tokenizer_free(t);
@@ -128,7 +139,8 @@ static void test_truncation(void **state) {
                 for (size_t i = 0; i < e.count; i++)
                     if (e.ends[i]) (e.type_ids[i] ? second++ : first++);
                 if ((size_t)(want[0] - '0') != first || (size_t)(want[1] - '0') != second)
-                    fail_msg("%zu and %zu words in %zu places: %zu and %zu are left, the library leaves %.2s", a, b, length, first, second, want);
+                    fail_msg("%zu and %zu words in %zu places: %zu and %zu are left, the library leaves %.2s", a, b,
+                             length, first, second, want);
             }
     wfi_encoding_clear(&e);
     wfi_tokenizer_free(t);
@@ -137,7 +149,8 @@ static void test_truncation(void **state) {
 /* ---- random texts ---- */
 
 static void random_check(const wf_tokenizer *t, const json_t *want, const char *name) {
-    const json_int_t count = json_integer_value(json_object_get(golden, "count")), block = json_integer_value(json_object_get(golden, "block"));
+    const json_int_t count = json_integer_value(json_object_get(golden, "count")),
+                     block = json_integer_value(json_object_get(golden, "block"));
     cases_case c = {0};
     wf_encoding e = {0};
     wf_hash *h = NULL;
@@ -145,7 +158,8 @@ static void random_check(const wf_tokenizer *t, const json_t *want, const char *
     for (json_int_t i = 0; i < count; i++) {
         if (i % block == 0) check_ok(wfi_hash_new(&h, err));
         cases_make(&c, (uint64_t)i);
-        check_ok(wfi_tokenizer_encode(t, c.first.data, c.first.len, c.has_pair ? c.second.data : NULL, c.second.len, c.length, &e, err));
+        check_ok(wfi_tokenizer_encode(t, c.first.data, c.first.len, c.has_pair ? c.second.data : NULL, c.second.len,
+                                      c.length, &e, err));
         cases_digest(h, &e, !c.odd);
         if (i % block < block - 1) continue;
         char hex[WF_HASH_HEX];
@@ -197,10 +211,16 @@ static void test_random_texts_with_real_vocabulary(void **state) {
     wfi_tokenizer_free(t);
 }
 
-typedef struct digesting { const wf_tokenizer *t; wf_encoding e; wf_hash *h; size_t texts; } digesting;
+typedef struct digesting {
+    const wf_tokenizer *t;
+    wf_encoding e;
+    wf_hash *h;
+    size_t texts;
+} digesting;
 
 static void text_digest(digesting *d, const json_t *text, const json_t *pair) {
-    check_ok(wfi_tokenizer_encode(d->t, json_string_value(text), json_string_length(text), json_string_value(pair), json_string_length(pair), pair ? 128 : 0, &d->e, err));
+    check_ok(wfi_tokenizer_encode(d->t, json_string_value(text), json_string_length(text), json_string_value(pair),
+                                  json_string_length(pair), pair ? 128 : 0, &d->e, err));
     cases_digest(d->h, &d->e, true);
     d->texts++;
 }
@@ -224,7 +244,8 @@ static void file_digest(digesting *d, const char *path, char hex[WF_HASH_HEX]) {
         if (!stop) stop = end;
         check_ok(wfi_json_parse(at, (size_t)(stop - at), path, &row, err));
         strings_digest(d, row);
-        if (json_object_get(row, "text_pair")) text_digest(d, json_object_get(row, "text"), json_object_get(row, "text_pair"));
+        if (json_object_get(row, "text_pair"))
+            text_digest(d, json_object_get(row, "text"), json_object_get(row, "text_pair"));
         json_decref(row);
     }
     wfi_hash_hex(d->h, hex);
@@ -238,7 +259,8 @@ static void test_every_text_of_the_data_sets(void **state) {
     const json_t *files = json_object_get(json_object_get(golden, "data"), "files"), *want;
     char path[2048], guess[1024];
     if (!dir) {
-        snprintf(guess, sizeof guess, "%s/../../shared/data", getenv("WEFT_TEST_DATA") ? getenv("WEFT_TEST_DATA") : "tests");
+        snprintf(guess, sizeof guess, "%s/../../shared/data",
+                 getenv("WEFT_TEST_DATA") ? getenv("WEFT_TEST_DATA") : "tests");
         dir = guess;
     }
     if (!wfi_dir_exists(dir)) {
