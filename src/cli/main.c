@@ -19,8 +19,12 @@ static const char *command_name(size_t i) { return cli_commands[i] ? cli_command
 /* Threads of GNU OpenMP spin while they wait, which is many times slower when other programs use the processors too. The library
  * reads its setting once, before main, so a process that was started without one starts itself again with a short spin. */
 static void spin_less(char **argv) {
+    char program[4096];
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY") || setenv("GOMP_SPINCOUNT", "20000", 1) != 0) return;
-    execv("/proc/self/exe", argv); /* when it fails, this process goes on as it is */
+    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n <= 0) return;
+    program[n] = 0;
+    execv(program, argv); /* when it fails, this process goes on as it is */
 }
 
 static int command_unknown(const char *word) {

@@ -6,6 +6,7 @@
 #define CLI_TRAINING_OPTIONS                                                                                                             \
     {"--base", "NAME", "the base to train on (default: the lab's only one)", CLI_TEXT, CLI_AT(train.base)},                               \
     {"--epochs", "E", "passes over the data (default: 5 to 30, about 600 steps)", CLI_REAL, CLI_AT(train.epochs)},                        \
+    {"--steps", "N", "train for about N optimiser steps instead", CLI_INT, CLI_AT(train.steps)},                                          \
     {"--lr", "R", "learning rate (default: the method's)", CLI_REAL, CLI_AT(train.lr)},                                                   \
     {"--schedule", "S", "linear (default), cosine or constant", CLI_TEXT, CLI_AT(train.schedule)},                                        \
     {"--warmup", "SHARE", "share of the steps that warm up (default: 0.1; -1: none)", CLI_REAL, CLI_AT(train.warmup)},                    \
@@ -21,7 +22,7 @@
     {"--batch-rows", "N", "rows a batch at most (default: 32)", CLI_INT, CLI_AT(train.batch_rows)},                                       \
     {"--batch-tokens", "T", "tokens a batch at most (default: 8192)", CLI_INT, CLI_AT(train.batch_tokens)},                               \
     {"--accumulate", "N", "batches an optimiser step (default: 1)", CLI_INT, CLI_AT(train.accumulate)},                                   \
-    {"--patience", "P", "epochs without a better dev score before stopping (default: 5; -1: never stop)", CLI_INT, CLI_AT(patience)}
+    {"--patience", "P", "evaluations on dev without a better score before stopping (default: 5; -1: never)", CLI_INT, CLI_AT(patience)}
 
 #define CLI_ONE_RUN_OPTIONS                                                                                                  \
     {"--name", "A", "what to call it (default: TASK-METHOD)", CLI_TEXT, CLI_AT(train.name)},                                  \

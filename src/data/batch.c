@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW_BATCHES = 50 };
-
 /* ---- order and cuts ---- */
 
 void wfi_batches_clear(wf_batches *b) {
@@ -25,7 +23,7 @@ static int by_tokens(const void *a, const void *b) {
     return x->tokens != y->tokens ? (x->tokens > y->tokens) - (x->tokens < y->tokens) : (x->place > y->place) - (x->place < y->place);
 }
 
-static void sort_window(const wf_encoded *e, int64_t *order, sized *space, int64_t n) {
+static void sort_by_tokens(const wf_encoded *e, int64_t *order, sized *space, int64_t n) {
     for (int64_t i = 0; i < n; i++) space[i] = (sized){row_tokens(e, order[i]), i, order[i]};
     qsort(space, (size_t)n, sizeof *space, by_tokens);
     for (int64_t i = 0; i < n; i++) order[i] = space[i].row;
@@ -46,45 +44,17 @@ static void cut(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, wf_ba
     b->first[b->count] = (int64_t)e->rows;
 }
 
-/* Batches in a random order, rows inside them as they are. */
-static wf_status shuffle_batches(wf_batches *b, size_t rows, uint64_t key, wf_err *err) {
-    int64_t *which = wfi_alloc((size_t)b->count + 1, sizeof *which), *order = wfi_alloc(rows + 1, sizeof *order), *first = wfi_alloc(rows + 1, sizeof *first);
-    if (!which || !order || !first) {
-        wfi_free(which);
-        wfi_free(order);
-        wfi_free(first);
-        return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    }
-    for (int64_t k = 0; k < b->count; k++) which[k] = k;
-    wfi_random_shuffle(wfi_random_key(key, "batch order", 0, 0), which, (size_t)b->count);
-    int64_t at = 0;
-    for (int64_t k = 0; k < b->count; k++) {
-        const int64_t from = b->first[which[k]], n = b->first[which[k] + 1] - from;
-        memcpy(order + at, b->order + from, (size_t)n * sizeof *order);
-        first[k] = at;
-        at += n;
-    }
-    first[b->count] = at;
-    wfi_free(which);
-    wfi_free(b->order);
-    wfi_free(b->first);
-    b->order = order;
-    b->first = first;
-    return WF_OK;
-}
-
 wf_status wfi_batches_make(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, bool shuffle, uint64_t key, wf_batches *out, wf_err *err) {
     if (max_rows < 1 || max_tokens < 1) return wfi_fail(err, WF_E_ARG, "a batch must hold at least one row and one token");
-    const int64_t n = (int64_t)e->rows, window = shuffle ? (max_rows > n / WINDOW_BATCHES ? n : max_rows * WINDOW_BATCHES) : n;
+    const int64_t n = (int64_t)e->rows;
     wf_batches b = {.order = wfi_alloc(e->rows + 1, sizeof *b.order), .first = wfi_alloc(e->rows + 1, sizeof *b.first)};
     sized *space = wfi_alloc(e->rows + 1, sizeof *space);
     wf_status st = b.order && b.first && space ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for %zu rows", e->rows);
     if (st == WF_OK) {
         for (int64_t i = 0; i < n; i++) b.order[i] = i;
-        if (shuffle) wfi_random_shuffle(wfi_random_key(key, "row order", 0, 0), b.order, (size_t)n);
-        for (int64_t at = 0; at < n; at += window) sort_window(e, b.order + at, space, n - at < window ? n - at : window);
+        if (shuffle) wfi_random_shuffle(key, b.order, (size_t)n);
+        else sort_by_tokens(e, b.order, space, n);
         cut(e, max_rows, max_tokens, &b);
-        if (shuffle) st = shuffle_batches(&b, e->rows, key, err);
     }
     wfi_free(space);
     if (st != WF_OK) wfi_batches_clear(&b);
@@ -95,7 +65,7 @@ wf_status wfi_batches_make(const wf_encoded *e, int64_t max_rows, int64_t max_to
 /* ---- packing ---- */
 
 void wfi_batch_clear(wf_batch *b) {
-    void *all[] = {b->ids, b->positions, b->types, b->offsets, b->row_counts, b->row_index, b->label, b->target, b->labels};
+    void *all[] = {b->ids, b->positions, b->types, b->offsets, b->row_counts, b->row_index, b->label, b->target, b->labels, b->pooled};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) wfi_free(all[i]);
     *b = (wf_batch){0};
 }
@@ -128,6 +98,23 @@ static wf_status reserve(wf_batch *b, size_t tokens, size_t sequences, size_t ro
     return good ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for a batch of %zu tokens", tokens);
 }
 
+/* Features follow their sequences. */
+static wf_status pooled_fill(wf_batch *b, const wf_encoded *e, const int64_t *rows, int64_t n, wf_err *err) {
+    const size_t width = (size_t)e->pooled_width, need = (size_t)b->S * width;
+    float *to = b->pooled;
+    if (need > b->cap_pooled) {
+        if (!grow(&b->pooled, need + need / 4, sizeof *b->pooled)) return wfi_fail(err, WF_E_NOMEM, "out of memory for the features of a batch");
+        b->cap_pooled = need + need / 4;
+        to = b->pooled;
+    }
+    for (int64_t r = 0; r < n; r++) {
+        const size_t count = (size_t)(e->first[rows[r] + 1] - e->first[rows[r]]) * width;
+        if (count) memcpy(to, e->pooled + (size_t)e->first[rows[r]] * width, count * sizeof *to);
+        to += count;
+    }
+    return WF_OK;
+}
+
 wf_status wfi_batch_fill(wf_batch *b, const wf_encoded *e, const int64_t *rows, int64_t n, wf_err *err) {
     const size_t width = e->labels ? (size_t)e->label_count : 0;
     size_t tokens = 0, sequences = 0;
@@ -156,5 +143,9 @@ wf_status wfi_batch_fill(wf_batch *b, const wf_encoded *e, const int64_t *rows, 
             b->offsets[++b->S] = b->T;
         }
     }
+    if (e->pooled) return pooled_fill(b, e, rows, n, err);
+    wfi_free(b->pooled); /* of another part */
+    b->pooled = NULL;
+    b->cap_pooled = 0;
     return WF_OK;
 }

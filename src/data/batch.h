@@ -16,6 +16,8 @@ typedef struct wf_encoded { /* every row of a part, tokenised once */
     float *target;         /* [rows] */
     uint8_t *labels;       /* [rows, label_count] multi-label, else NULL */
     int32_t label_count;
+    float *pooled;         /* [sequences, pooled_width] what a frozen base makes of each sequence, when it was run beforehand; else NULL */
+    int64_t pooled_width;
 } wf_encoded;
 
 /* max_length: tokens a sequence at most. Multiple choice: sequence c is (text, choice c); when text holds one "_" (winogrande) it is
@@ -29,8 +31,8 @@ typedef struct wf_batches { /* a cut of rows into batches */
     int64_t count;
 } wf_batches;
 /* Cuts into batches of at most max_rows rows and at most max_tokens tokens (a single longer row is its own batch). shuffle: rows are
- * permuted by key, sorted by length inside windows of 50 batches so that like lengths meet, and batches permuted; else rows are sorted by
- * length (stable). Pure function of its arguments. */
+ * permuted by key and not grouped by length: packed batches have no padding to save, and mixed lengths make better gradients (the
+ * same few batches would come back every epoch of a small set). Else rows are sorted by length (stable). Pure function of its arguments. */
 wf_status wfi_batches_make(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, bool shuffle, uint64_t key, wf_batches *out, wf_err *err);
 void wfi_batches_clear(wf_batches *b);
 
@@ -44,7 +46,8 @@ typedef struct wf_batch { /* packed; arrays belong to the batch and are reused: 
     int32_t *label;           /* [rows] */
     float *target;            /* [rows] */
     uint8_t *labels;          /* [rows, label_count] or NULL */
-    size_t cap_tokens, cap_sequences, cap_rows;
+    float *pooled;            /* [S, width] of the encoded part, or NULL */
+    size_t cap_tokens, cap_sequences, cap_rows, cap_pooled;
 } wf_batch;
 wf_status wfi_batch_fill(wf_batch *b, const wf_encoded *e, const int64_t *rows, int64_t n, wf_err *err);
 void wfi_batch_clear(wf_batch *b);

@@ -43,13 +43,27 @@ void wfi_context_free(wf_context *c) {
     wfi_free(c);
 }
 
+static wf_value *pooled_run(wf_context *c, const wf_pass *pass, const wf_batch *b, bool dropout, wf_value **each) {
+    wf_value *rows = wfi_bert_forward(c->model, &c->hooks, pass, b->T, b->ids, b->positions, b->types, dropout, each);
+    return wfi_head_pool(c->head, pass, rows, c->model->pooler.weight ? &c->model->pooler : NULL);
+}
+
+static wf_value *result_check(const wf_context *c, wf_value *result, wf_err *err) {
+    if (wfi_tape_status(c->tape, err) != WF_OK) return NULL;
+    if (!result) wfi_fail(err, WF_E_LIBRARY, "forward pass gave no result");
+    return result;
+}
+
 wf_value *wfi_context_forward(wf_context *c, const wf_batch *b, bool training, uint64_t key, wf_value **each, wf_err *err) {
     wfi_tape_reset(c->tape, training);
     const wf_pass pass = {.tape = c->tape, .S = b->S, .offsets = b->offsets, .key = key};
-    wf_value *rows = wfi_bert_forward(c->model, &c->hooks, &pass, b->T, b->ids, b->positions, b->types,
-                                      training && c->base_dropout, each);
-    wf_value *logits = wfi_head_forward(c->head, &pass, rows, c->model->pooler.weight ? &c->model->pooler : NULL);
-    if (wfi_tape_status(c->tape, err) != WF_OK) return NULL;
-    if (!logits) wfi_fail(err, WF_E_LIBRARY, "forward pass gave no result");
-    return logits;
+    wf_value *pooled = b->pooled ? wfi_tape_constant(c->tape, b->pooled, b->S, c->head->hidden_size)
+                                 : pooled_run(c, &pass, b, training && c->base_dropout, each);
+    return result_check(c, wfi_head_forward(c->head, &pass, pooled), err);
+}
+
+wf_value *wfi_context_pooled(wf_context *c, const wf_batch *b, wf_err *err) {
+    wfi_tape_reset(c->tape, false);
+    const wf_pass pass = {.tape = c->tape, .S = b->S, .offsets = b->offsets};
+    return result_check(c, pooled_run(c, &pass, b, false, NULL), err);
 }

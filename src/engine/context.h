@@ -24,4 +24,6 @@ void wfi_context_free(wf_context *c);
 /* Starts a step (forgets the values of the last one) and gives logits [rows, classes]; multiple choice: [S,1]. key: random key of
  * the step. each: see wfi_bert_forward. NULL with *err filled on failure. The result lives until the next call. */
 wf_value *wfi_context_forward(wf_context *c, const wf_batch *batch, bool training, uint64_t key, wf_value **each, wf_err *err);
+/* Inference up to the head: [S,H]. A batch that carries these (pooled) skips the base in wfi_context_forward. */
+wf_value *wfi_context_pooled(wf_context *c, const wf_batch *batch, wf_err *err);
 #endif

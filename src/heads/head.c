@@ -78,12 +78,16 @@ void wfi_head_free(wf_head *h) {
     wfi_free(h);
 }
 
-wf_value *wfi_head_forward(const wf_head *h, const wf_pass *pass, wf_value *rows, const wf_linear *pooler) {
+wf_value *wfi_head_pool(const wf_head *h, const wf_pass *pass, wf_value *rows, const wf_linear *pooler) {
     wf_tape *t = pass->tape;
     if (h->pooler && !pooler) return wfi_tape_fail(t, WF_E_ARG, "head \"%s\" needs the base's pooler, which this base does not have", h->name);
     wf_value *x = wfi_op_pool(t, rows, h->pooler ? WF_POOL_CLS : h->pooling, pass->S, pass->offsets);
-    if (h->pooler) x = wfi_op_act(t, wfi_op_linear(t, x, pooler), WF_ACT_TANH);
-    x = wfi_op_dropout(t, x, h->dropout, wfi_random_key(pass->key, "head.dropout", 0, 0));
+    return h->pooler ? wfi_op_act(t, wfi_op_linear(t, x, pooler), WF_ACT_TANH) : x;
+}
+
+wf_value *wfi_head_forward(const wf_head *h, const wf_pass *pass, wf_value *pooled) {
+    wf_tape *t = pass->tape;
+    wf_value *x = wfi_op_dropout(t, pooled, h->dropout, wfi_random_key(pass->key, "head.dropout", 0, 0));
     if (h->layers == 2) {
         x = wfi_op_act(t, wfi_op_linear(t, x, &h->dense), WF_ACT_TANH);
         x = wfi_op_dropout(t, x, h->dropout, wfi_random_key(pass->key, "head.dropout", 1, 0));

@@ -80,6 +80,8 @@ static wf_status parts_make(const wf_job *job, const wf_trained *t, job_parts *p
     WF_TRY(train_rows_encode(job, t, &p->train, err));
     WF_TRY(wfi_job_encode(t, &job->task->dev, job->task, &p->dev, err));
     WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
+    wf_encoded *const all[] = {&p->train, &p->dev, &p->test};
+    for (int k = 0; k < 3 && job->settings->kind == WF_METHOD_HEAD && !t->context->base_dropout; k++) WF_TRY(wfi_features_make(t->context, all[k], err));
     return weights_make(job, &p->train, &p->weights, err);
 }
 

@@ -187,7 +187,7 @@ static json_t *common_make(const wf_train_spec *s) {
         {"warmup", s->warmup < 0 ? 0 : s->warmup, s->warmup != 0}, {"max_grad_norm", s->max_grad_norm < 0 ? 0 : s->max_grad_norm, s->max_grad_norm != 0},
         {"label_smoothing", s->label_smoothing, s->label_smoothing > 0}, {"head_dropout", s->head_dropout < 0 ? 0 : s->head_dropout, s->head_dropout != 0},
         {"base_dropout", s->base_dropout < 0 ? 0.0 : 1.0, s->base_dropout != 0}};
-    const struct { const char *key; int64_t value; } whole[] = {{"batch_tokens", s->batch_tokens}, {"batch_rows", s->batch_rows}, {"accumulate", s->accumulate},
+    const struct { const char *key; int64_t value; } whole[] = {{"steps", s->steps}, {"batch_tokens", s->batch_tokens}, {"batch_rows", s->batch_rows}, {"accumulate", s->accumulate},
                                                                {"max_length", s->max_length}, {"head_layers", s->head_layers}, {"patience", s->patience}};
     const struct { const char *key, *value; } words[] = {{"schedule", s->schedule}, {"pooling", s->pooling}, {"class_weights", s->class_weights}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)

@@ -47,6 +47,7 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(range_check("head dropout", s->head_dropout, -1, 0.99, err));
     WF_TRY(range_check("base dropout", s->base_dropout, -1, 1, err));
     WF_TRY(range_check("rows", (double)s->rows, 0, 1e12, err));
+    WF_TRY(range_check("steps", (double)s->steps, 0, 1e9, err));
     WF_TRY(range_check("batch rows", (double)s->batch_rows, 0, 65536, err));
     WF_TRY(range_check("batch tokens", (double)s->batch_tokens, 0, 1 << 22, err));
     WF_TRY(range_check("accumulate", (double)s->accumulate, 0, 65536, err));
@@ -91,10 +92,10 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
     const struct { const char *key; double value; } numbers[] = {
         {"epochs", s->epochs}, {"lr", s->lr > 0 ? s->lr : lr}, {"weight_decay", s->weight_decay}, {"warmup", s->warmup > 0 ? s->warmup : s->warmup < 0 ? 0.0 : 0.1},
         {"max_grad_norm", s->max_grad_norm > 0 ? s->max_grad_norm : s->max_grad_norm < 0 ? 0.0 : 1.0}, {"label_smoothing", s->label_smoothing},
-        {"head_dropout", s->head_dropout > 0 ? s->head_dropout : s->head_dropout < 0 ? 0.0 : 0.1}, {"base_dropout", s->base_dropout < 0 ? 0.0 : 1.0}};
+        {"head_dropout", s->head_dropout > 0 ? s->head_dropout : s->head_dropout < 0 ? 0.0 : 0.1}, {"base_dropout", s->base_dropout < 0 || (s->base_dropout == 0 && kind == WF_METHOD_HEAD) ? 0.0 : 1.0}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) json_object_set_new(j, numbers[i].key, json_real(numbers[i].value));
     const struct { const char *key; int64_t value; } whole[] = {
-        {"rows", s->rows}, {"batch_tokens", s->batch_tokens ? s->batch_tokens : 8192}, {"batch_rows", s->batch_rows ? s->batch_rows : 32},
+        {"rows", s->rows}, {"steps", s->steps}, {"batch_tokens", s->batch_tokens ? s->batch_tokens : 8192}, {"batch_rows", s->batch_rows ? s->batch_rows : 32},
         {"accumulate", s->accumulate ? s->accumulate : 1}, {"max_length", s->max_length ? s->max_length : 256}, {"head_layers", s->head_layers},
         {"patience", s->patience ? s->patience : 5}, {"seed", (int64_t)s->seed}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) json_object_set_new(j, whole[i].key, json_integer(whole[i].value));
@@ -120,7 +121,7 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
         {"label_smoothing", &s->label_smoothing}, {"head_dropout", &s->head_dropout}, {"base_dropout", &s->base_dropout}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) WF_TRY(wfi_json_num(j, numbers[i].key, where, numbers[i].at, err));
     const struct { const char *key; int64_t *at; } whole[] = {
-        {"rows", &s->rows}, {"batch_tokens", &s->batch_tokens}, {"batch_rows", &s->batch_rows}, {"accumulate", &s->accumulate},
+        {"rows", &s->rows}, {"steps", &s->steps}, {"batch_tokens", &s->batch_tokens}, {"batch_rows", &s->batch_rows}, {"accumulate", &s->accumulate},
         {"max_length", &s->max_length}, {"head_layers", &head_layers}, {"patience", &patience}, {"seed", &seed}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) WF_TRY(wfi_json_int(j, whole[i].key, where, INT64_MIN, INT64_MAX, whole[i].at, err));
     s->head_layers = (int)head_layers;
@@ -132,6 +133,7 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
 double wfi_settings_epochs(const wf_settings *s, int64_t rows) {
     if (s->epochs > 0) return s->epochs;
     const double steps_an_epoch = ceil((double)rows / (double)(s->batch_rows * s->accumulate));
+    if (s->steps > 0) return ceil((double)s->steps / steps_an_epoch);
     const double epochs = ceil(600.0 / steps_an_epoch); /* about 600 steps at least, within [5, 30] epochs */
     return epochs < 5 ? 5 : epochs > 30 ? 30 : epochs;
 }

@@ -12,7 +12,7 @@ typedef struct wf_settings { /* strings borrowed from the JSON */
     wf_method_kind kind;
     const char *task, *method, *name, *base, *config, *pooling, *schedule, *class_weights;
     const json_t *from; /* array of names */
-    int64_t rows, batch_tokens, batch_rows, accumulate, max_length;
+    int64_t rows, steps, batch_tokens, batch_rows, accumulate, max_length;
     double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout;
     int head_layers, patience;
     uint64_t seed;

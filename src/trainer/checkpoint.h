@@ -5,7 +5,7 @@
 #include "trainer/trainer.h"
 
 typedef struct wf_train_state { /* plain numbers, written as they are */
-    int64_t step, epoch, batch, tokens, best_epoch, stale_epochs, stopped, loss_count;
+    int64_t step, epoch, batch, tokens, best_epoch, stale, stopped, loss_count;
     double best_score, best_tie, loss_sum, last_loss, wall_seconds, cpu_seconds;
 } wf_train_state;
 

@@ -25,6 +25,7 @@ typedef struct loop { /* one run; freed by loop_clear */
     wf_train_event_fn event;
     void *user;
     double started, cpu_started, checkpoint_at, wall_before;
+    int64_t epochs, judge_every; /* epochs between evaluations on dev */
 } loop;
 
 static wf_status epoch_cut(loop *l, int64_t epoch, wf_err *err) {
@@ -33,9 +34,9 @@ static wf_status epoch_cut(loop *l, int64_t epoch, wf_err *err) {
 }
 
 /* Optimiser steps of the whole run: the cut of every epoch is known beforehand. */
-static wf_status steps_count(loop *l, int64_t epochs, int64_t *steps, wf_err *err) {
+static wf_status steps_count(loop *l, int64_t *steps, wf_err *err) {
     *steps = 0;
-    for (int64_t e = 0; e < epochs; e++) {
+    for (int64_t e = 0; e < l->epochs; e++) {
         WF_TRY(epoch_cut(l, e, err));
         *steps += (l->cut.count + l->o->accumulate - 1) / l->o->accumulate;
     }
@@ -109,37 +110,43 @@ static int report(loop *l, const char *note) {
     return l->event(&e, l->user);
 }
 
-static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
-    char note[160];
-    l->s.last_loss = l->s.loss_count ? l->s.loss_sum / (double)l->s.loss_count : NAN;
-    double score = NAN, tie = 0;
-    bool better = true, sharper = false;
-    if (l->dev->rows) {
-        wf_scores scores = {0};
-        const int32_t classes = l->c->head->kind == WF_KIND_MULTIPLE_CHOICE ? l->dev->label_count : l->c->head->classes;
-        WF_TRY(wfi_evaluate(l->c, l->dev, classes, 0, 0, &scores, err));
-        const wf_metric_value *m = wfi_scores_find(&scores, l->o->metric);
-        if (!m) return wfi_fail(err, WF_E_ARG, "metric \"%s\" does not exist for this kind of task", l->o->metric);
-        const bool lower_is_better = strcmp(l->o->metric, "mae") == 0 || strcmp(l->o->metric, "mse") == 0;
-        score = lower_is_better ? -m->value : m->value;
-        if (isnan(score)) score = -INFINITY; /* e.g. a correlation of constant predictions */
-        const wf_metric_value *brier = wfi_scores_find(&scores, "brier");
-        tie = brier ? -brier->value : 0;
-        better = l->s.best_epoch < 0 || score > l->s.best_score;
-        /* Few dev rows give many equal scores: then the better probabilities decide, without counting as progress. */
-        sharper = !better && score == l->s.best_score && tie > l->s.best_tie;
-    }
+/* Scores dev, keeps the best state, counts evaluations without progress. */
+static wf_status dev_judge(loop *l, char *note, size_t size, wf_err *err) {
+    wf_scores scores = {0};
+    const int32_t classes = l->c->head->kind == WF_KIND_MULTIPLE_CHOICE ? l->dev->label_count : l->c->head->classes;
+    WF_TRY(wfi_evaluate(l->c, l->dev, classes, 0, 0, &scores, err));
+    const wf_metric_value *m = wfi_scores_find(&scores, l->o->metric), *brier = wfi_scores_find(&scores, "brier");
+    if (!m) return wfi_fail(err, WF_E_ARG, "metric \"%s\" does not exist for this kind of task", l->o->metric);
+    const bool lower_is_better = strcmp(l->o->metric, "mae") == 0 || strcmp(l->o->metric, "mse") == 0;
+    double score = lower_is_better ? -m->value : m->value;
+    if (isnan(score)) score = -INFINITY; /* e.g. a correlation of constant predictions */
+    const double tie = brier ? -brier->value : 0;
+    const bool better = l->s.best_epoch < 0 || score > l->s.best_score;
+    /* Few dev rows give many equal scores: then the better probabilities decide, without counting as progress. */
+    const bool sharper = !better && score == l->s.best_score && tie > l->s.best_tie;
     if (better || sharper) {
         l->s.best_score = score;
         l->s.best_tie = tie;
         l->s.best_epoch = l->s.epoch;
         best_keep(l);
     }
-    l->s.stale_epochs = better ? 0 : l->s.stale_epochs + 1;
-    snprintf(note, sizeof note, "epoch %lld: loss %.4f, dev %s %.4f%s", (long long)l->s.epoch + 1, l->s.last_loss, l->o->metric,
-             fabs(score), better || sharper ? " (best)" : "");
+    l->s.stale = better ? 0 : l->s.stale + 1;
+    if (l->o->patience >= 0 && l->s.stale > l->o->patience) l->s.stopped = 1;
+    snprintf(note, size, ", dev %s %.4f%s", l->o->metric, fabs(score), better || sharper ? " (best)" : "");
+    return WF_OK;
+}
+
+static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
+    char note[160], judged[80] = "";
+    l->s.last_loss = l->s.loss_count ? l->s.loss_sum / (double)l->s.loss_count : NAN;
+    if (l->dev->rows == 0) {
+        l->s.best_epoch = l->s.epoch;
+        best_keep(l);
+    } else if ((l->s.epoch + 1) % l->judge_every == 0 || l->s.epoch + 1 == l->epochs) {
+        WF_TRY(dev_judge(l, judged, sizeof judged, err));
+    }
+    snprintf(note, sizeof note, "epoch %lld: loss %.4f%s", (long long)l->s.epoch + 1, l->s.last_loss, judged);
     *cancel = report(l, note) != 0;
-    if (l->o->patience >= 0 && l->s.stale_epochs > l->o->patience) l->s.stopped = 1;
     l->s.epoch++;
     l->s.batch = 0;
     l->s.loss_sum = 0;
@@ -147,9 +154,9 @@ static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
     return checkpoint_now(l, err);
 }
 
-static wf_status epochs_run(loop *l, int64_t epochs, wf_err *err) {
+static wf_status epochs_run(loop *l, wf_err *err) {
     bool cancel = false;
-    while (l->s.epoch < epochs && !l->s.stopped) {
+    while (l->s.epoch < l->epochs && !l->s.stopped) {
         WF_TRY(epoch_cut(l, l->s.epoch, err));
         while (l->s.batch < l->cut.count) {
             WF_TRY(step_run(l, err));
@@ -171,7 +178,9 @@ static void loop_clear(loop *l) {
     wfi_optim_free(l->optim);
 }
 
-static wf_status loop_init(loop *l, int64_t epochs, wf_err *err) {
+static int64_t tokens_of(const wf_encoded *e) { return e->offsets[e->sequences]; }
+
+static wf_status loop_init(loop *l, wf_err *err) {
     l->best = wfi_alloc(l->set_count, sizeof *l->best);
     if (!l->best) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (size_t i = 0; i < l->set_count; i++) {
@@ -180,7 +189,9 @@ static wf_status loop_init(loop *l, int64_t epochs, wf_err *err) {
     }
     WF_TRY(wfi_optim_new(l->sets, l->set_count, l->o->weight_decay, &l->optim, err));
     int64_t steps = 0;
-    WF_TRY(steps_count(l, epochs, &steps, err));
+    WF_TRY(steps_count(l, &steps, err));
+    l->judge_every = l->dev->rows ? tokens_of(l->dev) / tokens_of(l->train) : 0; /* judging costs no more than training */
+    if (l->judge_every < 1) l->judge_every = 1;
     l->schedule.kind = l->o->schedule;
     l->schedule.total_steps = steps;
     l->schedule.warmup_steps = (int64_t)(l->o->warmup_share * (double)steps);
@@ -197,11 +208,10 @@ wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const
                     const wf_train_options *o, wf_train_event_fn event, void *user, wf_train_result *out, wf_err *err) {
     if (train->rows == 0) return wfi_fail(err, WF_E_DATA, "there are no training rows");
     if (!(o->lr > 0) || !(o->epochs > 0) || o->accumulate < 1) return wfi_fail(err, WF_E_ARG, "learning rate, epochs and accumulation must be positive");
-    const int64_t epochs = (int64_t)ceil(o->epochs);
-    loop l = {.c = c, .sets = sets, .set_count = set_count, .train = train, .dev = dev, .o = o, .event = event, .user = user,
+    loop l = {.epochs = (int64_t)ceil(o->epochs), .c = c, .sets = sets, .set_count = set_count, .train = train, .dev = dev, .o = o, .event = event, .user = user,
               .started = wfi_clock_seconds(), .cpu_started = wfi_clock_cpu_seconds()};
-    wf_status st = loop_init(&l, epochs, err);
-    if (st == WF_OK) st = epochs_run(&l, epochs, err);
+    wf_status st = loop_init(&l, err);
+    if (st == WF_OK) st = epochs_run(&l, err);
     if (st == WF_OK) {
         for (size_t i = 0; i < set_count; i++) memcpy(sets[i]->data, l.best[i], (size_t)sets[i]->total * sizeof(float));
         *out = (wf_train_result){.steps = l.s.step, .tokens = l.s.tokens, .best_epoch = l.s.best_epoch + 1, .epochs_done = l.s.epoch,

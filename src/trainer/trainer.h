@@ -16,7 +16,8 @@ typedef struct wf_train_options {
     const float *class_weights; /* [classes] or NULL */
     int schedule;               /* kind of wf_schedule */
     int64_t batch_rows, batch_tokens, accumulate;
-    int patience;               /* epochs without a better dev score before stopping; -1: never */
+    int patience;               /* evaluations on dev without a better score before stopping; -1: never. Dev is judged after each epoch, or
+                                 * every few epochs where it has more tokens than the training part */
     const char *metric;         /* that selects the best state */
     uint64_t seed;
     const char *checkpoint;     /* file; NULL: none */
@@ -42,6 +43,10 @@ typedef struct wf_train_result {
  * checkpoint file is left for the caller to delete. */
 wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_encoded *train, const wf_encoded *dev,
                     const wf_train_options *options, wf_train_event_fn event, void *user, wf_train_result *out, wf_err *err);
+
+/* Runs the base (and adapters) over all sequences of `e` once and keeps what the head starts from in e->pooled: training a head alone
+ * over a frozen base without dropout then costs next to nothing. */
+wf_status wfi_features_make(wf_context *c, wf_encoded *e, wf_err *err);
 
 /* Runs the rows of `e` in inference. scores: [rows, classes] (or [rows] for regression), probabilities for classes, logits for
  * multi-label, -INFINITY behind the last choice of a row; wfi_free. classes: columns. */
