@@ -44,7 +44,7 @@ bench: build ## speed of the kernels on this machine
 
 fuzz: ## fuzz the parsers
 	$(deps) build clang
-	BUILD=$(BUILD)-fuzz sh tools/fuzz.sh
+	WEFT_FUZZ_BUILD=$(BUILD)-fuzz sh tools/fuzz.sh
 
 format: ## lay every C file out by .clang-format
 	$(deps) format
