@@ -108,6 +108,8 @@ static wf_status spec_read(const json_t *whole, const char *where, wf_head_spec 
     if (layers == 2 && activation && strcmp(activation, "tanh") != 0)
         return wfi_fail_at(err, WF_E_UNSUPPORTED, "activation_function", -1,
                            "%s: heads with activation \"%.40s\" are not supported (tanh is)", where, activation);
+    if (pooling && strcmp(pooling, "mean") != 0 && strcmp(pooling, "cls") != 0)
+        return wfi_fail_at(err, WF_E_DATA, "pooling", -1, "%s: weft.pooling \"%.40s\" is unknown", where, pooling);
     if (!(std > 0) || !(dropout >= 0 && dropout < 1))
         return wfi_fail_at(err, WF_E_DATA, "config", -1, "%s: dropout_prob or target_std out of range", where);
     spec->classes = spec->kind == WF_KIND_MULTIPLE_CHOICE ? 1 : (int32_t)classes;
