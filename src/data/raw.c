@@ -81,7 +81,8 @@ static wf_status list_get(wf_text_pool *pool, const json_t *v, const char *field
 
 static double number_of(const char *text) {
     char *end = NULL;
-    if (!text[0] || strspn(text, "+-.0123456789eE") != strlen(text)) return NAN; /* NOLINT(clang-analyzer-core.NullDereference): a text was read */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a text was read */
+    if (!text[0] || strspn(text, "+-.0123456789eE") != strlen(text)) return NAN;
     const double v = strtod(text, &end);
     return *end || !isfinite(v) ? NAN : v;
 }
