@@ -190,8 +190,7 @@ static wf_status loop_init(loop *l, wf_err *err) {
     WF_TRY(wfi_optim_new(l->sets, l->set_count, l->o->weight_decay, &l->optim, err));
     int64_t steps = 0;
     WF_TRY(steps_count(l, &steps, err));
-    l->judge_every = l->dev->rows ? tokens_of(l->dev) / tokens_of(l->train) : 0; /* judging costs no more than training */
-    if (l->judge_every < 1) l->judge_every = 1;
+    l->judge_every = l->dev->rows ? (tokens_of(l->dev) + tokens_of(l->train) - 1) / tokens_of(l->train) : 1; /* judging costs less than training */
     l->schedule.kind = l->o->schedule;
     l->schedule.total_steps = steps;
     l->schedule.warmup_steps = (int64_t)(l->o->warmup_share * (double)steps);
