@@ -13,12 +13,18 @@ enum { NAME_MAX_BYTES = 128, CLASSES_MAX = 1 << 20 };
 static wf_status spec_check(const char *name, const wf_head_spec *s, wf_err *err) {
     if (!name || !*name || strlen(name) > NAME_MAX_BYTES || strchr(name, '.'))
         return wfi_fail(err, WF_E_ARG, "a head's name must have 1 to %d bytes and no dot", NAME_MAX_BYTES);
-    if (s->classes < 1 || s->classes > CLASSES_MAX) return wfi_fail(err, WF_E_ARG, "head \"%s\": %d classes are not possible", name, s->classes);
+    if (s->classes < 1 || s->classes > CLASSES_MAX)
+        return wfi_fail(err, WF_E_ARG, "head \"%s\": %d classes are not possible", name, s->classes);
     if ((s->kind == WF_KIND_REGRESSION || s->kind == WF_KIND_MULTIPLE_CHOICE) && s->classes != 1)
-        return wfi_fail(err, WF_E_ARG, "head \"%s\": %s has one output, not %d", name, wfi_kind_name(s->kind), s->classes);
-    if (s->layers != 1 && s->layers != 2) return wfi_fail(err, WF_E_ARG, "head \"%s\": head layers must be 1 or 2, not %d", name, s->layers);
-    if (s->hidden_size < 1 || s->hidden_size > 1 << 20) return wfi_fail(err, WF_E_ARG, "head \"%s\": hidden size %lld is not possible", name, (long long)s->hidden_size);
-    if (!(s->dropout >= 0.0f && s->dropout < 1.0f)) return wfi_fail(err, WF_E_ARG, "head \"%s\": dropout must be at least 0 and below 1", name);
+        return wfi_fail(err, WF_E_ARG, "head \"%s\": %s has one output, not %d", name, wfi_kind_name(s->kind),
+                        s->classes);
+    if (s->layers != 1 && s->layers != 2)
+        return wfi_fail(err, WF_E_ARG, "head \"%s\": head layers must be 1 or 2, not %d", name, s->layers);
+    if (s->hidden_size < 1 || s->hidden_size > 1 << 20)
+        return wfi_fail(err, WF_E_ARG, "head \"%s\": hidden size %lld is not possible", name,
+                        (long long)s->hidden_size);
+    if (!(s->dropout >= 0.0f && s->dropout < 1.0f))
+        return wfi_fail(err, WF_E_ARG, "head \"%s\": dropout must be at least 0 and below 1", name);
     return WF_OK;
 }
 
@@ -44,8 +50,10 @@ static wf_status labels_copy(wf_head *h, char *const *labels, wf_err *err) {
 static void init(wf_head *h, uint64_t seed) {
     for (size_t i = 0; i < h->params.count; i++) {
         wf_param *p = h->params.params[i];
-        if (p->rank == 2) wfi_init_normal(p, wfi_random_key(seed, p->name, 0, 0), 0.02f);
-        else wfi_init_constant(p, 0.0f);
+        if (p->rank == 2)
+            wfi_init_normal(p, wfi_random_key(seed, p->name, 0, 0), 0.02f);
+        else
+            wfi_init_constant(p, 0.0f);
     }
 }
 
@@ -53,8 +61,14 @@ wf_status wfi_head_new(const char *name, const wf_head_spec *s, uint64_t seed, w
     WF_TRY(spec_check(name, s, err));
     wf_head *h = wfi_alloc(1, sizeof *h);
     if (!h) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    *h = (wf_head){.kind = s->kind, .classes = s->classes, .layers = s->layers, .pooling = s->pooling, .pooler = s->pooler, .dropout = s->dropout,
-                   .hidden_size = s->hidden_size, .target_std = 1.0f};
+    *h = (wf_head){.kind = s->kind,
+                   .classes = s->classes,
+                   .layers = s->layers,
+                   .pooling = s->pooling,
+                   .pooler = s->pooler,
+                   .dropout = s->dropout,
+                   .hidden_size = s->hidden_size,
+                   .target_std = 1.0f};
     h->name = wfi_strdup(name);
     wf_status st = h->name ? labels_copy(h, s->labels, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && s->layers == 2) st = linear_add(h, &h->dense, 1, s->hidden_size, err);
@@ -80,7 +94,9 @@ void wfi_head_free(wf_head *h) {
 
 wf_value *wfi_head_pool(const wf_head *h, const wf_pass *pass, wf_value *rows, const wf_linear *pooler) {
     wf_tape *t = pass->tape;
-    if (h->pooler && !pooler) return wfi_tape_fail(t, WF_E_ARG, "head \"%s\" needs the base's pooler, which this base does not have", h->name);
+    if (h->pooler && !pooler)
+        return wfi_tape_fail(t, WF_E_ARG, "head \"%s\" needs the base's pooler, which this base does not have",
+                             h->name);
     wf_value *x = wfi_op_pool(t, rows, h->pooler ? WF_POOL_CLS : h->pooling, pass->S, pass->offsets);
     return h->pooler ? wfi_op_act(t, wfi_op_linear(t, x, pooler), WF_ACT_TANH) : x;
 }
@@ -103,14 +119,19 @@ static wf_value *regression_loss(const wf_head *h, wf_tape *t, wf_value *logits,
     return wfi_op_mse(t, logits, target);
 }
 
-wf_value *wfi_head_loss(const wf_head *h, const wf_pass *pass, wf_value *logits, const wf_batch *b, const wf_loss_options *o) {
+wf_value *wfi_head_loss(const wf_head *h, const wf_pass *pass, wf_value *logits, const wf_batch *b,
+                        const wf_loss_options *o) {
     wf_tape *t = pass->tape;
     switch (h->kind) {
-    case WF_KIND_CLASSIFICATION: return wfi_op_cross_entropy(t, logits, b->label, o->class_weights, o->label_smoothing, NULL);
+    case WF_KIND_CLASSIFICATION:
+        return wfi_op_cross_entropy(t, logits, b->label, o->class_weights, o->label_smoothing, NULL);
     case WF_KIND_MULTIPLE_CHOICE:
-        return wfi_op_cross_entropy(t, wfi_op_spread(t, logits, b->rows, b->row_counts), b->label, NULL, o->label_smoothing, b->row_counts);
-    case WF_KIND_REGRESSION: return regression_loss(h, t, logits, b);
-    case WF_KIND_MULTILABEL: return wfi_op_bce(t, logits, b->labels, o->class_weights);
+        return wfi_op_cross_entropy(t, wfi_op_spread(t, logits, b->rows, b->row_counts), b->label, NULL,
+                                    o->label_smoothing, b->row_counts);
+    case WF_KIND_REGRESSION:
+        return regression_loss(h, t, logits, b);
+    case WF_KIND_MULTILABEL:
+        return wfi_op_bce(t, logits, b->labels, o->class_weights);
     }
     return wfi_tape_fail(t, WF_E_ARG, "head \"%s\" is of an unknown kind", h->name);
 }

@@ -11,6 +11,12 @@
 
 enum { CONFIG_MAX_BYTES = 1 << 20, NAME_MAX_BYTES = 160 };
 
+/* Left as it is when absent or null. */
+static wf_status text_or(const json_t *j, const char *field, const char *where, const char **out, wf_err *err) {
+    const json_t *v = json_object_get(j, field);
+    return !v || json_is_null(v) ? WF_OK : wfi_json_str(j, field, where, out, err);
+}
+
 static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
     char *path = wfi_path_join(dir, "config.json");
     if (!path) return wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -22,7 +28,8 @@ static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
     if (st != WF_OK) goto done;
     WF_GO(wfi_json_str(j, "model_type", path, &type, err));
     if (strcmp(type, "bert") != 0) {
-        st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: model_type \"%.40s\" is not supported; weft reads \"bert\"", path, type);
+        st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: model_type \"%.40s\" is not supported; weft reads \"bert\"", path,
+                      type);
         goto done;
     }
     WF_GO(wfi_json_int(j, "num_hidden_layers", path, 1, 1000, &layers, err));
@@ -35,14 +42,16 @@ static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
     WF_GO(wfi_json_num_or(j, "layer_norm_eps", path, 1e-12, &eps, err));
     WF_GO(wfi_json_num_or(j, "hidden_dropout_prob", path, 0.1, &hidden_dropout, err));
     WF_GO(wfi_json_num_or(j, "attention_probs_dropout_prob", path, 0.1, &attention_dropout, err));
-    if (json_is_string(json_object_get(j, "hidden_act"))) act = json_string_value(json_object_get(j, "hidden_act"));
+    const char *positions = "absolute";
+    WF_GO(text_or(j, "hidden_act", path, &act, err));
+    WF_GO(text_or(j, "position_embedding_type", path, &positions, err));
     if (!wfi_act_parse(act, &c->act)) {
         st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: hidden_act \"%.40s\" is not known", path, act);
         goto done;
     }
-    const char *positions = json_string_value(json_object_get(j, "position_embedding_type"));
-    if (positions && strcmp(positions, "absolute") != 0) {
-        st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: position_embedding_type \"%.40s\"; only \"absolute\" is supported", path, positions);
+    if (strcmp(positions, "absolute") != 0) {
+        st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: position_embedding_type \"%.40s\"; only \"absolute\" is supported",
+                      path, positions);
         goto done;
     }
     if (c->hidden_size % c->heads != 0) {
@@ -50,7 +59,8 @@ static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
                       (long long)c->hidden_size, (long long)c->heads);
         goto done;
     }
-    if (!(eps >= 0 && eps < 1) || !(hidden_dropout >= 0 && hidden_dropout < 1) || !(attention_dropout >= 0 && attention_dropout < 1)) {
+    if (!(eps >= 0 && eps < 1) || !(hidden_dropout >= 0 && hidden_dropout < 1) ||
+        !(attention_dropout >= 0 && attention_dropout < 1)) {
         st = wfi_fail(err, WF_E_DATA, "%s: layer_norm_eps and the dropout rates must lie in [0,1)", path);
         goto done;
     }
@@ -73,12 +83,14 @@ typedef struct visit {
     size_t converted;
 } visit;
 
-static wf_status param_bind(visit *v, const char *name, int rank, const int64_t *shape, bool decay, bool frozen, wf_param **out, wf_err *err) {
+static wf_status param_bind(visit *v, const char *name, int rank, const int64_t *shape, bool decay, bool frozen,
+                            wf_param **out, wf_err *err) {
     wf_param *p = NULL;
     if (v->from) {
         const wf_param *q = wfi_pset_find(&v->from->params, name);
         if (!q) return wfi_fail(err, WF_E_NOTFOUND, "parameter %s is missing", name);
-        p = frozen ? wfi_pset_borrow(&v->m->params, name, rank, shape, q->data) : wfi_pset_add(&v->m->params, name, rank, shape, decay);
+        p = frozen ? wfi_pset_borrow(&v->m->params, name, rank, shape, q->data)
+                   : wfi_pset_add(&v->m->params, name, rank, shape, decay);
     } else {
         char full[NAME_MAX_BYTES];
         snprintf(full, sizeof full, "%s%s", v->prefix, name);
@@ -93,7 +105,8 @@ static wf_status param_bind(visit *v, const char *name, int rank, const int64_t 
     return WF_OK;
 }
 
-static wf_status linear_bind(visit *v, const char *stem, int64_t out_size, int64_t in, bool frozen, wf_linear *l, wf_err *err) {
+static wf_status linear_bind(visit *v, const char *stem, int64_t out_size, int64_t in, bool frozen, wf_linear *l,
+                             wf_err *err) {
     char name[NAME_MAX_BYTES];
     *l = (wf_linear){.in = in, .out = out_size};
     snprintf(name, sizeof name, "%s.weight", stem);
@@ -116,10 +129,13 @@ static wf_status layer_bind(visit *v, int i, wf_err *err) {
     const wf_bert_config *c = &v->m->config;
     wf_bert_layer *l = &v->m->layers[i];
     const int64_t H = c->hidden_size, F = c->intermediate_size;
-    const struct { const char *stem; int64_t out, in; wf_linear *at; } rows[] = {
-        {"attention.self.query", H, H, &l->query}, {"attention.self.key", H, H, &l->key},
-        {"attention.self.value", H, H, &l->value}, {"attention.output.dense", H, H, &l->attention_dense},
-        {"intermediate.dense", F, H, &l->up},      {"output.dense", H, F, &l->down}};
+    const struct {
+        const char *stem;
+        int64_t out, in;
+        wf_linear *at;
+    } rows[] = {{"attention.self.query", H, H, &l->query}, {"attention.self.key", H, H, &l->key},
+                {"attention.self.value", H, H, &l->value}, {"attention.output.dense", H, H, &l->attention_dense},
+                {"intermediate.dense", F, H, &l->up},      {"output.dense", H, F, &l->down}};
     char stem[NAME_MAX_BYTES / 2];
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         snprintf(stem, sizeof stem, "encoder.layer.%d.%s", i, rows[k].stem);
@@ -135,9 +151,12 @@ static wf_status bind_all(visit *v, bool pooler, wf_err *err) {
     wf_bert *m = v->m;
     const wf_bert_config *c = &m->config;
     const int64_t H = c->hidden_size;
-    WF_TRY(param_bind(v, "embeddings.word_embeddings.weight", 2, (int64_t[]){c->vocab_size, H}, true, false, &m->word, err));
-    WF_TRY(param_bind(v, "embeddings.position_embeddings.weight", 2, (int64_t[]){c->max_positions, H}, true, false, &m->position, err));
-    WF_TRY(param_bind(v, "embeddings.token_type_embeddings.weight", 2, (int64_t[]){c->type_vocab_size, H}, true, false, &m->type, err));
+    WF_TRY(param_bind(v, "embeddings.word_embeddings.weight", 2, (int64_t[]){c->vocab_size, H}, true, false, &m->word,
+                      err));
+    WF_TRY(param_bind(v, "embeddings.position_embeddings.weight", 2, (int64_t[]){c->max_positions, H}, true, false,
+                      &m->position, err));
+    WF_TRY(param_bind(v, "embeddings.token_type_embeddings.weight", 2, (int64_t[]){c->type_vocab_size, H}, true, false,
+                      &m->type, err));
     WF_TRY(norm_bind(v, "embeddings.LayerNorm", &m->embedding_norm, err));
     for (int i = 0; i < c->layers; i++) WF_TRY(layer_bind(v, i, err));
     if (pooler) WF_TRY(linear_bind(v, "pooler.dense", H, H, true, &m->pooler, err));
@@ -202,7 +221,8 @@ static wf_status linear_pack(wf_linear *l, bool backward, wf_err *err) {
     if (l->weight->grad) return WF_OK; /* trainable weights change every step */
     const float *w = l->weight->data;
     if (!l->forward) WF_TRY(wfi_packed_new(true, l->in, l->out, w, l->in, WF_DTYPE_F32, &l->forward, err));
-    if (backward && !l->backward) WF_TRY(wfi_packed_new(false, l->out, l->in, w, l->in, WF_DTYPE_F32, &l->backward, err));
+    if (backward && !l->backward)
+        WF_TRY(wfi_packed_new(false, l->out, l->in, w, l->in, WF_DTYPE_F32, &l->backward, err));
     return WF_OK;
 }
 
@@ -235,7 +255,8 @@ void wfi_bert_free(wf_bert *m) {
 
 /* ---- forward ---- */
 
-static wf_value *layer_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int i, wf_value *x, bool dropout) {
+static wf_value *layer_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int i, wf_value *x,
+                               bool dropout) {
     const wf_bert_config *c = &m->config;
     const wf_bert_layer *l = &m->layers[i];
     wf_tape *t = pass->tape;
@@ -244,7 +265,8 @@ static wf_value *layer_forward(const wf_bert *m, const wf_hooks *hooks, const wf
     wf_value *q = wfi_site_linear(hooks, pass, WF_SITE_QUERY, i, x, &l->query);
     wf_value *k = wfi_site_linear(hooks, pass, WF_SITE_KEY, i, x, &l->key);
     wf_value *v = wfi_site_linear(hooks, pass, WF_SITE_VALUE, i, x, &l->value);
-    wf_value *a = wfi_op_attention(t, q, k, v, pass->S, pass->offsets, c->heads, pa, wfi_random_key(pass->key, "attention", layer, 0));
+    wf_value *a = wfi_op_attention(t, q, k, v, pass->S, pass->offsets, c->heads, pa,
+                                   wfi_random_key(pass->key, "attention", layer, 0));
     wf_value *h = wfi_site_linear(hooks, pass, WF_SITE_ATTN_DENSE, i, a, &l->attention_dense);
     if (p > 0) h = wfi_op_dropout(t, h, p, wfi_random_key(pass->key, "hidden", layer, 1));
     wf_value *y = wfi_site_block(hooks, pass, WF_SITE_ATTN_OUT, i, h, x, &l->attention_norm);
