@@ -1,6 +1,6 @@
 /* fuzz/common.c - see fuzz.h. */
-#include "fuzz.h"
 #include "base/file.h"
+#include "fuzz.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +11,9 @@ void wf_fuzz_broken(const char *file, int line, const char *condition) {
     abort();
 }
 
-static void dir_remove(void) { wfi_tree_remove(dir, NULL); }
+static void dir_remove(void) {
+    wfi_tree_remove(dir, NULL);
+}
 
 const char *wf_fuzz_dir(void) {
     const char *top = getenv("TMPDIR");

@@ -33,7 +33,8 @@ int main(int argc, char **argv) {
         err = (wf_err){0};
         const wf_status st = wf_fuzz_one(exact, size, &err);
         if (!verdict(names[i], st, &err)) {
-            fprintf(stderr, "%s: %s%s%s\n", names[i], st == WF_OK ? "accepted" : "refused", err.text[0] ? ": " : "", err.text);
+            fprintf(stderr, "%s: %s%s%s\n", names[i], st == WF_OK ? "accepted" : "refused", err.text[0] ? ": " : "",
+                    err.text);
             failed++;
         }
         good += names[i][0] == 'o';

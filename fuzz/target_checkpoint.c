@@ -1,4 +1,5 @@
-/* fuzz/target_checkpoint.c - a checkpoint file, as it is and (so that a fuzzer gets past the hash) with its hash made right. */
+/* fuzz/target_checkpoint.c - a checkpoint file, as it is and (so that a fuzzer gets past the hash) with its hash made
+ * right. */
 #include "base/hash.h"
 #include "fuzz.h"
 #include "trainer/checkpoint.h"
@@ -21,7 +22,8 @@ static void setup(void) {
 static wf_status load(wf_err *err) {
     wf_train_state state = {0};
     bool found = false;
-    const wf_status st = wfi_checkpoint_load(wf_fuzz_path("checkpoint"), "identity", &state, sets, 1, optim, bests, &found, err);
+    const wf_status st =
+        wfi_checkpoint_load(wf_fuzz_path("checkpoint"), "identity", &state, sets, 1, optim, bests, &found, err);
     WF_FUZZ_HOLDS(found == (st == WF_OK));
     return st;
 }

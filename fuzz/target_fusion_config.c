@@ -9,7 +9,9 @@ wf_status wf_fuzz_one(const uint8_t *data, size_t size, wf_err *err) {
     char **names = NULL;
     size_t count = 0;
     if (!adapters[0]) {
-        for (int i = 0; i < 2; i++) WF_FUZZ_HOLDS(wfi_adapter_new(i ? "b" : "a", "seq_bn[reduction_factor=2]", &tiny_shape, 1, &adapters[i], NULL) == WF_OK);
+        for (int i = 0; i < 2; i++)
+            WF_FUZZ_HOLDS(wfi_adapter_new(i ? "b" : "a", "seq_bn[reduction_factor=2]", &tiny_shape, 1, &adapters[i],
+                                          NULL) == WF_OK);
         WF_FUZZ_HOLDS(wfi_fusion_new("f", "dynamic", adapters, 2, &tiny_shape, 1, &f, NULL) == WF_OK);
         WF_FUZZ_HOLDS(wfi_hub_fusion_save(f, "tiny", wf_fuzz_dir(), NULL) == WF_OK);
         wfi_fusion_free(f);

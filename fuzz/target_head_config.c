@@ -6,7 +6,8 @@ wf_status wf_fuzz_one(const uint8_t *data, size_t size, wf_err *err) {
     wf_head *h = NULL;
     static int made;
     if (!made++) {
-        const wf_head_spec spec = {.kind = WF_KIND_CLASSIFICATION, .classes = 3, .layers = 1, .hidden_size = TINY_HIDDEN};
+        const wf_head_spec spec = {
+            .kind = WF_KIND_CLASSIFICATION, .classes = 3, .layers = 1, .hidden_size = TINY_HIDDEN};
         WF_FUZZ_HOLDS(wfi_head_new("h", &spec, 1, &h, NULL) == WF_OK);
         WF_FUZZ_HOLDS(wfi_hub_head_save(h, "tiny", wf_fuzz_dir(), NULL) == WF_OK);
         wfi_head_free(h);

@@ -12,7 +12,8 @@ wf_status wf_fuzz_one(const uint8_t *data, size_t size, wf_err *err) {
     const wf_status st = wfi_task_read("task", wf_fuzz_path("task.jsonl"), NULL, &t, err);
     if (st != WF_OK) return st;
     WF_FUZZ_HOLDS(wfi_task_describe(t, &described, err) == WF_OK);
-    for (size_t i = 0; i < t->train.count; i++) WF_FUZZ_HOLDS(t->train.rows[i].label < t->label_count && t->train.rows[i].text);
+    for (size_t i = 0; i < t->train.count; i++)
+        WF_FUZZ_HOLDS(t->train.rows[i].label < t->label_count && t->train.rows[i].text);
     wfi_free(described);
     wfi_task_free(t);
     return WF_OK;

@@ -1,4 +1,6 @@
 /* fuzz/target_tsv.c - rows of a .tsv file. */
 #include "records_target.h"
 
-wf_status wf_fuzz_one(const uint8_t *data, size_t size, wf_err *err) { return records_fuzz(data, size, "tsv", err); }
+wf_status wf_fuzz_one(const uint8_t *data, size_t size, wf_err *err) {
+    return records_fuzz(data, size, "tsv", err);
+}

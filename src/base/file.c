@@ -18,7 +18,7 @@ static wf_status io_fail(wf_err *err, const char *what, const char *path) {
 
 static wf_status open_regular(const char *path, int *fd, size_t *size, wf_err *err) {
     struct stat st;
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
     if (*fd < 0) return io_fail(err, "open", path);
     if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(*fd);

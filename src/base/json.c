@@ -28,6 +28,8 @@ wf_status wfi_json_parse(const char *text, size_t size, const char *name, json_t
     json_error_t e;
     if (!depth_ok(text, size)) return wfi_fail_at(err, WF_E_DATA, name, -1, "%s: JSON is nested deeper than %d", name, DEPTH_MAX);
     json_t *j = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+    if (!j && (!e.text[0] || json_error_code(&e) == json_error_out_of_memory)) /* jansson says nothing when memory ends */
+        return wfi_fail(err, WF_E_NOMEM, "out of memory for the JSON of %s", name);
     if (!j) return wfi_fail_at(err, WF_E_DATA, name, e.position, "%s: line %d, column %d: %s", name, e.line, e.column, e.text);
     *out = j;
     return WF_OK;

@@ -132,18 +132,26 @@ wf_status wfi_safetensors_open(const char *path, wf_source *out, wf_err *err) {
     return st;
 }
 
+static json_t *header_entry(const wf_tensor *t, uint64_t at, uint64_t bytes) {
+    json_t *shape = json_array();
+    for (int k = 0; shape && k < t->rank; k++)
+        if (json_array_append_new(shape, json_integer(t->shape[k])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", wfi_dtype_name(t->dtype), "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)(at + bytes));
+}
+
 static wf_status header_make(const wf_tensor **sorted, size_t count, char **text, wf_err *err) {
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    bool good = header != NULL;
     uint64_t at = 0;
-    for (size_t i = 0; header && i < count; i++) {
-        const wf_tensor *t = sorted[i];
-        json_t *shape = json_array();
-        const uint64_t bytes = (uint64_t)wfi_tensor_count(t) * wfi_dtype_size(t->dtype);
-        for (int k = 0; k < t->rank; k++) json_array_append_new(shape, json_integer(t->shape[k]));
-        json_object_set_new(header, t->name, json_pack("{s:s, s:o, s:[I,I]}", "dtype", wfi_dtype_name(t->dtype), "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)at + (json_int_t)bytes));
+    for (size_t i = 0; good && i < count; i++) {
+        const uint64_t bytes = (uint64_t)wfi_tensor_count(sorted[i]) * wfi_dtype_size(sorted[i]->dtype);
+        good = json_object_set_new(header, sorted[i]->name, header_entry(sorted[i], at, bytes)) == 0;
         at += bytes;
     }
-    *text = header ? wfi_json_text(header, false) : NULL;
+    *text = good ? wfi_json_text(header, false) : NULL;
     json_decref(header);
     return *text ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
 }
