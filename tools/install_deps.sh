@@ -16,7 +16,7 @@ build|libsqlite3-dev|p:sqlite3
 build|libutf8proc-dev|p:libutf8proc
 build|libpcre2-dev|p:libpcre2-8
 build|libssl-dev|p:libcrypto
-test|libcmocka-dev|p:cmocka
+build|libcmocka-dev|p:cmocka
 test|python3|c:python3
 clang|clang|c:clang
 clang|libomp-dev|o:clang
