@@ -2,7 +2,7 @@
 """Makes docs/reference.md, the library's reference, from the comments in include/weft/*.h.
 
 usage: docs.py             writes docs/reference.md
-       docs.py --check     exit status 1 when the file differs from what the headers say
+       docs.py --check     exit status 1 when the file differs from what the headers say, or docs/training.md lacks a setting
 """
 import re
 import sys
@@ -86,9 +86,19 @@ def reference():
     return re.sub(r"\n{3,}", "\n\n", "\n".join(intro) + "\n" + "\n".join(section(path) for path in headers)).rstrip() + "\n"
 
 
+def settings_unnamed():
+    """Options of training commands that docs/training.md does not name."""
+    said = (TOP / "docs/training.md").read_text()
+    sources = [(TOP / "src/cli" / name).read_text() for name in ("training.h", "cmd_train.c", "cmd_fuse.c")]
+    return [option for option in re.findall(r'\{"(--[a-z-]+)"', "".join(sources)) if f"`{option}`" not in said]
+
+
 def main():
     text = reference()
     if sys.argv[1:] == ["--check"]:
+        if settings_unnamed():
+            print("docs: docs/training.md does not name", ", ".join(settings_unnamed()))
+            return 1
         missing = [name for path in (TOP / "include/weft").glob("*.h") for name in re.findall(r"WF_API [^;]*?\b(wf_\w+)\(", path.read_text()) if f"### {name}\n" not in text]
         if missing:
             print("docs: not in the reference:", ", ".join(missing))
