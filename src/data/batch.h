@@ -20,8 +20,8 @@ typedef struct wf_encoded { /* every row of a part, tokenised once */
     int64_t pooled_width;
 } wf_encoded;
 
-/* max_length: tokens a sequence at most. Multiple choice: sequence c is (text, choice c); when text holds one "_" (winogrande) it is
- * the pair (text up to "_" + choice, text behind it). Parallel over rows. */
+/* max_length: tokens a sequence at most. Multiple choice: sequence c is (text, choice c), or (text, pair + " " + choice c) when there is a
+ * second text; when text alone holds one "_" (winogrande) it is the pair (text up to "_" + choice, text behind it). Parallel over rows. */
 wf_status wfi_encode(const wf_tokenizer *tok, const wf_rows *rows, const wf_task *task, size_t max_length, wf_encoded *out, wf_err *err);
 void wfi_encoded_clear(wf_encoded *e);
 

@@ -100,6 +100,15 @@ static void warn(json_t *warnings, const char *format, ...) {
     json_array_append_new(warnings, json_string(text));
 }
 
+/* Labels that stand only outside train; the first few by name. */
+static void unseen_warn(const wf_task *t, const wf_rows *train, json_t *warnings) {
+    enum { NAMED = 3 };
+    int64_t unseen = 0;
+    for (int32_t c = 0; t->labels && c < t->label_count; c++)
+        if (label_count(t, train, c) == 0 && ++unseen <= NAMED) warn(warnings, "label \"%.60s\" has no training rows; it cannot be learned", t->labels[c]);
+    if (unseen > NAMED) warn(warnings, "%lld more labels have no training rows", (long long)(unseen - NAMED));
+}
+
 static json_t *balance(const wf_task *t, const parts *p, double *majority, json_t *warnings) {
     json_t *out = json_object();
     const wf_rows *judged = p->rows[2]->count ? p->rows[2] : p->rows[1]->count ? p->rows[1] : p->rows[0];
@@ -111,9 +120,9 @@ static json_t *balance(const wf_task *t, const parts *p, double *majority, json_
         if (here > most) most = here;
         if (train > largest) largest = train;
         if (train < least) least = train;
-        if (train == 0) warn(warnings, "label \"%.60s\" has no training rows; it cannot be learned", t->labels[c]);
         json_object_set_new(out, t->labels[c], one);
     }
+    unseen_warn(t, p->rows[0], warnings);
     *majority = judged->count ? (double)most / (double)judged->count : 0;
     if (t->kind == WF_KIND_CLASSIFICATION && least > 0 && largest > 3 * least)
         warn(warnings, "classes are uneven (%lld to %lld training rows); look at macro_f1, not only at accuracy", (long long)least, (long long)largest);

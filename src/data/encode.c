@@ -47,14 +47,18 @@ static wf_status sequence(piece *p, const wf_tokenizer *tok, const char *text, s
     return append(p, length, err);
 }
 
-/* Choice c of a row: (text, choice), or, where the text has one "_", (text with the choice in the gap up to there, the rest). */
+/* Choice c of a row: (text, choice); with a second text (text, second text and choice); or, where the text has one "_", (text with the
+ * choice in the gap up to there, the rest). */
 static wf_status choice(piece *p, const wf_tokenizer *tok, const wf_row *r, int32_t c, size_t max_length, int64_t *length, wf_err *err) {
     const char *gap = strchr(r->text, '_');
-    if (!gap || strchr(gap + 1, '_')) return sequence(p, tok, r->text, strlen(r->text), r->choices[c], max_length, length, err);
+    const bool filled = !r->pair && gap && !strchr(gap + 1, '_');
+    if (!r->pair && !filled) return sequence(p, tok, r->text, strlen(r->text), r->choices[c], max_length, length, err);
     p->filled.len = 0;
-    wfi_buffer_add(&p->filled, r->text, (size_t)(gap - r->text));
+    if (filled) wfi_buffer_add(&p->filled, r->text, (size_t)(gap - r->text));
+    else wfi_buffer_printf(&p->filled, "%s ", r->pair);
     wfi_buffer_adds(&p->filled, r->choices[c]);
     if (p->filled.failed) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (!filled) return sequence(p, tok, r->text, strlen(r->text), p->filled.data, max_length, length, err);
     return sequence(p, tok, p->filled.data, p->filled.len, gap + 1 + strspn(gap + 1, " "), max_length, length, err);
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOOK_ROWS = 100, SHOWN_BYTES = 200 };
+enum { SHOWN_BYTES = 200 };
 
 static const char *const text_names[] = {"text", "sentence", "sentence1", "text1", "premise", "question", "question1", "query", "review", "comment", "tweet",
                                          "utterance", "message", "content", "body", "document", "title", "input", NULL};
@@ -15,7 +15,7 @@ static const char *const label_names[] = {"label", "labels", "class", "category"
 static const char *const group_names[] = {"group", "domain", NULL};
 
 typedef struct look {
-    json_t *seen; /* object: every field of the first rows */
+    json_t *seen; /* object: every field of any row (a field may stand in few rows) */
 } look;
 
 static wf_status note(void *user, const json_t *row, const char *place, int64_t line, wf_err *err) {
@@ -54,6 +54,15 @@ static wf_status role(const json_t *seen, const char *path, const char *asked, c
     return WF_OK;
 }
 
+/* Says what the file seems to be for. */
+static wf_status no_text(const json_t *seen, const char *path, const char *have, wf_err *err) {
+    const char *what = "which field is the text? name it with --text";
+    if (json_object_get(seen, "source") && json_object_get(seen, "target"))
+        what = "source and target look like text to be generated, which weft does not train; name a text to be labelled with --text and its label with --label";
+    else if (json_object_get(seen, "image")) what = "the rows are images, and weft reads texts; name a text field with --text if there is one";
+    return wfi_fail_at(err, WF_E_DATA, "text", 1, "%s:1: %s; the file has %s", path, what, have);
+}
+
 static wf_status roles(const json_t *seen, const char *path, const wf_task_options *o, bool need_label, wf_fields *f, wf_err *err) {
     char have[SHOWN_BYTES];
     WF_TRY(role(seen, path, o->text, "--text", text_names, f->text, err));
@@ -64,7 +73,7 @@ static wf_status roles(const json_t *seen, const char *path, const wf_task_optio
     WF_TRY(role(seen, path, NULL, "", choices_names, f->choices, err));
     if (strcmp(f->pair, f->label) == 0 || strcmp(f->pair, f->text) == 0) f->pair[0] = 0; /* "answer" may be the label */
     names_list(seen, have);
-    if (!f->text[0]) return wfi_fail_at(err, WF_E_DATA, "text", 1, "%s:1: which field is the text? name it with --text; the file has %s", path, have);
+    if (!f->text[0] || (!o->text && strcmp(f->text, "text") != 0 && json_object_get(seen, "source") && json_object_get(seen, "target"))) return no_text(seen, path, have, err);
     if (need_label && (!f->label[0] || strcmp(f->label, f->text) == 0))
         return wfi_fail_at(err, WF_E_DATA, "label", 1, "%s:1: which field is the label? name it with --label; the file has %s", path, have);
     return WF_OK;
@@ -74,7 +83,7 @@ wf_status wfi_fields_find(const char *path, const wf_task_options *o, bool need_
     static const wf_task_options none;
     const look l = {.seen = json_object()};
     if (!l.seen) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    wf_status st = wfi_records_each(path, LOOK_ROWS, note, (void *)(uintptr_t)&l, err);
+    wf_status st = wfi_records_each(path, 0, note, (void *)(uintptr_t)&l, err);
     if (st == WF_OK && json_object_size(l.seen) == 0) st = wfi_fail_at(err, WF_E_DATA, path, -1, "%s: the file has no rows", path);
     if (st == WF_OK) st = roles(l.seen, path, o ? o : &none, need_label, out, err);
     json_decref(l.seen);

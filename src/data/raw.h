@@ -29,7 +29,7 @@ typedef struct wf_fields { /* names of fields; "" when there is none of that rol
     char text[128], pair[128], choices[128], label[128], group[128], together[128];
 } wf_fields;
 
-/* Settles every role: the option's field must exist; others are looked for by customary names in the first rows. need_label:
+/* Settles every role: the option's field must exist; others are looked for by customary names. need_label:
  * a file without label field is an error. */
 wf_status wfi_fields_find(const char *path, const wf_task_options *o, bool need_label, wf_fields *out, wf_err *err);
 /* Appends the file's rows. */

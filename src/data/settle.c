@@ -134,6 +134,9 @@ wf_status wfi_settle_kind(wf_task *task, const wf_raws *all, const char *asked, 
     if (st == WF_OK && asked && !wfi_kind_parse(asked, &task->kind))
         st = wfi_fail(err, WF_E_ARG, "kind \"%.40s\" does not exist; use classification, pair, regression, multiple_choice or multilabel", asked);
     if (st == WF_OK && !asked) task->kind = kind_guess(all, set.count);
+    if (st == WF_OK && !asked && task->kind == WF_KIND_CLASSIFICATION && set.count > NUMBERS_AS_CLASSES && set.count > all->count / 2)
+        st = wfi_fail_at(err, WF_E_DATA, "label", -1, "task \"%s\": %zu different labels in %zu rows are hardly classes; is this the right --label field? (--kind classification insists)", task->name,
+                         set.count, all->count);
     task->has_pair = all->count && all->rows[0].pair;
     if (st == WF_OK && asked && strcmp(asked, "pair") == 0 && !task->has_pair) st = wfi_fail(err, WF_E_DATA, "task \"%s\": kind pair needs a second text; name its field with --pair", task->name);
     if (st == WF_OK && task->kind == WF_KIND_MULTILABEL) {

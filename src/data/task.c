@@ -65,7 +65,9 @@ static wf_status parts_find(const char *path, char *files[PARTS], wf_err *err) {
         return files[TRAIN] ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     }
     for (int p = 0; p < PARTS; p++) WF_TRY(part_find(path, stems[p], &files[p], err));
-    return files[TRAIN] ? WF_OK : wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s holds no train.jsonl, train.csv or train.tsv", path);
+    if (files[TRAIN]) return WF_OK;
+    if (files[TEST]) return wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s holds no train.jsonl, train.csv or train.tsv; %s alone can only be evaluated on", path, wfi_path_base(files[TEST]));
+    return wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s holds no train.jsonl, train.csv or train.tsv", path);
 }
 
 static wf_status files_read(char *const files[PARTS], const wf_task_options *o, wf_raws *all, size_t ends[PARTS], wf_err *err) {
