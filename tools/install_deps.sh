@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what a task needs and this machine lacks, by Debian's packages; does nothing when nothing is missing.
 #   tools/install_deps.sh GROUP...     groups: build test clang format lint demo
-# A row is "group|package|test"; the test is a command (c:), a pkg-config name (p:) or a header (h:).
+# A row is "group|package|test"; the test is a command (c:), a pkg-config name (p:) or a header (h:);
+# python3's module (m:), clang's OpenMP (o:) and sanitizers (s:).
 set -eu
 
 rows='
@@ -20,6 +21,7 @@ build|libcmocka-dev|p:cmocka
 test|python3|c:python3
 clang|clang|c:clang
 clang|libomp-dev|o:clang
+clang|libclang-rt-dev|s:clang
 format|clang-format|c:clang-format
 lint|clang-tidy|c:clang-tidy
 lint|libomp-dev|o:clang-tidy
@@ -39,8 +41,9 @@ present() {
     p:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#p:}" ;;
     h:*) header_exists "${1#h:}" ;;
     m:*) python3 -m "${1#m:}" --version >/dev/null 2>&1 ;;
-    # clang's own omp.h: in clang's resource folder, so clang itself is asked
+    # clang's own parts lie beside it, so clang itself is asked: for OpenMP, for the sanitizers' runtime
     o:*) command -v clang >/dev/null 2>&1 && echo '#include <omp.h>' | clang -fopenmp -fsyntax-only -x c - 2>/dev/null ;;
+    s:*) command -v clang >/dev/null 2>&1 && echo 'int main(void) { return 0; }' | clang -fsanitize=address,fuzzer-no-link -o /dev/null -x c - 2>/dev/null ;;
     esac
 }
 
@@ -49,7 +52,9 @@ for row in $rows; do
     group=${row%%|*} rest=${row#*|}
     package=${rest%%|*} test=${rest#*|}
     for wanted in "$@"; do
-        if [ "$wanted" = "$group" ] && ! present "$test"; then missing="$missing $package"; fi
+        if [ "$wanted" = "$group" ] && ! present "$test"; then
+            case "$missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
+        fi
     done
 done
 [ -n "$missing" ] || exit 0

@@ -40,7 +40,7 @@ def run(folder, arguments, environment):
         for name, kind in cases(test).items():
             totals[kind] += 1
             if kind == "failed":
-                failures.append(f"{folder}: {test['name']}: {name}")
+                failures.append(f"{folder}: {test['name']}" + (f": {name}" if name != test["name"] else ""))
     if code and not totals["failed"] or not sum(totals.values()):
         totals["failed"] += 1
         failures.append(f"{folder}: meson test ended with {code}")
