@@ -128,8 +128,18 @@ static wf_status labels_take(wf_task *task, text_set *set, wf_err *err) {
     return WF_OK;
 }
 
+/* Before any split, so that the first one in the file is named. */
+static wf_status labels_present(const wf_raws *all, wf_err *err) {
+    for (size_t i = 0; i < all->count; i++) {
+        const wf_raw *r = &all->rows[i];
+        if (r->kind == WF_LABEL_NONE) return wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: the label is missing", r->file, (long long)r->line);
+    }
+    return WF_OK;
+}
+
 wf_status wfi_settle_kind(wf_task *task, const wf_raws *all, const char *asked, wf_err *err) {
     text_set set = {0};
+    WF_TRY(labels_present(all, err));
     wf_status st = distinct_labels(all, &set, err);
     if (st == WF_OK && asked && !wfi_kind_parse(asked, &task->kind))
         st = wfi_fail(err, WF_E_ARG, "kind \"%.40s\" does not exist; use classification, pair, regression, multiple_choice or multilabel", asked);
