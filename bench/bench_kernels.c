@@ -94,6 +94,11 @@ static void bench_gemm(void) {
                  (long long)n);
         BEST(packed, must(wfi_packed_gemm(p, rows, a, k, bias, 0, c, n, &err), &err));
         report("packed + bias", shape, packed, 0, flops, FLOPS);
+        wf_packed *half = NULL;
+        must(wfi_packed_new(false, k, n, b, n, WF_DTYPE_BF16, &half, &err), &err);
+        BEST(rounded, must(wfi_packed_gemm(half, rows, a, k, bias, 0, c, n, &err), &err));
+        report("packed bf16 + bias", shape, rounded, 0, flops, FLOPS);
+        wfi_packed_free(half);
         BEST(plain, must(wfi_gemm(false, true, rows, n, k, 1, a, k, b, k, 0, c, n, &err), &err));
         report("gemm A B'", shape, plain, 0, flops, FLOPS);
         BEST(grad, must(wfi_gemm(true, false, n, k, rows, 1, c, n, a, k, 1, b, k, &err), &err));
@@ -147,6 +152,8 @@ static void bench_elementwise(int64_t H) {
     report("axpy", shape, axpy, 12.0 * (double)n, 0, MEMORY);
     BEST(copy, (set++, wfi_copy(n, NEXT(x), NEXT(y))));
     report("copy", shape, copy, 8.0 * (double)n, 0, MEMORY);
+    BEST(half, (set++, wfi_to_bf16(rows, H, NEXT(x), H, (uint16_t *)(void *)NEXT(z))));
+    report("to bf16", shape, half, 6.0 * (double)n, 0, MEMORY);
     BEST(squares, (set++, wfi_sum_squares(n, NEXT(x))));
     report("sum of squares", shape, squares, 4.0 * (double)n, 0, MEMORY);
     BEST(dropout, (set++, wfi_dropout(n, 3, 0.1f, NEXT(x), NEXT(y))));

@@ -40,6 +40,11 @@ void wfi_kernels_force(wf_isa isa) {
     atomic_store(&level_in_force, (int)(isa < most ? isa : most));
 }
 
+wf_isa wfi_kernels_level(void) {
+    pthread_once(&tables_once, build_tables);
+    return (wf_isa)atomic_load_explicit(&level_in_force, memory_order_relaxed);
+}
+
 void wfi_threads_set(int n) {
     if (n <= 0) n = wfi_cpu_get()->cores;
     atomic_store(&thread_count, n > 0 ? n : 1);

@@ -54,6 +54,8 @@ typedef struct wfk_table {
     /* elements first .. first+n-1 of the whole; x and y point at element `first` */
     void (*dropout)(uint64_t first, int64_t n, uint64_t key, float p, const float *x, float *y);
     void (*adamw)(int64_t n, float *p, const float *g, float *m, float *v, const wfk_adamw *c);
+    void (*to_bf16)(int64_t n, const float *x, uint16_t *y);
+    void (*round_bf16)(int64_t n, const float *x, float *y);
     /* one (sequence, head): rows row0 .. row0+L-1 */
     void (*attention_forward)(const wfk_attention *job, int64_t row0, int64_t L, int64_t head);
     void (*attention_backward)(const wfk_attention *job, int64_t row0, int64_t L, int64_t head);

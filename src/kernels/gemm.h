@@ -13,8 +13,12 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
                    const float *b, int64_t ldb, float beta, float *c, int64_t ldc, wf_err *err);
 
 /* A frozen matrix B[k,n], re-laid out once for fast products; b is needed only during the call. tb: stored (n,k).
- * dtype WF_DTYPE_F32 (others WF_E_UNSUPPORTED for now). */
+ * dtype WF_DTYPE_F32; or WF_DTYPE_BF16: B and, in each product, A are rounded to bfloat16 (kernels.h), products are
+ * summed in float32, bias and C are float32. The same numbers are multiplied with and without bfloat16 instructions;
+ * only the order of sums differs, and instructions take denormal numbers for zero. Other types are WF_E_UNSUPPORTED. */
 typedef struct wf_packed wf_packed;
+bool wfi_packed_native_bf16(
+    void); /* a BF16 matrix packed now would use such instructions; without them F32 is faster */
 wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out,
                          wf_err *err);
 void wfi_packed_free(wf_packed *p);

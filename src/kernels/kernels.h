@@ -14,7 +14,10 @@
 
 void wfi_threads_set(int n); /* OpenMP threads of this process; 0: all cores the process may use */
 int wfi_threads_get(void);
-void wfi_kernels_force(wf_isa isa); /* tests: use this level (at most the machine's); not for products */
+/* Tests: use this level (at most the machine's). Not for products, except that wfi_packed_new (gemm.h) takes the
+ * processor's own bfloat16 products at its full level only. */
+void wfi_kernels_force(wf_isa isa);
+wf_isa wfi_kernels_level(void); /* the level in force */
 
 /* Non-linearities by the names of the transformers activation table. gelu: exact erf form; gelu_new: tanh form. */
 typedef enum wf_act {
@@ -68,6 +71,12 @@ void wfi_attention_backward(int64_t S, const int64_t *offsets, int64_t A, int64_
 /* Dropout: y = keep ? x/(1-p) : 0; element i uses random word (key, i). y may be x. Backward: the same call on dy. */
 bool wfi_dropout_keep(uint64_t key, uint64_t i, float p); /* wfi_random_u32(key, i) >= p * 2^32 */
 void wfi_dropout(int64_t n, uint64_t key, float p, const float *x, float *y);
+
+/* bfloat16: the upper half of a float, rounded to nearest, ties to even. Infinity stays, what lies beyond the largest
+ * finite bfloat16 becomes infinity, NaN stays a (quiet) NaN of its sign, denormal numbers are rounded like all others.
+ * x [T,H] with row stride ldx; y dense. */
+void wfi_to_bf16(int64_t T, int64_t H, const float *x, int64_t ldx, uint16_t *y);
+void wfi_round_bf16(int64_t T, int64_t H, const float *x, int64_t ldx, float *y); /* the same values as floats */
 
 /* Row softmax of x[T,C] into y (may be x). */
 void wfi_softmax(int64_t T, int64_t C, const float *x, float *y);

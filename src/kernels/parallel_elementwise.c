@@ -107,6 +107,24 @@ void wfi_dropout(int64_t n, uint64_t key, float p, const float *x, float *y) {
     IN_PIECES(n, LEAST_COSTLY, t->dropout((uint64_t)lo, hi - lo, key, p, x + lo, y + lo));
 }
 
+/* Rows that follow each other are cut anywhere, others between rows. */
+#define ROUND_ROWS(round)                                                                                              \
+    do {                                                                                                               \
+        const wfk_table *t = wfk_table_get();                                                                          \
+        if (ldx == H || T == 1)                                                                                        \
+            IN_PIECES(T *H, LEAST_CHEAP, t->round(hi - lo, x + lo, y + lo));                                           \
+        else                                                                                                           \
+            for (int64_t i = 0; i < T; i++) t->round(H, x + i * ldx, y + i * H);                                       \
+    } while (0)
+
+void wfi_to_bf16(int64_t T, int64_t H, const float *x, int64_t ldx, uint16_t *y) {
+    ROUND_ROWS(to_bf16);
+}
+
+void wfi_round_bf16(int64_t T, int64_t H, const float *x, int64_t ldx, float *y) {
+    ROUND_ROWS(round_bf16);
+}
+
 /* A fixed number of partial sums, independent of the team, added in order. */
 double wfi_sum_squares(int64_t n, const float *x) {
     enum { PARTS = 128 };

@@ -107,7 +107,7 @@ static void test_wrong_arguments(void **state) {
     check_status(WF_E_SHAPE, wfi_gemm(false, false, 2, 2, 3, 1, x, 2, x, 2, 0, x, 2, err));
     check_status(WF_E_SHAPE, wfi_gemm(false, false, 2, 3, 2, 1, x, 2, x, 2, 0, x, 3, err));
     check_status(WF_E_SHAPE, wfi_gemm(false, false, 2, 2, 2, 1, x, 2, x, 2, 0, x, 1, err));
-    check_status(WF_E_UNSUPPORTED, wfi_packed_new(false, 2, 2, x, 2, WF_DTYPE_BF16, &p, err));
+    check_status(WF_E_UNSUPPORTED, wfi_packed_new(false, 2, 2, x, 2, WF_DTYPE_F16, &p, err));
     check_status(WF_E_SHAPE, wfi_packed_new(false, 2, 4, x, 2, WF_DTYPE_F32, &p, err));
     check_status(WF_E_NOMEM,
                  wfi_packed_new(false, INT64_MAX / 2, INT64_MAX / 2, x, INT64_MAX / 2, WF_DTYPE_F32, &p, err));

@@ -25,6 +25,8 @@ void wfk_table_fill_avx2(wfk_table *t) {
     t->sum_squares = sum_squares;
     t->dropout = dropout;
     t->adamw = adamw;
+    t->to_bf16 = to_bf16;
+    t->round_bf16 = round_bf16;
     t->bias_add = bias_add;
     t->column_sum = column_sum;
     t->layernorm_forward = layernorm_forward;

@@ -75,6 +75,23 @@ static inline vf v_ldexp(vf x, vf n) {
     return x * first * second;
 }
 
+static inline vf v_bf16(vf x) {
+    __m256i u = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1)),
+            near = _mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))),
+            nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)),
+            quiet = _mm256_or_si256(u, _mm256_set1_epi32(0x400000));
+    near = _mm256_blendv_epi8(near, quiet, nan);
+    return _mm256_castsi256_ps(_mm256_and_si256(near, _mm256_set1_epi32((int)0xffff0000u)));
+}
+static inline void v_store_high(uint16_t *p, vf x, int64_t n) {
+    __m256i half = _mm256_srli_epi32(_mm256_castps_si256(x), 16);
+    half = _mm256_permute4x64_epi64(_mm256_packus_epi32(half, half), 0x08);
+    if (n == VW)
+        _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(half));
+    else
+        __builtin_memcpy(p, &half, (size_t)n * sizeof *p);
+}
+
 static inline float v_sum(vf x) {
     __m128 a = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     a = _mm_add_ps(a, _mm_movehl_ps(a, a));

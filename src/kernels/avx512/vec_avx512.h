@@ -65,6 +65,21 @@ static inline vf v_ldexp(vf x, vf n) {
     return _mm512_scalef_ps(x, n);
 }
 
+/* In integers: AVX512_BF16's own conversion takes denormal numbers for zero. */
+static inline vf v_bf16(vf x) {
+    __m512i u = _mm512_castps_si512(x), odd = _mm512_and_epi32(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1)),
+            near = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    near = _mm512_mask_or_epi32(near, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), u, _mm512_set1_epi32(0x400000));
+    return _mm512_castsi512_ps(_mm512_and_epi32(near, _mm512_set1_epi32((int)0xffff0000u)));
+}
+static inline void v_store_high(uint16_t *p, vf x, int64_t n) {
+    __m256i half = _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(x), 16));
+    if (n == VW)
+        _mm256_storeu_si256((__m256i *)(void *)p, half);
+    else
+        _mm256_mask_storeu_epi16(p, v_below(n), half);
+}
+
 static inline float v_sum(vf x) {
     __m256 h = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
     __m128 a = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));

@@ -1,5 +1,5 @@
 /* kernels/dnnl/dnnl_compat.h - the few calls in which oneDNN 2.x and 3.x differ, under one spelling. Layer 2.
- * In 2.x a memory descriptor is a plain struct, in 3.x an owned handle. Private to kernels/dnnl/. */
+ * In 2.x a memory descriptor is a plain struct, in 3.x an owned handle. All are matrices. Private to kernels/dnnl/. */
 #ifndef WF_KERNELS_DNNL_COMPAT_H
 #define WF_KERNELS_DNNL_COMPAT_H
 #include <dnnl.h>
@@ -14,11 +14,12 @@ typedef const_dnnl_memory_desc_t md_arg;
 static inline md_arg desc_arg(const shape_desc *d) {
     return d ? d->md : NULL;
 }
-static inline dnnl_status_t desc_strided(shape_desc *d, int rank, const dnnl_dims_t dims, const dnnl_dims_t strides) {
-    return dnnl_memory_desc_create_with_strides(&d->md, rank, dims, dnnl_f32, strides);
+static inline dnnl_status_t desc_strided(shape_desc *d, dnnl_data_type_t type, const dnnl_dims_t dims,
+                                         const dnnl_dims_t strides) {
+    return dnnl_memory_desc_create_with_strides(&d->md, 2, dims, type, strides);
 }
-static inline dnnl_status_t desc_any(shape_desc *d, int rank, const dnnl_dims_t dims) {
-    return dnnl_memory_desc_create_with_tag(&d->md, rank, dims, dnnl_f32, dnnl_format_tag_any);
+static inline dnnl_status_t desc_any(shape_desc *d, dnnl_data_type_t type, const dnnl_dims_t dims) {
+    return dnnl_memory_desc_create_with_tag(&d->md, 2, dims, type, dnnl_format_tag_any);
 }
 static inline dnnl_status_t desc_copy(shape_desc *d, md_arg from) {
     return dnnl_memory_desc_clone(&d->md, from);
@@ -39,11 +40,12 @@ typedef const dnnl_memory_desc_t *md_arg;
 static inline md_arg desc_arg(const shape_desc *d) {
     return d ? &d->md : NULL;
 }
-static inline dnnl_status_t desc_strided(shape_desc *d, int rank, const dnnl_dims_t dims, const dnnl_dims_t strides) {
-    return dnnl_memory_desc_init_by_strides(&d->md, rank, dims, dnnl_f32, strides);
+static inline dnnl_status_t desc_strided(shape_desc *d, dnnl_data_type_t type, const dnnl_dims_t dims,
+                                         const dnnl_dims_t strides) {
+    return dnnl_memory_desc_init_by_strides(&d->md, 2, dims, type, strides);
 }
-static inline dnnl_status_t desc_any(shape_desc *d, int rank, const dnnl_dims_t dims) {
-    return dnnl_memory_desc_init_by_tag(&d->md, rank, dims, dnnl_f32, dnnl_format_tag_any);
+static inline dnnl_status_t desc_any(shape_desc *d, dnnl_data_type_t type, const dnnl_dims_t dims) {
+    return dnnl_memory_desc_init_by_tag(&d->md, 2, dims, type, dnnl_format_tag_any);
 }
 static inline dnnl_status_t desc_copy(shape_desc *d, md_arg from) {
     d->md = *from;

@@ -7,10 +7,14 @@
  * count known only at run time 203..231. Hence one primitive a row count; building one takes about 0.2 ms the first
  * time, then oneDNN's own cache gives it back in 4 us, so nothing is cached here.
  *
+ * A matrix in bfloat16 is multiplied by the processor's own bfloat16 instructions where it has them; elsewhere the same
+ * rounded numbers go through float32 (decision 4).
+ *
  * Threads: primitives are built and run in the calling thread, which oneDNN's thread-local scratch memory asks for. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "kernels/dnnl/dnnl_compat.h"
+#include "kernels/dnnl/scratch.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 
@@ -70,8 +74,10 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
 
 struct wf_packed {
     int64_t k, n;
-    shape_desc layout;    /* how oneDNN wanted it */
-    dnnl_memory_t memory; /* around data */
+    bool rounds;           /* asked for in bfloat16: rows are rounded before they are multiplied */
+    dnnl_data_type_t type; /* of the elements as stored, and of the rows that are multiplied with them */
+    shape_desc layout;     /* how oneDNN wanted it */
+    dnnl_memory_t memory;  /* around data */
     void *data;
 };
 
@@ -104,11 +110,11 @@ static void product_clear(product *r) {
         if (try_status_ != dnnl_success) return try_status_;                                                           \
     } while (0)
 
-static dnnl_status_t product_describe(product *r, const shape_desc *b, int64_t m, int64_t n, int64_t k, int64_t lda,
+static dnnl_status_t product_describe(product *r, const wf_packed *p, const shape_desc *b, int64_t m, int64_t lda,
                                       bool bias, bool add, int64_t ldc) {
-    DNNL_TRY(desc_strided(&r->a, 2, (dnnl_dims_t){m, k}, (dnnl_dims_t){lda, 1}));
-    DNNL_TRY(desc_strided(&r->c, 2, (dnnl_dims_t){m, n}, (dnnl_dims_t){ldc, 1}));
-    if (bias) DNNL_TRY(desc_strided(&r->bias, 2, (dnnl_dims_t){1, n}, (dnnl_dims_t){n, 1}));
+    DNNL_TRY(desc_strided(&r->a, p->type, (dnnl_dims_t){m, p->k}, (dnnl_dims_t){lda, 1}));
+    DNNL_TRY(desc_strided(&r->c, dnnl_f32, (dnnl_dims_t){m, p->n}, (dnnl_dims_t){ldc, 1}));
+    if (bias) DNNL_TRY(desc_strided(&r->bias, dnnl_f32, (dnnl_dims_t){1, p->n}, (dnnl_dims_t){p->n, 1}));
     if (add) {
         DNNL_TRY(dnnl_primitive_attr_create(&r->attr));
         DNNL_TRY(dnnl_post_ops_create(&r->ops));
@@ -119,7 +125,7 @@ static dnnl_status_t product_describe(product *r, const shape_desc *b, int64_t m
                        r->attr);
 }
 
-static dnnl_status_t product_run(product *r, const wf_packed *p, const float *a, const float *bias, float *c) {
+static dnnl_status_t product_run(product *r, const wf_packed *p, const void *a, const float *bias, float *c) {
     DNNL_TRY(dnnl_primitive_create(&r->primitive, r->pd));
     /* oneDNN's handles are not const; inputs are only read */
     DNNL_TRY(dnnl_memory_create(&r->mem_a, desc_arg(&r->a), engine, (void *)(uintptr_t)a));
@@ -134,10 +140,10 @@ static dnnl_status_t product_run(product *r, const wf_packed *p, const float *a,
     return dnnl_stream_wait(r->stream);
 }
 
-/* Brings b[k,n] (strides sk, sn) into p->layout. */
+/* Brings b[k,n] (strides sk, sn) into p->layout, rounding it when that is bfloat16. */
 static dnnl_status_t fill(wf_packed *p, const float *b, int64_t sk, int64_t sn) {
     product r = {0}; /* only some of its handles are used */
-    dnnl_status_t st = desc_strided(&r.a, 2, (dnnl_dims_t){p->k, p->n}, (dnnl_dims_t){sk, sn});
+    dnnl_status_t st = desc_strided(&r.a, dnnl_f32, (dnnl_dims_t){p->k, p->n}, (dnnl_dims_t){sk, sn});
     if (st == dnnl_success) st = dnnl_memory_create(&r.mem_a, desc_arg(&r.a), engine, (void *)(uintptr_t)b);
     if (st == dnnl_success) st = dnnl_memory_create(&p->memory, desc_arg(&p->layout), engine, p->data);
     if (st == dnnl_success)
@@ -156,39 +162,61 @@ static dnnl_status_t choose_layout(wf_packed *p) {
     enum { TYPICAL_ROWS = 512 };
     product r = {0};
     shape_desc any = {0};
-    dnnl_status_t st = desc_any(&any, 2, (dnnl_dims_t){p->k, p->n});
-    if (st == dnnl_success) st = product_describe(&r, &any, TYPICAL_ROWS, p->n, p->k, p->k, true, false, p->n);
+    dnnl_status_t st = desc_any(&any, p->type, (dnnl_dims_t){p->k, p->n});
+    if (st == dnnl_success) st = product_describe(&r, p, &any, TYPICAL_ROWS, p->k, true, false, p->n);
     if (st == dnnl_success) st = desc_copy(&p->layout, dnnl_primitive_desc_query_md(r.pd, dnnl_query_weights_md, 0));
     desc_clear(&any);
     product_clear(&r);
     return st;
 }
 
-static wf_status pack(wf_packed *p, const float *b, int64_t sk, int64_t sn, wf_err *err) {
+static wf_status no_memory(wf_err *err, int64_t k, int64_t n) {
+    return wfi_fail(err, WF_E_NOMEM, "no memory for a packed matrix [%lld,%lld]", (num)k, (num)n);
+}
+
+/* b: [rows, cols] with stride ldb, which is p's matrix or, for tb, its transpose. */
+static wf_status pack(wf_packed *p, bool tb, const float *b, int64_t ldb, wf_err *err) {
     ready();
     dnnl_status_t st = engine_status;
     if (st == dnnl_success) st = choose_layout(p);
     if (st != dnnl_success) return library_failed(err, st, "choice of a matrix layout", 0, p->n, p->k);
     p->data = wfi_alloc_aligned(dnnl_memory_desc_get_size(desc_arg(&p->layout)));
-    if (!p->data) return wfi_fail(err, WF_E_NOMEM, "no memory for a packed matrix [%lld,%lld]", (num)p->k, (num)p->n);
-    st = fill(p, b, sk, sn);
+    float *rounded = NULL;
+    if (p->rounds && p->type == dnnl_f32) { /* oneDNN rounds only on the way to another type */
+        const int64_t rows = tb ? p->n : p->k, cols = tb ? p->k : p->n;
+        rounded = wfi_alloc_aligned((size_t)(rows * cols) * sizeof *rounded);
+        if (rounded) wfi_round_bf16(rows, cols, b, ldb, rounded);
+        b = rounded, ldb = cols;
+    }
+    if (!p->data || !b) {
+        wfi_free(rounded);
+        return no_memory(err, p->k, p->n);
+    }
+    st = fill(p, b, tb ? 1 : ldb, tb ? ldb : 1);
+    wfi_free(rounded);
     return st == dnnl_success ? WF_OK : library_failed(err, st, "packing of a matrix", 0, p->n, p->k);
+}
+
+bool wfi_packed_native_bf16(void) {
+    return wfi_cpu_get()->bf16 && wfi_kernels_level() == WF_ISA_AVX512;
 }
 
 wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out,
                          wf_err *err) {
-    if (dtype != WF_DTYPE_F32)
-        return wfi_fail(err, WF_E_UNSUPPORTED, "packed matrices of type %s are not supported; use F32",
+    if (dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16)
+        return wfi_fail(err, WF_E_UNSUPPORTED, "packed matrices of type %s are not supported; use F32 or BF16",
                         wfi_dtype_name(dtype));
     if (k < 0 || n < 0 || ldb < (tb ? k : n))
         return wfi_fail(err, WF_E_SHAPE, "packed matrix [%lld,%lld] with row stride %lld", (num)k, (num)n, (num)ldb);
     if (n > 0 && k > (int64_t)(PTRDIFF_MAX / (ptrdiff_t)sizeof(float) / 2) / n) /* 2: room for padding */
         return wfi_fail(err, WF_E_NOMEM, "packed matrix [%lld,%lld] is too large", (num)k, (num)n);
     wf_packed *p = wfi_alloc(1, sizeof *p);
-    if (!p) return wfi_fail(err, WF_E_NOMEM, "no memory for a packed matrix [%lld,%lld]", (num)k, (num)n);
+    if (!p) return no_memory(err, k, n);
     p->k = k, p->n = n;
+    p->rounds = dtype == WF_DTYPE_BF16;
+    p->type = p->rounds && wfi_packed_native_bf16() ? dnnl_bf16 : dnnl_f32;
     if (k > 0 && n > 0) {
-        wf_status st = pack(p, b, tb ? 1 : ldb, tb ? ldb : 1, err);
+        wf_status st = pack(p, tb, b, ldb, err);
         if (st != WF_OK) return wfi_packed_free(p), st;
     }
     *out = p;
@@ -203,6 +231,20 @@ void wfi_packed_free(wf_packed *p) {
     wfi_free(p);
 }
 
+/* The rows as p's product wants them: dense and rounded, in this thread's scratch. */
+static const void *rounded_rows(const wf_packed *p, int64_t m, const float *a, int64_t lda) {
+    const size_t size = p->type == dnnl_bf16 ? sizeof(uint16_t) : sizeof(float);
+    size_t bytes;
+    if (__builtin_mul_overflow((size_t)m, (size_t)p->k * size, &bytes)) return NULL;
+    void *to = wfk_scratch(bytes);
+    if (!to) return NULL;
+    if (p->type == dnnl_bf16)
+        wfi_to_bf16(m, p->k, a, lda, to);
+    else
+        wfi_round_bf16(m, p->k, a, lda, to);
+    return to;
+}
+
 wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t lda, const float *bias, float beta,
                           float *c, int64_t ldc, wf_err *err) {
     if (beta != 0.0f && beta != 1.0f)
@@ -214,8 +256,10 @@ wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t
     if (p->k == 0) return without_product(m, p->n, beta, bias, c, ldc), WF_OK;
     ready();
     product r = {0};
-    dnnl_status_t st = product_describe(&r, &p->layout, m, p->n, p->k, lda, bias != NULL, beta == 1.0f, ldc);
-    if (st == dnnl_success) st = product_run(&r, p, a, bias, c);
+    const void *rows = p->rounds ? rounded_rows(p, m, a, lda) : a;
+    if (!rows) return wfi_fail(err, WF_E_NOMEM, "no memory for %lld rows of a packed product", (num)m);
+    dnnl_status_t st = product_describe(&r, p, &p->layout, m, p->rounds ? p->k : lda, bias != NULL, beta == 1.0f, ldc);
+    if (st == dnnl_success) st = product_run(&r, p, rows, bias, c);
     product_clear(&r);
     return st == dnnl_success ? WF_OK : library_failed(err, st, "matmul", m, p->n, p->k);
 }

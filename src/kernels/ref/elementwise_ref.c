@@ -4,6 +4,7 @@
 #include "kernels/dispatch.h"
 
 #include <math.h>
+#include <string.h>
 
 #define SQRT_HALF    0.70710678118654752440f /* 1/sqrt(2) */
 #define SQRT_2_PI    0.79788456080286535588f /* sqrt(2/pi) */
@@ -141,6 +142,26 @@ static void adamw(int64_t n, float *p, const float *g, float *m, float *v, const
     }
 }
 
+/* Adding just under half of the last kept bit carries into it when the rest is more than half, and when it is half and
+ * that bit is odd; beyond the largest exponent the carry gives infinity. */
+static uint32_t bf16_bits(float x) {
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    if (isnan(x)) return (u | 0x400000u) & 0xffff0000u; /* quiet; its upper bits may be all there is */
+    return (u + 0x7fffu + (u >> 16 & 1u)) & 0xffff0000u;
+}
+
+static void to_bf16(int64_t n, const float *x, uint16_t *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = (uint16_t)(bf16_bits(x[i]) >> 16);
+}
+
+static void round_bf16(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t u = bf16_bits(x[i]);
+        memcpy(&y[i], &u, sizeof u);
+    }
+}
+
 void wfk_table_fill_elementwise__ref(wfk_table *t) {
     t->act_forward = act_forward;
     t->act_backward = act_backward;
@@ -150,4 +171,6 @@ void wfk_table_fill_elementwise__ref(wfk_table *t) {
     t->sum_squares = sum_squares;
     t->dropout = dropout;
     t->adamw = adamw;
+    t->to_bf16 = to_bf16;
+    t->round_bf16 = round_bf16;
 }

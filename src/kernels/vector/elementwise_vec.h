@@ -269,4 +269,14 @@ static void adamw(int64_t n, float *p, const float *g, float *m, float *v, const
     adamw_step(&wp, v_load_part(g + i, n - i), &wm, &wv, c);
     v_store_part(p + i, wp, n - i), v_store_part(m + i, wm, n - i), v_store_part(v + i, wv, n - i);
 }
+
+static void to_bf16(int64_t n, const float *x, uint16_t *y) {
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW) v_store_high(y + i, v_bf16(v_load(x + i)), VW);
+    if (i < n) v_store_high(y + i, v_bf16(v_load_part(x + i, n - i)), n - i);
+}
+
+static void round_bf16(int64_t n, const float *x, float *y) {
+    each(n, x, y, v_bf16);
+}
 #endif

@@ -7,6 +7,8 @@
  *   v_max(a,b), v_min(a,b)                    give b when either is NaN: put the constant first and NaN passes through
  *   v_select(m,a,b) = m ? a : b               v_where(m,a) = m ? a : 0
  *   v_ldexp(x,n) = x * 2^n                    v_sum, v_most: over the lanes, in a fixed order
+ *   v_bf16(x)                                 x rounded to bfloat16 as kernels.h says, the lower halves zero
+ *   v_store_high(p,x,n)                       the upper halves of the first n lanes, 0 < n <= VW
  *   w_*                                       see philox_vec.h
  * A lane's result never depends on its neighbours or on its place, so cutting work elsewhere keeps the bits. */
 #ifndef WF_KERNELS_MATH_VEC_H
@@ -42,7 +44,8 @@ static inline vf v_tanh(vf x) {
     p = v_fma(p, z, v_set(-3.33332819422e-1f));
     vf small = v_fma(p * z, x, x);
     vf large = v_sign_of(v_set(1.0f) - v_set(2.0f) / (v_exp(a + a) + v_set(1.0f)), x);
-    return v_select(v_gt(a, v_set(0.625f)), large, small + (x - x)); /* x - x: NaN at NaN, else 0; NOLINT(misc-redundant-expression) */
+    return v_select(v_gt(a, v_set(0.625f)), large,
+                    small + (x - x)); /* x - x: NaN at NaN, else 0; NOLINT(misc-redundant-expression) */
 }
 
 /* Normal distribution: *density = e^(-x^2/2) (not normalised) and the return value Phi(x) = erfc(-x/sqrt 2)/2.
