@@ -173,7 +173,7 @@ def cases_all():
         "seq_sigmoid": seq(non_linearity="sigmoid"), "seq_relu6": seq(non_linearity="relu6"), "seq_relu2": seq(non_linearity="relu2"),
         "seq_mish": seq(non_linearity="mish"), "seq_quick_gelu": seq(non_linearity="quick_gelu"), "seq_linear": seq(non_linearity="linear"),
         "seq_residual_no_ln": seq(adapter_residual_before_ln=True),
-        "double_flags": double(use_gating=True, ln_before=True, ln_after=True, scaling="channel"),
+        "double_flags": double(use_gating=True, ln_before=True, scaling="channel"), "double_ln_after": double(ln_after=True),
         "seq_reduction_map": seq(reduction_factor={"1": 4, "default": 5}), "seq_reduction_wide": seq(reduction_factor=0.5),
         "seq_reduction_one": seq(reduction_factor=100), "seq_leave_out": seq(leave_out=[0]), "double_leave_out": double(leave_out=[1]),
     }.items():
@@ -459,7 +459,7 @@ def case_write(name, case, base, out, live):
     os.makedirs(folder)
     config = json.load(open(os.path.join(base, "config.json")))
     kind = case.get("kind", "classification")
-    lengths = ([20, 64, 1, 128] if live else [5, 9, 1, 12]) + ([7] if kind == "multiple_choice" else [])
+    lengths = ([12, 40, 1, 80] if live else [5, 9, 1, 12]) + ([7] if kind == "multiple_choice" else [])
     batch = batch_choose(case, base, config["vocab_size"], lengths)
     if live:
         case = {**case, "eps": LIVE_EPS}

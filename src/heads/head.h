@@ -8,24 +8,39 @@
 typedef struct wf_head {
     char *name;
     wf_kind kind;
-    int32_t classes;        /* outputs: classes; 1 for regression and multiple choice */
-    int layers;             /* 1 or 2 linear layers; tanh between */
-    wf_pooling pooling;     /* cls or mean */
-    bool pooler;            /* through the base's pooler first (weights frozen) */
+    int32_t classes;    /* outputs: classes; 1 for regression and multiple choice */
+    int layers;         /* 1 or 2 linear layers; tanh between */
+    wf_pooling pooling; /* cls or mean */
+    bool pooler;        /* through the base's pooler first (weights frozen) */
     float dropout;
-    char **labels;          /* [classes] or NULL */
+    char **labels; /* [classes] or NULL */
     int64_t hidden_size;
-    wf_pset params;         /* "heads.{name}.1.weight" ... */
-    wf_linear dense, out;   /* dense.weight NULL with one layer */
+    wf_pset params;                /* "heads.{name}.1.weight" ... */
+    wf_linear dense, out;          /* dense.weight NULL with one layer */
     float target_mean, target_std; /* regression: outputs are de-standardised by these */
 } wf_head;
 
-typedef struct wf_head_spec { wf_kind kind; int32_t classes; int layers; wf_pooling pooling; bool pooler; float dropout; char *const *labels; int64_t hidden_size; } wf_head_spec;
+typedef struct wf_head_spec {
+    wf_kind kind;
+    int32_t classes;
+    int layers;
+    wf_pooling pooling;
+    bool pooler;
+    float dropout;
+    char *const *labels;
+    int64_t hidden_size;
+} wf_head_spec;
 wf_status wfi_head_new(const char *name, const wf_head_spec *spec, uint64_t seed, wf_head **out, wf_err *err);
 void wfi_head_free(wf_head *h);
-/* rows [T,H] of the last layer -> [S,H], what the head's trained part starts from. pooler: the base's pooler linear or NULL. */
+/* rows [T,H] of the last layer -> [S,H], what the head's trained part starts from. pooler: the base's pooler linear or
+ * NULL. */
 wf_value *wfi_head_pool(const wf_head *h, const wf_pass *pass, wf_value *rows, const wf_linear *pooler);
-wf_value *wfi_head_forward(const wf_head *h, const wf_pass *pass, wf_value *pooled); /* [S,H] -> [S, classes] logits (multiple choice: [S,1]) */
-typedef struct wf_loss_options { const float *class_weights; float label_smoothing; } wf_loss_options;
-wf_value *wfi_head_loss(const wf_head *h, const wf_pass *pass, wf_value *logits, const wf_batch *batch, const wf_loss_options *o);
+wf_value *wfi_head_forward(const wf_head *h, const wf_pass *pass,
+                           wf_value *pooled); /* [S,H] -> [S, classes] logits (multiple choice: [S,1]) */
+typedef struct wf_loss_options {
+    const float *class_weights;
+    float label_smoothing;
+} wf_loss_options;
+wf_value *wfi_head_loss(const wf_head *h, const wf_pass *pass, wf_value *logits, const wf_batch *batch,
+                        const wf_loss_options *o);
 #endif

@@ -7,13 +7,16 @@
 
 /* DIR/adapter_config.json, DIR/adapter.safetensors */
 wf_status wfi_hub_adapter_save(const wf_adapter *a, const char *model_name, const char *dir, wf_err *err);
-wf_status wfi_hub_adapter_open(const char *dir, const char *name, const wf_base_shape *base, wf_adapter **out, wf_err *err); /* name NULL: as stored */
-/* DIR/head_config.json, DIR/model_head.safetensors; pooling (not in that format) stands in our key "weft" beside the config. */
+wf_status wfi_hub_adapter_open(const char *dir, const char *name, const wf_base_shape *base, wf_adapter **out,
+                               wf_err *err); /* name NULL: as stored */
+/* DIR/head_config.json, DIR/model_head.safetensors; pooling (not in that format) stands in our key "weft" beside the
+ * config. */
 wf_status wfi_hub_head_save(const wf_head *h, const char *model_name, const char *dir, wf_err *err);
 wf_status wfi_hub_head_open(const char *dir, const char *name, wf_head **out, wf_err *err);
 /* DIR/adapter_fusion_config.json, DIR/model_adapter_fusion.safetensors */
 wf_status wfi_hub_fusion_save(const wf_fusion *f, const char *model_name, const char *dir, wf_err *err);
-wf_status wfi_hub_fusion_open(const char *dir, wf_adapter *const *adapters, size_t count, const wf_base_shape *base, wf_fusion **out, wf_err *err);
+wf_status wfi_hub_fusion_open(const char *dir, wf_adapter *const *adapters, size_t count, const wf_base_shape *base,
+                              wf_fusion **out, wf_err *err);
 /* Names of the adapters a stored fusion joins, without opening it (wfi_names_free). */
 wf_status wfi_hub_fusion_names(const char *dir, char ***names, size_t *count, wf_err *err);
 #endif

@@ -1,6 +1,6 @@
 /* models/bert.h - the BERT family (BERT, MiniLM) as a list of blocks with sites. Layer 5. Knows nothing of adapters.
- * Follows Devlin et al. 2019 as the transformers library computes it: post-LayerNorm blocks, exact or tanh GELU, absolute
- * positions. Threads: a model is immutable after opening and packing; any number of tapes may run over it. */
+ * Follows Devlin et al. 2019 as the transformers library computes it: post-LayerNorm blocks, exact or tanh GELU,
+ * absolute positions. Threads: a model is immutable after opening and packing; any number of tapes may run over it. */
 #ifndef WF_MODELS_BERT_H
 #define WF_MODELS_BERT_H
 #include "base/file.h"
@@ -21,26 +21,27 @@ typedef struct wf_bert_layer {
 
 typedef struct wf_bert {
     wf_bert_config config;
-    wf_pset params;      /* names without "bert." prefix; borrowed from the mapped file, or owned when trainable */
-    wf_source source;    /* keeps the mapping alive; zeroed in a copy */
-    float **converted;   /* float32 copies of tensors stored in half precision; NULL entries otherwise */
+    wf_pset params;    /* names without "bert." prefix; borrowed from the mapped file, or owned when trainable */
+    wf_source source;  /* keeps the mapping alive; zeroed in a copy */
+    float **converted; /* float32 copies of tensors stored in half precision; NULL entries otherwise */
     wf_param *word, *position, *type;
     wf_norm embedding_norm;
-    wf_linear pooler;    /* weight NULL when the file has none */
+    wf_linear pooler; /* weight NULL when the file has none */
     wf_bert_layer *layers;
 } wf_bert;
 
 /* DIR/config.json and DIR/model.safetensors. Weights stay in the mapped file, read-only. */
 wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err);
-/* A copy whose weights (all but the pooler's) are owned and trainable. `from` must outlive it (the pooler is shared). */
+/* A copy whose weights (all but the pooler's) are owned and trainable. `from` must outlive it (the pooler is shared).
+ */
 wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err);
-/* Re-lays out the frozen matrices for fast products; backward: also for input gradients. Call once before forward passes;
- * a second call adds only what is missing. */
+/* Re-lays out the frozen matrices for fast products; backward: also for input gradients. Call once before forward
+ * passes; a second call adds only what is missing. */
 wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_err *err);
 void wfi_bert_free(wf_bert *m);
 
-/* ids, positions [T], types [T] -> rows [T,H] of the last layer. dropout: apply the base's own dropout rates while training.
- * each (may be NULL): [layers + 1] receives the embedding output and every layer's output. */
+/* ids, positions [T], types [T] -> rows [T,H] of the last layer. dropout: apply the base's own dropout rates while
+ * training. each (may be NULL): [layers + 1] receives the embedding output and every layer's output. */
 wf_value *wfi_bert_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int64_t T, const int32_t *ids,
                            const int32_t *positions, const uint8_t *types, bool dropout, wf_value **each);
 #endif

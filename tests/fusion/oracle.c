@@ -132,7 +132,7 @@ static void token(oracle *o, int64_t t) {
     const json_t *set = last->config, *before = json_object_get(set, "residual_before_ln");
     const double *h = o->h + t * d, *x = o->x + t * d;
     double sum[64] = {0}, z[64], q[64], r[64], Q[64], K[64], U[ORACLE_ADAPTERS][64], V[ORACLE_ADAPTERS][64],
-        score[ORACLE_ADAPTERS], c[64] = {0};
+           score[ORACLE_ADAPTERS], c[64] = {0};
     const bool parallel = flag(set, "is_parallel");
     for (int64_t k = 0; k < d; k++) sum[k] = h[k] + x[k], z[k] = h[k], r[k] = h[k];
     if (flag(set, "original_ln_before") && !parallel) frozen_norm(o, sum, z);
