@@ -70,7 +70,7 @@ static int sizes_read(const char *text, int64_t **out, size_t *count) {
     char **list = cli_list(text, ',', count), *end = NULL;
     int64_t *rows = calloc(*count + 1, sizeof *rows);
     int code = list && rows ? EXIT_DONE : cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
-    for (size_t i = 0; code == EXIT_DONE && i < *count; i++) {
+    for (size_t i = 0; list && rows && code == EXIT_DONE && i < *count; i++) {
         errno = 0;
         rows[i] = strtoll(list[i], &end, 10);
         if (*end || errno || rows[i] < 1) code = cli_usage("--rows needs whole numbers from 1, such as 100,300,1000, not \"%s\"", list[i]);
@@ -88,6 +88,7 @@ static int compare(const cli_args *given, const words *methods, const int64_t *r
     char *text = NULL;
     const int code = cli_open(given, &lab);
     if (code != EXIT_DONE) return code;
+    cli_stop_gently();
     cli_train_fill(&a);
     const wf_compare_spec spec = {.task = a.words[0], .base = a.train.base, .methods = (const char *const *)methods->list, .method_count = methods->count,
                                   .rows = rows, .rows_count = row_count, .seeds = (int)a.seeds, .train = a.train};

@@ -17,10 +17,18 @@ static volatile sig_atomic_t interrupts;
 
 /* The first Ctrl-C ends the work at the next step, where its checkpoint is kept; the second ends the process. */
 static void on_interrupt(int signal_number) {
+    static const char text[] = "\nstopping after this step; once more to stop at once\n";
     if (interrupts++) {
         signal(signal_number, SIG_DFL);
         raise(signal_number);
+    } else if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
+        return; /* nobody to tell */
     }
+}
+
+void cli_stop_gently(void) {
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
 }
 
 static double now(void) {
@@ -47,10 +55,10 @@ static void amount(char out[16], double v) {
 }
 
 static void bar_print(const wf_progress *p) {
-    char bar[4 * BAR_CELLS + 1] = "", left[24], rate[16], text[400];
+    char bar[BAR_CELLS + 1] = "", left[24], rate[16], text[400];
     struct winsize size = {0};
     const int filled = p->total > 0 ? (int)((double)BAR_CELLS * (double)p->done / (double)p->total) : 0;
-    for (int i = 0; i < BAR_CELLS; i++) strcat(bar, i < filled ? "#" : "-");
+    for (int i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '#' : '-';
     time_left(left, p->total > 0 ? p->seconds_left : -1);
     amount(rate, p->rate);
     int n = snprintf(text, sizeof text, "%s %s [%s] %lld/%lld", p->stage, p->name ? p->name : "", bar, (long long)p->done, (long long)p->total);
@@ -94,8 +102,6 @@ int cli_open(const cli_args *a, wf_lab **lab) {
     if (st != WF_OK) return cli_fail(st, &err);
     screen.terminal = isatty(STDERR_FILENO) != 0;
     screen.printed = now();
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
     if (a->threads) wf_lab_threads(*lab, (int)a->threads);
     wf_lab_progress(*lab, on_progress, (void *)(uintptr_t)a);
     wf_lab_messages(*lab, on_message, (void *)(uintptr_t)a);
