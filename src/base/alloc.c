@@ -15,9 +15,9 @@ static int must_fail(void) {
 void wfi_alloc_fail_at(long n) { atomic_store(&fail_in, n); }
 
 void *wfi_alloc(size_t count, size_t size) {
-    if (must_fail()) return NULL;
-    if (count == 0 || size == 0) count = size = 1;
-    return calloc(count, size); /* checks the product */
+    size_t bytes;
+    if (must_fail() || __builtin_mul_overflow(count, size, &bytes)) return NULL;
+    return calloc(1, bytes ? bytes : 1);
 }
 
 void *wfi_alloc_aligned(size_t bytes) {
