@@ -95,7 +95,7 @@ wf_status wfi_file_write(const char *path, const void *data, size_t size, wf_err
     snprintf(aside, n + 12, "%s.tmp-XXXXXX", path);
     const int fd = mkstemp(aside);
     if (fd < 0) {
-        wf_status st = io_fail(err, "create", aside);
+        wf_status st = io_fail(err, "write", path);
         wfi_free(aside);
         return st;
     }

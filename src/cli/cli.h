@@ -61,6 +61,7 @@ int cli_complete_bash(void);
 
 /* session.c */
 int cli_open(const cli_args *a, wf_lab **lab); /* opens the lab with progress and messages on standard error; EXIT_DONE or says why */
+void cli_stop_gently(void); /* for work that keeps a checkpoint: Ctrl-C stops it at its next step. Other commands simply end */
 int cli_fail(wf_status status, const wf_err *err); /* one line on standard error; the exit code */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_progress_end(void); /* wipes the progress line */

@@ -20,6 +20,7 @@ static int run(const cli_args *given) {
         cli_list_free(from, count);
         return code;
     }
+    cli_stop_gently();
     cli_train_fill(&a);
     a.train.task = a.words[0];
     a.train.method = "fusion";

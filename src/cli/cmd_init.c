@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int run(const cli_args *a) {
     wf_err err = {0};
@@ -10,11 +11,12 @@ static int run(const cli_args *a) {
     if (st != WF_OK) return cli_fail(st, &err);
     json_t *j = json_pack("{s:s}", "lab", dir);
     char *text = json_dumps(j, 0);
-    if (a->json && text) puts(text);
-    else if (!a->quiet) printf("made a lab in %s; next: weft base add NAME PATH\n", dir);
-    free(text);
     json_decref(j);
-    return EXIT_DONE;
+    if (!text) return cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory for the result"});
+    if (a->json) puts(text);
+    else if (!a->quiet) printf("made a lab in %s; next: weft%s%s base add NAME PATH\n", dir, strcmp(dir, ".") ? " -C " : "", strcmp(dir, ".") ? dir : "");
+    free(text);
+    return cli_finish(a, WF_OK, &err, NULL, NULL);
 }
 
 const cli_command cli_init = {

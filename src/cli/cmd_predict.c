@@ -120,10 +120,17 @@ static int run(const cli_args *a) {
     if (!a->all && a->count == 0) return cli_usage("which model? weft predict NAME[,NAME...] TEXT..., or --all");
     if (texts && a->input) return cli_usage("texts and --input exclude each other");
     if (a->input && a->pair) return cli_usage("--pair goes with texts; a file has its own pairs (field text_pair)");
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
     char **names = a->all ? NULL : cli_list(a->words[0], ',', &count);
-    wf_status st = !a->all && count == 0 ? WF_E_NOTFOUND : wf_predictor_open(lab, (const char *const *)names, count, &p, &err);
+    if (!a->all && count == 0) {
+        cli_list_free(names, count);
+        return cli_usage("which model? \"%s\" names none; see: weft list", a->words[0]);
+    }
+    const int code = cli_open(a, &lab);
+    if (code != EXIT_DONE) {
+        cli_list_free(names, count);
+        return code;
+    }
+    wf_status st = wf_predictor_open(lab, (const char *const *)names, count, &p, &err);
     if (st == WF_OK) {
         if (a->input) st = wf_predictor_file(p, a->input, on_line, (void *)a, &err);
         else if (texts) st = texts_run(a, p, a->words + !a->all, (size_t)texts, &err);

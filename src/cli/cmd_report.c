@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 #include <stdio.h>
 
-static void report_show(const json_t *j) { printf("wrote %s\n", cli_text(j, "path")); }
+static void report_show(const json_t *j) { printf("wrote %s\n", cli_text(j, "report")); }
 
 static int run(const cli_args *a) {
     wf_lab *lab = NULL;

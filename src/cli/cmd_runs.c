@@ -59,6 +59,7 @@ static int resume_run(const cli_args *a) {
     int code = run_number(a->words[0], &id);
     if (code == EXIT_DONE) code = cli_open(a, &lab);
     if (code != EXIT_DONE) return code;
+    cli_stop_gently();
     const wf_status st = wf_resume(lab, id, &text, &err);
     wf_lab_close(lab);
     return cli_finish(a, st, &err, text, resumed_show);

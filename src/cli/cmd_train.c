@@ -38,6 +38,7 @@ static int run(const cli_args *given) {
     char *text = NULL;
     const int code = cli_open(given, &lab);
     if (code != EXIT_DONE) return code;
+    cli_stop_gently();
     cli_train_fill(&a);
     a.train.task = a.words[0];
     const wf_status st = wf_train(lab, &a.train, &text, &err);

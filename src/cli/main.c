@@ -27,7 +27,18 @@ static void spin_less(char **argv) {
     execv(program, argv); /* when it fails, this process goes on as it is */
 }
 
+/* "base" alone: which commands begin with it. */
+static int command_incomplete(const char *word) {
+    const size_t n = strlen(word);
+    char text[200] = "";
+    for (size_t i = 0, at = 0; cli_commands[i] && at < sizeof text; i++)
+        if (strncmp(cli_commands[i]->name, word, n) == 0 && cli_commands[i]->name[n] == ' ')
+            at += (size_t)snprintf(text + at, sizeof text - at, "%sweft %s", at ? ", " : "", cli_commands[i]->name);
+    return *text ? cli_usage("%s what? there is %s", word, text) : EXIT_DONE;
+}
+
 static int command_unknown(const char *word) {
+    if (command_incomplete(word) != EXIT_DONE) return EXIT_USAGE;
     const char *near = cli_nearest(word, command_name);
     return cli_usage("there is no command \"%s\"%s%s%s; see: weft --help", word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
@@ -45,20 +56,17 @@ static int command_run(const cli_command *c, cli_args *a) {
         cli_help(c);
         return EXIT_DONE;
     }
-    if (a->count < c->least) return cli_usage("too few words: weft %s %s", c->name, c->words);
-    if (a->count > c->most) return cli_usage("what is \"%s\"? usage: weft %s %s", a->words[c->most], c->name, c->words);
+    if (a->count < c->least) return cli_usage("too few words; usage: weft %s %s", c->name, c->words);
+    if (a->count > c->most) return cli_usage("what is \"%s\"? usage: weft %s%s%s", a->words[c->most], c->name, *c->words ? " " : "", c->words);
     if (a->threads < 0 || a->threads > 4096) return cli_usage("--threads must lie in [0, 4096]");
     if (!a->lab) a->lab = getenv("WEFT_LAB");
     if (!a->lab) a->lab = ".";
     return c->run(a);
 }
 
-int main(int argc, char **argv) {
+static int program(int argc, char **argv) {
     cli_args a = {0};
     int used = 0;
-    spin_less(argv);
-    argc--;
-    argv++;
     if (argc > 0 && strcmp(argv[0], "__man") == 0) return cli_man(argc > 1 ? argv[1] : NULL);
     if (argc > 0 && strcmp(argv[0], "__complete") == 0) return cli_complete_bash();
     if (argc > 0 && strcmp(argv[0], "--version") == 0) return printf("weft %s\n", wf_version()) < 0;
@@ -76,4 +84,10 @@ int main(int argc, char **argv) {
     if (!command) return command_unknown(argv[0]);
     if (!cli_parse(argc - used, argv + used, command, &a)) return EXIT_USAGE;
     return command_run(command, &a);
+}
+
+int main(int argc, char **argv) {
+    spin_less(argv);
+    const int code = program(argc - 1, argv + 1);
+    return code == EXIT_DONE && (fflush(stdout) != 0 || ferror(stdout)) ? cli_fail(WF_E_IO, &(wf_err){.text = "cannot write to standard output"}) : code;
 }

@@ -106,7 +106,18 @@ static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_
                       s->method, s->config ? s->config : "", job->name, (long long)s->rows, o->epochs, o->lr, o->weight_decay, o->warmup_share,
                       o->max_grad_norm, (double)o->label_smoothing, o->schedule, (long long)o->batch_rows, (long long)o->batch_tokens,
                       (long long)o->accumulate, o->patience, (unsigned long long)o->seed, job->lab->threads, (long long)t->max_length);
-    for (size_t i = 0; i < t->fused_count; i++) wfi_buffer_printf(&b, "|%s", t->fused[i]->name);
+    wfi_buffer_printf(&b, "|%.17g|%.17g|%s|%s|%d|%d", s->head_dropout, s->base_dropout, s->class_weights, s->pooling ? s->pooling : "", s->head_layers,
+                      s->train_adapters);
+    for (size_t i = 0; i < t->fused_count; i++) { /* by content: another adapter may have the name by now */
+        wf_record r = {0};
+        wf_status found = wfi_registry_get(job->lab->registry, "model", t->fused[i]->name, &r, err);
+        if (found == WF_OK) wfi_buffer_printf(&b, "|%s", r.hash);
+        wfi_record_clear(&r);
+        if (found != WF_OK) {
+            wfi_buffer_clear(&b);
+            return found;
+        }
+    }
     wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory") : wfi_hash_bytes(b.data, b.len, hex, err);
     wfi_buffer_clear(&b);
     return st;

@@ -2,10 +2,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "lab/handle.h"
+#include "lab/aside.h"
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What a Hugging Face style folder offers us; the first two must be there. */
 static const struct { const char *name; bool needed; } FILES[] = {
@@ -119,15 +118,11 @@ wf_status wf_base_add(wf_lab *lab, const char *name, const char *path, char **js
         return wfi_fail(err, WF_E_EXISTS, "base \"%s\" is in this lab already", name);
     }
     if (!wfi_dir_exists(path)) return wfi_fail(err, WF_E_NOTFOUND, "%s is no folder", path);
-    char relative[128];
-    snprintf(relative, sizeof relative, "bases/.new-%s-%ld", name, (long)getpid());
-    char *aside = wfi_lab_path(lab, relative);
-    if (!aside) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    wf_status st = wfi_dir_make(aside, err);
-    if (st == WF_OK) st = files_copy(lab, path, aside, err);
-    if (st == WF_OK) st = base_store(lab, name, aside, json, err);
-    if (wfi_dir_exists(aside)) wfi_tree_remove(aside, NULL);
-    wfi_free(aside);
+    wf_aside aside;
+    wf_status st = wfi_aside_open(lab, "bases", name, &aside, err);
+    if (st == WF_OK) st = files_copy(lab, path, aside.path, err);
+    if (st == WF_OK) st = base_store(lab, name, aside.path, json, err);
+    wfi_aside_close(&aside);
     return st;
 }
 

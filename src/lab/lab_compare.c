@@ -158,15 +158,14 @@ static wf_status cells_run(wf_lab *lab, const json_t *spec, const char *file, js
 
 static wf_status compare_store(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
     json_t *done = NULL, *summary = json_array();
-    char *dir = wfi_run_path(lab, run, ""), *file = wfi_run_path(lab, run, "cells.json");
-    wf_status st = dir && file && summary ? wfi_dir_make(dir, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    char *file = wfi_run_path(lab, run, "cells.json");
+    wf_status st = file && summary ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && wfi_file_exists(file)) st = wfi_json_read(file, (size_t)1 << 28, &done, err);
     if (st == WF_OK && !done) done = json_array();
     if (st == WF_OK) st = cells_run(lab, spec, file, done, summary, err);
     if (st == WF_OK) st = wfi_lab_give(json_pack("{s:O, s:I, s:O, s:O}", "task", json_object_get(spec, "task"), "run", (json_int_t)run, "rows", done, "summary", summary), json, err);
     json_decref(done);
     json_decref(summary);
-    wfi_free(dir);
     wfi_free(file);
     return st;
 }
@@ -232,8 +231,8 @@ wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err 
     for (size_t i = 0; i < s->method_count; i++) json_array_append_new(methods, json_string(s->methods[i]));
     for (size_t i = 0; i < s->rows_count; i++) json_array_append_new(rows, json_integer(s->rows[i]));
     if (s->rows_count == 0) json_array_append_new(rows, json_integer(0));
-    json_t *spec = st == WF_OK ? json_pack("{s:s, s:s, s:O, s:O, s:i, s:O}", "task", s->task, "base", base->name, "methods", methods, "rows", rows, "seeds",
-                                           s->seeds > 0 ? s->seeds : 3, "train", common) : NULL;
+    json_t *spec = st == WF_OK ? json_pack("{s:s, s:s, s:O, s:O, s:i, s:O, s:i}", "task", s->task, "base", base->name, "methods", methods, "rows", rows, "seeds",
+                                           s->seeds > 0 ? s->seeds : 3, "train", common, "threads", lab->threads) : NULL;
     char *text = spec ? wfi_json_text(spec, false) : NULL;
     int64_t run = 0;
     if (st == WF_OK) st = text ? wfi_run_begin(lab->registry, "compare", s->task, text, &run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "lab/aside.h"
 #include "lab/compare.h"
 #include "lab/job.h"
 #include <math.h>
@@ -132,10 +133,8 @@ wf_status wf_remove(wf_lab *lab, const char *name, char **json, wf_err *err) {
     wf_record r = {0};
     WF_TRY(record_find(lab, name, &r, err));
     wf_status st = wfi_registry_remove(lab->registry, r.kind, name, err);
-    char *dir = st == WF_OK && *r.path ? wfi_lab_path(lab, r.path) : NULL;
-    if (dir) st = wfi_tree_remove(dir, err);
+    if (st == WF_OK && *r.path) st = wfi_aside_remove(lab, r.path, err);
     if (st == WF_OK) st = wfi_lab_give(json_pack("{s:s, s:s}", "removed", name, "kind", r.kind), json, err);
-    wfi_free(dir);
     wfi_record_clear(&r);
     return st;
 }

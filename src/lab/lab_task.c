@@ -2,10 +2,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "lab/handle.h"
+#include "lab/aside.h"
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static wf_status task_store(wf_lab *lab, const wf_task *task, const char *path, const char *aside, char **json, wf_err *err) {
     json_t *info = NULL, *files = NULL;
@@ -52,15 +51,11 @@ wf_status wf_task_add(wf_lab *lab, const wf_task_spec *s, char **json, wf_err *e
     const wf_task_options o = {.kind = s->kind, .text = s->text, .pair = s->pair, .label = s->label, .group = s->group, .metric = s->metric,
                                .seed = s->seed, .dev_share = s->dev_share, .test_share = s->test_share, .split_group = s->split_group};
     wf_task *task = NULL;
-    char relative[128];
-    snprintf(relative, sizeof relative, "tasks/.new-%s-%ld", s->name, (long)getpid());
-    char *aside = wfi_lab_path(lab, relative);
-    if (!aside) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_aside aside = {.lock = -1};
     wf_status st = wfi_task_read(s->name, s->path, &o, &task, err);
-    if (st == WF_OK) st = wfi_dir_make(aside, err);
-    if (st == WF_OK) st = task_store(lab, task, s->path, aside, json, err);
-    if (wfi_dir_exists(aside)) wfi_tree_remove(aside, NULL);
-    wfi_free(aside);
+    if (st == WF_OK) st = wfi_aside_open(lab, "tasks", s->name, &aside, err);
+    if (st == WF_OK) st = task_store(lab, task, s->path, aside.path, json, err);
+    wfi_aside_close(&aside);
     wfi_task_free(task);
     return st;
 }

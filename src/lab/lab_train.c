@@ -13,6 +13,22 @@ char *wfi_run_path(wf_lab *lab, int64_t run, const char *file) {
     return wfi_lab_path(lab, relative);
 }
 
+wf_status wfi_run_folder(wf_lab *lab, int64_t run, wf_err *err) {
+    char *dir = wfi_run_path(lab, run, ""), **names = NULL;
+    size_t count = 0;
+    wf_status st = dir ? wfi_dir_make(dir, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = wfi_dir_list(dir, &names, &count, err);
+    for (size_t i = 0; st == WF_OK && i < count; i++) {
+        if (!strstr(names[i], ".tmp-")) continue;
+        char *path = wfi_path_join(dir, names[i]);
+        st = path ? wfi_tree_remove(path, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+        wfi_free(path);
+    }
+    wfi_names_free(names, count);
+    wfi_free(dir);
+    return st;
+}
+
 /* TASK-METHOD, in the letters a name may have. */
 static void default_name(const char *task, const char *method, char out[65]) {
     snprintf(out, 65, "%.40s-%.*s", task, (int)(strcspn(method, "[{") > 20 ? 20 : strcspn(method, "[{")), method);
@@ -42,10 +58,10 @@ static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char 
     json_t *result = NULL;
     WF_TRY(wfi_settings_read(spec, &s, err));
     WF_TRY(wfi_lab_task(lab, s.task, &task, &record, err));
-    char *checkpoint = wfi_run_path(lab, run, "checkpoint"), *log = wfi_run_path(lab, run, "log.txt"), *dir = wfi_run_path(lab, run, "");
+    char *checkpoint = wfi_run_path(lab, run, "checkpoint"), *log = wfi_run_path(lab, run, "log.txt");
     const wf_job job = {.lab = lab, .settings = &s, .name = s.name, .task = task, .task_record = &record, .checkpoint = checkpoint, .log = log,
                         .stage = s.kind == WF_METHOD_FUSION ? "fuse" : "train"};
-    wf_status st = checkpoint && log && dir ? wfi_dir_make(dir, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_status st = checkpoint && log ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_job_run(&job, &t, &result, err);
     if (st == WF_OK) {
         json_object_set(result, "settings", (json_t *)spec);
@@ -59,7 +75,6 @@ static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char 
     wfi_trained_clear(&t);
     wfi_free(checkpoint);
     wfi_free(log);
-    wfi_free(dir);
     wfi_record_clear(&record);
     wfi_task_free(task);
     return st;
@@ -103,6 +118,7 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
         wfi_record_clear(&from);
     }
     if (st == WF_OK) json_object_set_new(j, "base", json_string(base->name));
+    json_object_set_new(j, "threads", json_integer(lab->threads));
     char *text = st == WF_OK ? wfi_json_text(j, false) : NULL;
     int64_t run = 0;
     if (st == WF_OK) st = text ? wfi_run_begin(lab->registry, spec->from_count ? "fuse" : "train", name, text, &run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -111,6 +127,14 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     wfi_record_clear(&record);
     json_decref(j);
     return st;
+}
+
+/* The same bits need the same number of threads. */
+static void threads_as_before(wf_lab *lab, const json_t *spec) {
+    const int threads = (int)json_integer_value(json_object_get(spec, "threads"));
+    if (threads < 1 || threads == lab->threads) return;
+    wfi_lab_message(lab, "note", "this run began with %d threads and goes on with them", threads);
+    wf_lab_threads(lab, threads);
 }
 
 wf_status wf_resume(wf_lab *lab, int64_t id, char **json, wf_err *err) {
@@ -122,7 +146,10 @@ wf_status wf_resume(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     if (st == WF_OK) st = wfi_json_parse(run.spec, strlen(run.spec), "run settings", &spec, err);
     if (st == WF_OK && strcmp(run.command, "compare") != 0) st = name_free_check(lab, run.name, err);
     if (st == WF_OK) st = wfi_run_claim(lab->registry, id, err);
+    const int threads = lab->threads;
+    if (st == WF_OK) threads_as_before(lab, spec);
     if (st == WF_OK) st = strcmp(run.command, "compare") == 0 ? wfi_compare_run(lab, spec, id, json, err) : train_run(lab, spec, id, json, err);
+    wf_lab_threads(lab, threads);
     json_decref(spec);
     wfi_run_clear(&run);
     return st;

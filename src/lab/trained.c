@@ -5,9 +5,9 @@
 #include "base/file.h"
 #include "formats/safetensors.h"
 #include "hub/hub.h"
+#include "lab/aside.h"
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static wf_status context_make(wf_trained *t, wf_err *err) {
     WF_TRY(wfi_context_new(t->full ? t->full : t->base->model, &t->context, err));
@@ -227,12 +227,13 @@ static wf_status model_register(wf_lab *lab, wf_trained *t, const wf_record *tas
 
 wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, const wf_record *task, json_t *info, wf_err *err) {
     char relative[160], hex[65];
-    snprintf(relative, sizeof relative, "models/.new-%s-%ld", t->name, (long)getpid());
-    char *aside = wfi_lab_path(lab, relative), *place = NULL, *text = NULL, *copy = aside ? wfi_path_join(aside, "weft.json") : NULL;
+    wf_aside aside;
+    char *place = NULL, *text = NULL, *copy = NULL;
     json_t *files = NULL;
-    wf_status st = copy ? wfi_dir_make(aside, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK) st = parts_write(t, s, aside, err);
-    if (st == WF_OK) st = wfi_lab_tree_hash(aside, &files, hex, err);
+    wf_status st = wfi_aside_open(lab, "models", t->name, &aside, err);
+    if (st == WF_OK && !(copy = wfi_path_join(aside.path, "weft.json"))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = parts_write(t, s, aside.path, err);
+    if (st == WF_OK) st = wfi_lab_tree_hash(aside.path, &files, hex, err);
     if (st == WF_OK) {
         json_object_set(info, "files", files);
         json_object_set_new(info, "hash", json_string(hex));
@@ -242,18 +243,17 @@ wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, con
         snprintf(relative, sizeof relative, "models/%s-%.12s", t->name, hex);
         place = wfi_lab_path(lab, relative);
         text = wfi_json_text(info, false);
-        st = place && text ? wfi_lab_tree_place(aside, place, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+        st = place && text ? wfi_lab_tree_place(aside.path, place, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     }
     if (st == WF_OK) {
         const wf_record record = {.kind = (char *)"model", .name = t->name, .hash = hex, .path = relative, .json = text};
         st = model_register(lab, t, task, &record, err);
     }
-    if (aside && wfi_dir_exists(aside)) wfi_tree_remove(aside, NULL);
+    wfi_aside_close(&aside);
     json_decref(files);
     wfi_free(text);
     wfi_free(place);
     wfi_free(copy);
-    wfi_free(aside);
     return st;
 }
 

@@ -101,7 +101,7 @@ wf_status wfi_run_begin(wf_registry *r, const char *command, const char *name, c
 }
 
 static wf_status no_run(int64_t id, wf_err *err) {
-    return wfi_fail(err, WF_E_NOTFOUND, "no run %lld; see the list of runs", (long long)id);
+    return wfi_fail(err, WF_E_NOTFOUND, "there is no run %lld in this lab; see: weft list", (long long)id);
 }
 
 /* Inside a transaction: may this process take the run? */

@@ -132,12 +132,12 @@ static wf_status dev_judge(loop *l, char *note, size_t size, wf_err *err) {
     }
     l->s.stale = better ? 0 : l->s.stale + 1;
     if (l->o->patience >= 0 && l->s.stale > l->o->patience) l->s.stopped = 1;
-    snprintf(note, size, ", dev %s %.4f%s", l->o->metric, fabs(score), better || sharper ? " (best)" : "");
+    snprintf(note, size, ", dev %s %.4f%s", l->o->metric, fabs(score), better ? " (best)" : sharper ? " (as good, with better probabilities)" : "");
     return WF_OK;
 }
 
 static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
-    char note[160], judged[80] = "";
+    char note[200], judged[120] = "";
     l->s.last_loss = l->s.loss_count ? l->s.loss_sum / (double)l->s.loss_count : NAN;
     if (l->dev->rows == 0) {
         l->s.best_epoch = l->s.epoch;
@@ -154,6 +154,8 @@ static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
     return checkpoint_now(l, err);
 }
 
+static const char *kept(const loop *l) { return l->o->checkpoint ? "; its checkpoint is kept" : ""; }
+
 static wf_status epochs_run(loop *l, wf_err *err) {
     bool cancel = false;
     while (l->s.epoch < l->epochs && !l->s.stopped) {
@@ -162,10 +164,10 @@ static wf_status epochs_run(loop *l, wf_err *err) {
             WF_TRY(step_run(l, err));
             cancel = report(l, NULL) != 0;
             if (cancel || wfi_clock_seconds() - l->checkpoint_at > l->o->checkpoint_seconds) WF_TRY(checkpoint_now(l, err));
-            if (cancel) return wfi_fail(err, WF_E_CANCELLED, "cancelled at step %lld; its checkpoint is kept", (long long)l->s.step);
+            if (cancel) return wfi_fail(err, WF_E_CANCELLED, "cancelled at step %lld%s", (long long)l->s.step, kept(l));
         }
         WF_TRY(epoch_end(l, &cancel, err));
-        if (cancel) return wfi_fail(err, WF_E_CANCELLED, "cancelled after epoch %lld; its checkpoint is kept", (long long)l->s.epoch);
+        if (cancel) return wfi_fail(err, WF_E_CANCELLED, "cancelled after epoch %lld%s", (long long)l->s.epoch, kept(l));
     }
     return WF_OK;
 }

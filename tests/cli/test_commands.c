@@ -1,0 +1,222 @@
+/* Every command of the program over a tiny base: what it prints, the keys of its JSON, help, manual pages, completion. */
+#include "program.h"
+#include <unistd.h>
+
+static const char *const commands[] = {"init", "base add", "base list", "base check", "task add", "task list", "train", "fuse", "eval",
+                                       "predict", "compare", "report", "inspect", "verify", "list", "rm", "log", "resume"};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+static const char TRAINED_KEYS[] = "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
+
+static void contains(const char *text, const char *want) {
+    if (!strstr(text, want)) fail_msg("\"%s\" is not in: %s", want, text);
+}
+
+static void prints(const char *command, const char *want) {
+    char *text = weft_ok("%s", command);
+    contains(text, want);
+    free(text);
+}
+
+static void test_main_job(void **state) {
+    (void)state;
+    prints("init lab", "made a lab in lab; next: weft -C lab base add");
+    prints("-C lab base list", "no base yet");
+    prints("-C lab task list", "no task yet");
+    prints("-C lab list", "this lab is empty");
+    prints("-C lab base add tiny base", "base tiny: bert, 2 layers, width 32");
+    prints("-C lab base list", "base tiny");
+    prints("-C lab base check", "1 checked, unchanged");
+    prints("-C lab task add reviews reviews", "200 train, 40 dev, 60 test");
+    prints("-C lab task add notes notes", "positive");
+    prints("-C lab task add target target", "the largest class has 50.0 %");
+    prints("-C lab task list", "task notes: classification");
+    prints("-C lab train reviews --epochs 2 --lr 5e-3 --name rev", "rev: seq_bn for reviews");
+    prints("-C lab train notes --epochs 2 --lr 5e-3", "notes-seq_bn: seq_bn for notes");
+    prints("-C lab fuse target --from rev,notes-seq_bn --epochs 2 --rows 40 --name fused", "fused: fusion for target");
+    prints("-C lab eval rev", "accuracy");
+    prints("-C lab eval rev --split dev", "(dev, 40 rows)");
+    prints("-C lab inspect fused", "where the fusion looks");
+    prints("-C lab inspect reviews", "task reviews");
+    prints("-C lab inspect tiny", "base tiny");
+    prints("-C lab compare target --methods head,fuse:rev,notes-seq_bn --rows 20,40 --seeds 2 --epochs 1", "fuse:rev,notes-seq_bn");
+    prints("-C lab report -o page.html", "wrote page.html");
+    prints("-C lab verify", "all 7 artefacts are unchanged");
+    prints("-C lab list", "run 4: compare target, done");
+    prints("-C lab log 1", "epoch 2: loss");
+    prints("-C lab rm fused", "removed model fused");
+    char *page = file_text(in_top("page.html"));
+    contains(page, "<!doctype html>");
+    free(page);
+}
+
+static void test_json(void **state) {
+    (void)state;
+    lab_make("j");
+    json_t *j = weft_json("init other"), *one;
+    has_keys(j, "lab");
+    json_decref(j);
+    j = weft_json("-C j base list");
+    has_keys(json_array_get(json_object_get(j, "bases"), 0), "name hash model_type layers hidden_size vocab_size pooling parameters");
+    json_decref(j);
+    j = weft_json("-C j base check tiny");
+    has_keys(j, "ok checked failures");
+    json_decref(j);
+    j = weft_json("-C j task list");
+    has_keys(json_array_get(json_object_get(j, "tasks"), 0), "name hash source kind metric labels rows balance majority_share duplicates shared warnings");
+    json_decref(j);
+    j = weft_json("-C j train reviews --name a --epochs 1");
+    has_keys(j, TRAINED_KEYS);
+    assert_int_equal(200, json_integer_value(json_object_get(j, "train_rows")));
+    json_decref(j);
+    j = weft_json("train notes --name b --epochs 1 --method par_bn -C j --seed 7"); /* global options may stand behind the command */
+    has_keys(j, TRAINED_KEYS);
+    assert_int_equal(7, json_integer_value(json_object_get(j, "seed")));
+    json_decref(j);
+    j = weft_json("-C j fuse target --from a,b --name f --epochs 1");
+    has_keys(j, TRAINED_KEYS);
+    json_decref(j);
+    j = weft_json("-C j eval f --resamples 50");
+    has_keys(j, "name task split rows metrics");
+    has_keys(json_object_get(json_object_get(j, "metrics"), "accuracy"), "value low high");
+    json_decref(j);
+    j = weft_json("-C j predict a,f 'the film was great'"); /* one text: one line */
+    has_keys(j, "text results");
+    one = json_object_get(json_object_get(j, "results"), "f");
+    has_keys(one, "label probs");
+    double sum = 0;
+    const char *label;
+    json_t *p;
+    json_object_foreach(json_object_get(one, "probs"), label, p) sum += json_number_value(p);
+    assert_true(sum > 0.9999 && sum < 1.0001);
+    json_decref(j);
+    j = weft_json("-C j compare target --methods head,seq_bn --rows 20 --seeds 2 --epochs 1");
+    has_keys(j, "task run rows summary");
+    assert_int_equal(4, json_array_size(json_object_get(j, "rows")));
+    has_keys(json_array_get(json_object_get(j, "rows"), 0), "method train_rows seed metrics trainable_params wall_seconds");
+    has_keys(json_array_get(json_object_get(j, "summary"), 0), "method train_rows seeds mean sd wall_seconds trainable_params");
+    json_decref(j);
+    j = weft_json("-C j report -o j.html");
+    has_keys(j, "report bytes");
+    json_decref(j);
+    j = weft_json("-C j inspect f");
+    has_keys(j, "name kind_of_object parents children attention config settings");
+    has_keys(json_array_get(json_object_get(j, "attention"), 0), "layer site weights entropy");
+    json_decref(j);
+    j = weft_json("-C j verify");
+    has_keys(j, "ok checked failures");
+    json_decref(j);
+    j = weft_json("-C j list");
+    has_keys(j, "bases tasks models runs");
+    assert_int_equal(3, json_array_size(json_object_get(j, "models")));
+    json_decref(j);
+    j = weft_json("-C j log 1");
+    has_keys(j, "run command name status started finished lines settings");
+    json_decref(j);
+    j = weft_json("-C j rm f");
+    has_keys(j, "removed kind");
+    json_decref(j);
+}
+
+/* Every way texts come in gives the same answers. */
+static void test_predict(void **state) {
+    (void)state;
+    lab_make("p");
+    free(weft_ok("-C p train reviews --name a --epochs 1"));
+    free(weft_ok("-C p train notes --name b --epochs 1"));
+    char *words = weft_ok("-C p --json predict a,b 'the film was great' bad");
+    tiny_write(top, "rows.jsonl", "{\"text\": \"the film was great\"}\n{\"text\": \"bad\"}\n");
+    tiny_write(top, "rows.csv", "text,label\nthe film was great,positive\nbad,negative\n");
+    tiny_write(top, "rows.tsv", "text\tlabel\nthe film was great\tpositive\nbad\tnegative\n");
+    tiny_write(top, "rows.txt", "the film was great\n\nbad\n");
+    static const char *const inputs[] = {"rows.jsonl", "rows.csv", "rows.tsv", "rows.txt"};
+    for (size_t i = 0; i < 4; i++) {
+        char *file = weft_ok("-C p --json predict a,b --input %s", inputs[i]);
+        assert_string_equal(words, file);
+        free(file);
+    }
+    program_input = "the film was great\r\n\nbad";
+    char *from_stdin = weft_ok("-C p --json predict a,b"), *all = weft_ok("-C p --json predict --all");
+    assert_string_equal(words, from_stdin);
+    assert_string_equal(words, all);
+    free(from_stdin);
+    free(all);
+    program_input = NULL;
+    all = weft_ok("-C p --json predict --all 'the film was great' bad");
+    assert_string_equal(words, all);
+    free(all);
+    free(words);
+    words = weft_ok("-C p predict a 'the film' --pair 'was great'");
+    contains(words, "the film | was great\n  a: ");
+    free(words);
+    program_input = "";
+    words = weft_ok("-C p predict a");
+    assert_string_equal("", words);
+    free(words);
+    program_input = NULL;
+}
+
+static void test_help(void **state) {
+    (void)state;
+    char *all = weft_ok("--help"), *short_help = weft_ok("-h"), *word = weft_ok("help"), *completion = weft_ok("__complete"), *man = weft_ok("__man");
+    assert_string_equal(all, short_help);
+    assert_string_equal(all, word);
+    for (int i = 0; i < COMMANDS; i++) {
+        char *text = weft_ok("%s --help", commands[i]), *as_word = weft_ok("help %s", commands[i]), dashed[32], want[48];
+        contains(text, "\nusage: weft ");
+        snprintf(want, sizeof want, "\nexample:\n  weft %s", commands[i]);
+        contains(text, want);
+        assert_string_equal(text, as_word);
+        contains(all, commands[i]);
+        contains(completion, commands[i]);
+        contains(man, commands[i]);
+        snprintf(dashed, sizeof dashed, "%s", commands[i]);
+        for (char *c = dashed; *c; c++) *c = *c == ' ' ? '-' : *c;
+        char *page = weft_ok("__man %s", dashed);
+        contains(page, ".SH EXAMPLE");
+        free(page);
+        free(text);
+        free(as_word);
+    }
+    free(all);
+    free(short_help);
+    free(word);
+    free(completion);
+    free(man);
+    prints("--version", "weft ");
+}
+
+/* The lab: -C wins over WEFT_LAB, which wins over the current folder. */
+static void test_which_lab(void **state) {
+    (void)state;
+    free(weft_ok("init"));
+    free(weft_ok("init second"));
+    free(weft_ok("-C second base add tiny base"));
+    prints("list", "this lab is empty");
+    setenv("WEFT_LAB", "second", 1);
+    prints("list", "base tiny");
+    prints("list -C .", "this lab is empty");
+    unsetenv("WEFT_LAB");
+}
+
+/* On no terminal: lines, no bar and no escapes; with --quiet nothing at all, but results stay. */
+static void test_progress(void **state) {
+    (void)state;
+    lab_make("q");
+    ran loud = weft("-C q train reviews --epochs 2 --name loud"), quiet = weft("-C q --quiet train reviews --epochs 2 --name quiet"),
+        odd = weft("-C q --quiet task add twice reviews");
+    contains(loud.err, "train loud: epoch 2: loss ");
+    assert_null(strchr(loud.err, '\r'));
+    assert_null(strchr(loud.err, '\033'));
+    assert_string_equal("", quiet.err);
+    contains(quiet.out, "quiet: seq_bn for reviews");
+    assert_string_equal("", odd.err);
+    ran_clear(&loud);
+    ran_clear(&quiet);
+    ran_clear(&odd);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job), cmocka_unit_test(test_json),      cmocka_unit_test(test_predict),
+                                       cmocka_unit_test(test_help),     cmocka_unit_test(test_which_lab), cmocka_unit_test(test_progress)};
+    return cmocka_run_group_tests(tests, top_make, top_remove);
+}

@@ -1,0 +1,224 @@
+/* What the program says when something is wrong: exit code, one line on standard error that names what and where, nothing on standard
+ * output. */
+#include "program.h"
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int setup(void **state) {
+    top_make(state);
+    lab_make("lab");
+    free(weft_ok("-C lab train reviews --name rev --epochs 1"));
+    setenv("WEFT_LAB", "lab", 1);
+    return 0;
+}
+
+static void test_words_and_options(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"trian reviews", "no command \"trian\"", "did you mean train?"},
+        {"lists", "no command \"lists\"", "did you mean list?"},
+        {"xyzzy", "no command \"xyzzy\"", "weft --help"},
+        {"base", "weft base add", "weft base check"},
+        {"task remove", "weft task add", "weft task list"},
+        {"help trian", "no command \"trian\"", "train"},
+        {"__man trian", "no manual page", "trian"},
+        {"train reviews --eporchs 3", "no option --eporchs (did you mean --epochs?)", "weft train --help"},
+        {"list --output=3", "no option --output=3", "weft list --help"},
+        {"train", "too few words", "weft train TASK"},
+        {"base add tiny", "too few words", "weft base add NAME PATH"},
+        {"train reviews notes", "what is \"notes\"?", "weft train TASK"},
+        {"report page.html", "what is \"page.html\"?", "usage: weft report\n"},
+        {"train reviews --epochs", "--epochs needs a value", ""},
+        {"train reviews --epochs many", "--epochs needs a number, not \"many\"", ""},
+        {"train reviews --lr nan", "--lr needs a number, not \"nan\"", ""},
+        {"train reviews --lr=inf", "learning rate is inf", "[0, 10]"},
+        {"train reviews --rows 1.5", "--rows needs a whole number, not \"1.5\"", ""},
+        {"train reviews --rows 99999999999999999999", "--rows needs a whole number", ""},
+        {"train reviews --seed -1", "--seed needs a whole number from 0", ""},
+        {"train reviews --quiet=1", "--quiet takes no value", ""},
+        {"--threads x list", "--threads needs a whole number", ""},
+        {"--threads 99999 list", "--threads must lie in", ""},
+        {"-C", "-C needs a value", ""},
+        {"train reviews --epochs -4", "epochs is -4", "[0, 10000]"},
+        {"train reviews --rows 100000", "has 200 training rows", "100000"},
+        {"train reviews --schedule square", "linear, cosine, constant", "square"},
+        {"train reviews --class-weights maybe", "auto, balanced, none", "maybe"},
+        {"train reviews --method seq_b", "method \"seq_b\" is not known", "lora"},
+        {"train reviews --method seq_bn[reduction=2]", "no setting \"reduction\"", ""},
+        {"train reviews --name a.b", "model name \"a.b\"", "letters"},
+        {"train reviews --name rev", "\"rev\" is in this lab already", "weft rm rev"},
+        {"train revews", "no task \"revews\"", "did you mean \"reviews\"?"},
+        {"train reviews --base big", "no base \"big\"", "weft base list"},
+        {"fuse target", "which adapters?", "--from"},
+        {"fuse target --from ,", "--from needs at least one", ""},
+        {"fuse target --from rev,absent", "no model \"absent\"", "rev"},
+        {"fuse target --from rev,rev", "\"rev\" stands twice", ""},
+        {"eval rew", "no model \"rew\"", "did you mean \"rev\"?"},
+        {"eval rev --split middle", "split \"middle\"", "train, dev or test"},
+        {"eval rev --split dev --data rows.csv", "exclude each other", ""},
+        {"eval rev --resamples -1", "--resamples", ""},
+        {"predict", "which model?", "--all"},
+        {"predict , text", "names none", "weft list"},
+        {"predict rew text", "no model \"rew\"", "rev"},
+        {"predict rev text --input rows.txt", "exclude each other", ""},
+        {"predict rev --input rows.txt --pair x", "--pair goes with texts", ""},
+        {"predict rev --input absent.txt", "absent.txt", "No such file"},
+        {"compare target", "which methods?", "--methods"},
+        {"compare target --methods head --rows 1,x", "whole numbers", "\"x\""},
+        {"compare target --methods head --rows 1000", "120 training rows", "1000"},
+        {"compare target --methods head --seeds -2", "--seeds must lie in", ""},
+        {"compare target --methods fuse:rew", "no model \"rew\"", "rev"},
+        {"inspect absent", "nothing named \"absent\"", "weft list"},
+        {"rm absent", "nothing named \"absent\"", "weft list"},
+        {"rm reviews-x", "nothing named", ""},
+        {"rm tiny", "cannot be removed", "model \"rev\" needs it"},
+        {"log x", "a run is a number", "weft list"},
+        {"log 99", "no run 99", "weft list"},
+        {"resume 0", "a run is a number", "weft list"},
+        {"resume 99", "no run 99", "weft list"},
+        {"resume 1", "run 1 is done", "nothing to resume"},
+        {"base check huge", "no base \"huge\"", ""},
+        {"base add tiny base", "base \"tiny\" is in this lab already", ""},
+        {"base add a/b base", "base name \"a/b\"", "letters"},
+        {"base add other absent", "absent is no folder", ""},
+        {"task add reviews reviews", "task \"reviews\" is in this lab already", "weft rm reviews"},
+        {"task add n absent", "absent does not exist", ""},
+        {"task add n base", "train.jsonl", ""},
+        {"task add n reviews --kind odd", "kind \"odd\"", "classification"},
+        {"task add n reviews --label mood", "no field \"mood\"", "reviews/train.jsonl:1"},
+        {"task add n reviews --metric odd", "metric \"odd\"", "accuracy"},
+        {"init lab", "lab is a lab already", ""},
+        {"-C absent list", "absent is no lab", "weft init absent"},
+        {"report -o absent/page.html", "absent/page.html", "No such file"},
+        {"report -o reviews", "reviews is a folder", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) weft_says(2, cases[i][0], cases[i][1], cases[i][2], (char *)NULL);
+    ran r = weft("%s", ""); /* no command: help, as wrong usage */
+    assert_int_equal(2, r.code);
+    assert_non_null(strstr(r.out, "usage: weft"));
+    ran_clear(&r);
+}
+
+/* A broken data file: its name and line, for whoever reads it. */
+static void test_broken_data(void **state) {
+    (void)state;
+    static const char *const cases[][4] = {
+        {"end.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n{\"text\":\"b\",\"label\":\n", ":2", "JSON"},
+        {"list.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n[1]\n", ":2", "object"},
+        {"latin.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n{\"text\":\"\xff\",\"label\":\"positive\"}\n", ":2", ""},
+        {"label.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n{\"text\":\"b\"}\n", ":2", "label"},
+        {"quote.csv", "text,label\na,positive\n\"b,negative\n", ":3", "quote"},
+        {"short.csv", "text,label\na,positive\nb\n", ":3", "2 columns"},
+        {"label.csv", "text,label\na,positive\nb,\n", ":3", "label"},
+        {"long.tsv", "text\tlabel\na\tpositive\nb\tnegative\tz\n", ":3", "2 columns"},
+        {"empty.csv", "", "empty.csv", "no rows"},
+        {"header.csv", "text,label\n", "header.csv", "no rows"},
+        {"table.xyz", "text,label\na,positive\n", "table.xyz", ".csv"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char command[128];
+        tiny_write(top, cases[i][0], cases[i][1]);
+        snprintf(command, sizeof command, "task add n %s", cases[i][0]);
+        weft_says(2, command, cases[i][0], cases[i][2], cases[i][3], (char *)NULL);
+        snprintf(command, sizeof command, "eval rev --data %s", cases[i][0]);
+        weft_says(2, command, cases[i][0], cases[i][2], (char *)NULL);
+    }
+    weft_says(2, "predict rev --input end.jsonl", "end.jsonl:2", (char *)NULL);
+    program_input = "fine\n\xff\xfe\n";
+    weft_says(2, "predict rev", "row 2", "UTF-8", (char *)NULL);
+    program_input = NULL;
+    char *tasks = weft_ok("task list"); /* nothing of all this was kept */
+    assert_null(strstr(tasks, "task n:"));
+    free(tasks);
+}
+
+static void test_broken_bases(void **state) {
+    (void)state;
+    static const char *const files[] = {"config.json", "vocab.txt", "model.safetensors"};
+    for (int i = 0; i < 3; i++) {
+        char dir[32], command[64];
+        snprintf(dir, sizeof dir, "base%d", i);
+        snprintf(command, sizeof command, "base add broken %s", dir);
+        tiny_base(in_top("%s", dir));
+        assert_int_equal(0, truncate(in_top("%s/%s", dir, files[i]), i == 1 ? 5 : 40));
+        weft_says(2, command, files[i], (char *)NULL);
+        assert_int_equal(0, unlink(in_top("%s/%s", dir, files[i])));
+        weft_says(2, command, files[i], (char *)NULL);
+    }
+    char *bases = weft_ok("base list");
+    assert_null(strstr(bases, "broken"));
+    free(bases);
+}
+
+/* verify and base check: code 3, with --json the document all the same. */
+static void test_changed_files(void **state) {
+    (void)state;
+    free(weft_ok("init damaged"));
+    free(weft_ok("-C damaged base add tiny base"));
+    char **names = NULL;
+    size_t count = 0;
+    check_ok(wfi_dir_list(in_top("damaged/bases"), &names, &count, err));
+    assert_int_equal(1, count);
+    const char *vocab = in_top("damaged/bases/%s/vocab.txt", names[0]);
+    wfi_names_free(names, count);
+    FILE *f = fopen(vocab, "a");
+    assert_non_null(f);
+    fputs("more\n", f);
+    fclose(f);
+    static const char *const both[] = {"verify", "base check"};
+    for (int i = 0; i < 2; i++) {
+        ran r = weft("-C damaged %s", both[i]);
+        assert_int_equal(3, r.code);
+        assert_non_null(strstr(r.out, "tiny: file"));
+        ran_clear(&r);
+        r = weft("-C damaged --json %s", both[i]);
+        assert_int_equal(3, r.code);
+        json_t *j = json_loads(r.out, 0, NULL);
+        has_keys(j, "ok checked failures");
+        assert_int_equal(1, json_array_size(json_object_get(j, "failures")));
+        json_decref(j);
+        ran_clear(&r);
+    }
+}
+
+/* Where nothing can be written: code 1, and the reason. */
+static void test_nowhere_to_write(void **state) {
+    (void)state;
+    static const char *const commands[] = {"list", "--json list", "--help", "train --help", "--version", "__man", "__complete", "predict rev text", "init third"};
+    struct stat full;
+    if (stat("/dev/full", &full) != 0 || !S_ISCHR(full.st_mode)) skip();
+    program_output = "/dev/full";
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) weft_says(1, commands[i], "cannot write to standard output", (char *)NULL);
+    program_output = NULL;
+    weft_says(1, "report -o /dev/full", "/dev/full", "No space left", (char *)NULL);
+    assert_int_equal(0, stat("/dev/full", &full));
+    assert_true(S_ISCHR(full.st_mode)); /* written into, not replaced by a file */
+    if (geteuid() == 0) return;         /* permissions do not hold root back */
+    assert_int_equal(0, mkdir(in_top("closed"), 0500));
+    weft_says(1, "report -o closed/page.html", "Permission denied", (char *)NULL);
+    assert_int_equal(0, chmod(in_top("lab"), 0500) || chmod(in_top("lab/weft.db"), 0400));
+    weft_says(1, "train reviews --name other", "weft.db", (char *)NULL);
+    assert_int_equal(0, chmod(in_top("lab"), 0700) || chmod(in_top("lab/weft.db"), 0600));
+}
+
+/* A reader that has seen enough ends the program quietly: no message, no other harm. */
+static void test_reader_that_stops(void **state) {
+    (void)state;
+    char command[1024], line[64] = "";
+    snprintf(command, sizeof command, "cd %s && yes 'the film was great' | head -5000 | %s predict rev 2>err.txt | head -1", top, getenv("WEFT_PROGRAM"));
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    assert_int_equal(0, pclose(f));
+    assert_string_equal("the film was great\n", line);
+    char *said = file_text(in_top("err.txt"));
+    assert_string_equal("", said);
+    free(said);
+    free(weft_ok("verify"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words_and_options), cmocka_unit_test(test_broken_data),      cmocka_unit_test(test_broken_bases),
+                                       cmocka_unit_test(test_changed_files),     cmocka_unit_test(test_nowhere_to_write), cmocka_unit_test(test_reader_that_stops)};
+    return cmocka_run_group_tests(tests, setup, top_remove);
+}
