@@ -65,7 +65,9 @@ typedef struct wf_train_spec {
     const char *method;     /* "seq_bn" (default), "double_seq_bn", "par_bn", "scaled_par_bn", "lora", "head", "full", "fusion"; presets take
                                overrides: "seq_bn[reduction_factor=8]" */
     const char *name;       /* default: TASK-METHOD or, for a fusion, TASK-fusion */
-    const char *base;       /* default: the lab's only base */
+    const char *base; /* default: the lab's only base */
+    const char *base_dtype; /* what the frozen base is multiplied in: "f32", "bf16", "auto" (default: bf16 where this machine
+                               is faster with it); method full: f32 */
     const char *const *from; /* fusion: names of trained adapters, in order */
     size_t from_count;
     const char *config;     /* fusion: "dynamic" (default), "static", with overrides */

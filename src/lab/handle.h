@@ -12,6 +12,7 @@
 
 typedef struct wf_open_base { /* a base in use; stays open until the lab closes */
     char *name, *hash;
+    wf_dtype dtype; /* that its matrices are packed in; a base may be open once for each type */
     wf_bert *model;
     wf_tokenizer *tokenizer;
     json_t *info;              /* the registry's JSON */
@@ -41,7 +42,7 @@ wf_status wfi_lab_give(json_t *value, char **json, wf_err *err);
 wf_status wfi_lab_record_json(const wf_record *record, json_t **out, wf_err *err);
 
 /* name NULL: the lab's only base. Borrowed until the lab closes. */
-wf_status wfi_lab_base(wf_lab *lab, const char *name, wf_open_base **out, wf_err *err);
+wf_status wfi_lab_base(wf_lab *lab, const char *name, wf_dtype dtype, wf_open_base **out, wf_err *err);
 /* Opens a stored task (wfi_task_free); record may be NULL. */
 wf_status wfi_lab_task(wf_lab *lab, const char *name, wf_task **out, wf_record *record, wf_err *err);
 

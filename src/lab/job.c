@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "lab/precision.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,7 +107,7 @@ static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_
                       s->method, s->config ? s->config : "", job->name, (long long)s->rows, o->epochs, o->lr, o->weight_decay, o->warmup_share,
                       o->max_grad_norm, (double)o->label_smoothing, o->schedule, (long long)o->batch_rows, (long long)o->batch_tokens,
                       (long long)o->accumulate, o->patience, (unsigned long long)o->seed, job->lab->threads, (long long)t->max_length);
-    wfi_buffer_printf(&b, "|%.17g|%.17g|%s|%s|%d|%d", s->head_dropout, s->base_dropout, s->class_weights, s->pooling ? s->pooling : "", s->head_layers,
+    wfi_buffer_printf(&b, "|%s|%.17g|%.17g|%s|%s|%d|%d", wfi_precision_name(t->base->dtype), s->head_dropout, s->base_dropout, s->class_weights, s->pooling ? s->pooling : "", s->head_layers,
                       s->train_adapters);
     for (size_t i = 0; i < t->fused_count; i++) { /* by content: another adapter may have the name by now */
         wf_record r = {0};
@@ -181,6 +182,7 @@ static json_t *result_make(const wf_job *job, const wf_trained *t, const wf_trai
                           "cpu_seconds", r->cpu_seconds, "peak_rss_bytes", (json_int_t)wfi_clock_peak_rss());
     if (!j) return NULL;
     json_object_set_new(j, "task_hash", json_string(job->task_record->hash));
+    json_object_set_new(j, "base_dtype", json_string(wfi_precision_name(t->base->dtype)));
     json_object_set_new(j, "classes", json_integer(t->classes));
     json_object_set_new(j, "max_length", json_integer(t->max_length));
     json_object_set_new(j, "epochs", json_integer(r->epochs_done));

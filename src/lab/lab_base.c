@@ -175,11 +175,12 @@ wf_status wf_base_check(wf_lab *lab, const char *name, char **json, wf_err *err)
     return bad ? wfi_fail(err, WF_E_CHECK, "%zu of %zu bases changed since import", bad, n) : WF_OK;
 }
 
-static wf_status base_open(wf_lab *lab, const wf_record *record, wf_open_base **out, wf_err *err) {
+static wf_status base_open(wf_lab *lab, const wf_record *record, wf_dtype dtype, wf_open_base **out, wf_err *err) {
     wf_open_base *b = wfi_alloc(1, sizeof *b);
     if (!b) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     b->next = lab->bases; /* owned by the lab from here on, whole or not */
     lab->bases = b;
+    b->dtype = dtype;
     char *dir = wfi_lab_path(lab, record->path);
     b->hash = wfi_strdup(record->hash);
     if (!dir || !b->hash) {
@@ -195,7 +196,7 @@ static wf_status base_open(wf_lab *lab, const wf_record *record, wf_open_base **
     return st;
 }
 
-wf_status wfi_lab_base(wf_lab *lab, const char *name, wf_open_base **out, wf_err *err) {
+wf_status wfi_lab_base(wf_lab *lab, const char *name, wf_dtype dtype, wf_open_base **out, wf_err *err) {
     wf_record *records = NULL;
     size_t count = 0, found = 0, matches = 0;
     WF_TRY(wfi_registry_list(lab->registry, "base", &records, &count, err));
@@ -211,8 +212,8 @@ wf_status wfi_lab_base(wf_lab *lab, const char *name, wf_open_base **out, wf_err
     else if (matches > 1) st = wfi_fail(err, WF_E_ARG, "this lab has %zu bases; say which with --base", matches);
     if (st == WF_OK) {
         for (wf_open_base *b = lab->bases; b; b = b->next)
-            if (b->name && strcmp(b->name, records[found].name) == 0) *out = b, matches = 0;
-        if (matches) st = base_open(lab, &records[found], out, err);
+            if (b->name && b->dtype == dtype && strcmp(b->name, records[found].name) == 0) *out = b, matches = 0;
+        if (matches) st = base_open(lab, &records[found], dtype, out, err);
     }
     wfi_records_free(records, count);
     return st;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "lab/compare.h"
 #include "lab/job.h"
+#include "lab/precision.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static wf_status cell_spec(const json_t *common, const cell *c, const char *task
     json_t *j = json_deep_copy(common), *method = json_object();
     wf_status st = j && method ? method_split(c->method, method, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     const char *from[64];
-    wf_train_spec s = {.task = task, .base = base, .rows = c->rows, .seed = (uint64_t)c->seed};
+    wf_train_spec s = {.task = task, .base = base, .rows = c->rows, .seed = (uint64_t)c->seed, .base_dtype = "f32"}; /* settled in common, unless older */
     if (st == WF_OK) {
         const json_t *names = json_object_get(method, "from");
         if (json_array_size(names) > 64) st = wfi_fail(err, WF_E_ARG, "at most 64 adapters can be fused");
@@ -227,7 +228,10 @@ wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err 
     json_t *common = common_make(&s->train), *methods = json_array(), *rows = json_array();
     wf_open_base *base = NULL;
     wf_status st = compare_check(lab, s, common, err);
-    if (st == WF_OK) st = wfi_lab_base(lab, s->base, &base, err);
+    if (st == WF_OK) st = wfi_lab_base(lab, s->base, WF_DTYPE_F32, &base, err);
+    wf_dtype type = WF_DTYPE_F32;
+    if (st == WF_OK) st = wfi_precision_settle(lab, base, s->train.base_dtype, &type, err);
+    json_object_set_new(common, "base_dtype", json_string(wfi_precision_name(type))); /* one for all; method full reads it as f32 */
     for (size_t i = 0; i < s->method_count; i++) json_array_append_new(methods, json_string(s->methods[i]));
     for (size_t i = 0; i < s->rows_count; i++) json_array_append_new(rows, json_integer(s->rows[i]));
     if (s->rows_count == 0) json_array_append_new(rows, json_integer(0));

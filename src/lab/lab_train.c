@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "lab/compare.h"
 #include "lab/job.h"
+#include "lab/precision.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -109,15 +110,18 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     json_object_set_new(j, "name", json_string(name));
     wf_record record = {0};
     wf_open_base *base = NULL;
+    wf_dtype type = WF_DTYPE_F32;
     wf_status st = spec->name ? name_free_check(lab, spec->name, err) : name_free_check(lab, name, err);
     if (st == WF_OK) st = wfi_registry_get(lab->registry, "task", spec->task, &record, err);
-    if (st == WF_OK) st = wfi_lab_base(lab, spec->base, &base, err);
+    if (st == WF_OK) st = wfi_lab_base(lab, spec->base, WF_DTYPE_F32, &base, err);
+    if (st == WF_OK) st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
     for (size_t i = 0; st == WF_OK && i < spec->from_count; i++) {
         wf_record from = {0};
         st = wfi_registry_get(lab->registry, "model", spec->from[i], &from, err);
         wfi_record_clear(&from);
     }
     if (st == WF_OK) json_object_set_new(j, "base", json_string(base->name));
+    json_object_set_new(j, "base_dtype", json_string(wfi_precision_name(type)));
     json_object_set_new(j, "threads", json_integer(lab->threads));
     char *text = st == WF_OK ? wfi_json_text(j, false) : NULL;
     int64_t run = 0;

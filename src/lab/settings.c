@@ -2,6 +2,7 @@
 #include "lab/settings.h"
 #include "adapters/adapter.h"
 #include "base/error.h"
+#include "lab/precision.h"
 #include <math.h>
 #include <string.h>
 
@@ -53,6 +54,9 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(range_check("accumulate", (double)s->accumulate, 0, 65536, err));
     WF_TRY(range_check("max length", (double)s->max_length, 0, 1 << 16, err));
     WF_TRY(range_check("head layers", s->head_layers, 0, 2, err));
+    WF_TRY(wfi_precision_check(s->base_dtype, err));
+    if (kind == WF_METHOD_FULL && s->base_dtype && strcmp(s->base_dtype, "bf16") == 0)
+        return wfi_fail(err, WF_E_ARG, "method full trains the base itself, in float32; base type bf16 is for frozen bases");
     static const char *const schedules[] = {"linear", "cosine", "constant", NULL}, *const weights[] = {"auto", "balanced", "none", NULL},
                       *const poolings[] = {"mean", "cls", "pooler", NULL};
     const struct { const char *what, *value; const char *const *known; } words[] = {
@@ -88,6 +92,7 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
     text_set(j, "pooling", s->pooling, NULL);
     text_set(j, "schedule", s->schedule, "linear");
     text_set(j, "class_weights", s->class_weights, "auto");
+    text_set(j, "base_dtype", kind == WF_METHOD_FULL ? "f32" : s->base_dtype, "auto");
     json_object_set_new(j, "from", from);
     const struct { const char *key; double value; } numbers[] = {
         {"epochs", s->epochs}, {"lr", s->lr > 0 ? s->lr : lr}, {"weight_decay", s->weight_decay}, {"warmup", s->warmup > 0 ? s->warmup : s->warmup < 0 ? 0.0 : 0.1},
@@ -127,6 +132,9 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
     s->head_layers = (int)head_layers;
     s->patience = (int)patience;
     s->seed = (uint64_t)seed;
+    const char *type = text_get(j, "base_dtype");
+    if (!wfi_precision_parse(type, &s->base_dtype)) return wfi_fail(err, WF_E_DATA, "%s: base_dtype \"%.40s\" is neither f32 nor bf16", where, type);
+    if (s->kind == WF_METHOD_FULL) s->base_dtype = WF_DTYPE_F32;
     return WF_OK;
 }
 

@@ -3,6 +3,7 @@
 #ifndef WF_LAB_SETTINGS_H
 #define WF_LAB_SETTINGS_H
 #include "base/json.h"
+#include "tensor/source.h"
 #include "weft/lab.h"
 #include <stdbool.h>
 
@@ -14,6 +15,7 @@ typedef struct wf_settings { /* strings borrowed from the JSON */
     const json_t *from; /* array of names */
     int64_t rows, steps, batch_tokens, batch_rows, accumulate, max_length;
     double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout;
+    wf_dtype base_dtype;
     int head_layers, patience;
     uint64_t seed;
     bool train_adapters;

@@ -6,6 +6,7 @@
 #include "formats/safetensors.h"
 #include "hub/hub.h"
 #include "lab/aside.h"
+#include "lab/precision.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -82,7 +83,7 @@ static wf_status head_make(wf_trained *t, const wf_settings *s, const char *name
 
 wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *t, wf_err *err) {
     *t = (wf_trained){.kind = task->kind, .max_length = s->max_length};
-    wf_status st = wfi_lab_base(lab, s->base, &t->base, err);
+    wf_status st = wfi_lab_base(lab, s->base, s->base_dtype, &t->base, err);
     if (st != WF_OK) return st;
     const wf_base_shape shape = wfi_context_shape(t->base->model);
     if (t->max_length > t->base->model->config.max_positions) t->max_length = t->base->model->config.max_positions;
@@ -92,7 +93,7 @@ wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, c
     if (st == WF_OK && s->kind == WF_METHOD_ADAPTER) st = wfi_adapter_new(name, s->method, &shape, s->seed, &t->adapter, err);
     if (st == WF_OK && s->kind == WF_METHOD_FUSION) st = fusion_new(lab, t, s, name, err);
     if (st == WF_OK && s->kind == WF_METHOD_FULL) st = wfi_bert_copy_trainable(t->base->model, &t->full, err);
-    if (st == WF_OK) st = wfi_bert_pack(t->base->model, s->kind != WF_METHOD_HEAD && s->kind != WF_METHOD_FULL, err);
+    if (st == WF_OK) st = wfi_bert_pack(t->base->model, s->kind != WF_METHOD_HEAD && s->kind != WF_METHOD_FULL, t->base->dtype, err);
     if (st == WF_OK) st = head_make(t, s, name, task, err);
     if (st == WF_OK) st = context_make(t, err);
     if (st == WF_OK) t->context->base_dropout = s->base_dropout > 0;
@@ -306,12 +307,15 @@ wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *t, wf_err 
     if (st == WF_OK) st = wfi_json_str(t->info, "kind", name, &kind, err);
     if (st == WF_OK) st = wfi_json_int(t->info, "classes", name, 1, INT32_MAX, &classes, err);
     if (st == WF_OK) st = wfi_json_int(t->info, "max_length", name, 1, 1 << 20, &t->max_length, err);
-    if (st == WF_OK) st = wfi_lab_base(lab, base, &t->base, err);
+    const char *type = json_string_value(json_object_get(t->info, "base_dtype"));
+    wf_dtype dtype = WF_DTYPE_F32;
+    if (st == WF_OK && !wfi_precision_parse(type, &dtype)) st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has base type \"%s\"", name, type);
+    if (st == WF_OK) st = wfi_lab_base(lab, base, dtype, &t->base, err);
     if (st == WF_OK && !wfi_kind_parse(kind, &t->kind)) st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has kind \"%s\"", name, kind);
     t->classes = (int32_t)classes;
     if (st == WF_OK && !(t->name = wfi_strdup(name))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = parts_open(lab, t, &r, err);
-    if (st == WF_OK && !t->full) st = wfi_bert_pack(t->base->model, false, err);
+    if (st == WF_OK && !t->full) st = wfi_bert_pack(t->base->model, false, t->base->dtype, err);
     if (st == WF_OK) st = wfi_trained_freeze(t, err);
     if (st == WF_OK) st = context_make(t, err);
     wfi_record_clear(&r);

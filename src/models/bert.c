@@ -217,20 +217,25 @@ wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *er
     return WF_OK;
 }
 
-static wf_status linear_pack(wf_linear *l, bool backward, wf_err *err) {
+static wf_status linear_pack(wf_linear *l, bool backward, wf_dtype dtype, wf_err *err) {
     if (l->weight->grad) return WF_OK; /* trainable weights change every step */
     const float *w = l->weight->data;
-    if (!l->forward) WF_TRY(wfi_packed_new(true, l->in, l->out, w, l->in, WF_DTYPE_F32, &l->forward, err));
+    if (!l->forward) WF_TRY(wfi_packed_new(true, l->in, l->out, w, l->in, dtype, &l->forward, err));
     if (backward && !l->backward)
-        WF_TRY(wfi_packed_new(false, l->out, l->in, w, l->in, WF_DTYPE_F32, &l->backward, err));
+        WF_TRY(wfi_packed_new(false, l->out, l->in, w, l->in, dtype, &l->backward, err));
     return WF_OK;
 }
 
-wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_err *err) {
+wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err) {
+    if (m->packed && m->packed_dtype != dtype)
+        return wfi_fail(err, WF_E_ARG, "this model is packed as %s already; %s needs a model of its own",
+                        wfi_dtype_name(m->packed_dtype), wfi_dtype_name(dtype));
+    m->packed = true;
+    m->packed_dtype = dtype;
     for (int i = 0; i < m->config.layers; i++) {
         wf_bert_layer *l = &m->layers[i];
         wf_linear *all[] = {&l->query, &l->key, &l->value, &l->attention_dense, &l->up, &l->down};
-        for (size_t k = 0; k < sizeof all / sizeof *all; k++) WF_TRY(linear_pack(all[k], backward, err));
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++) WF_TRY(linear_pack(all[k], backward, dtype, err));
     }
     return WF_OK;
 }

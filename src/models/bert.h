@@ -28,6 +28,8 @@ typedef struct wf_bert {
     wf_norm embedding_norm;
     wf_linear pooler; /* weight NULL when the file has none */
     wf_bert_layer *layers;
+    bool packed;
+    wf_dtype packed_dtype; /* when packed */
 } wf_bert;
 
 /* DIR/config.json and DIR/model.safetensors. Weights stay in the mapped file, read-only. */
@@ -35,9 +37,11 @@ wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err);
 /* A copy whose weights (all but the pooler's) are owned and trainable. `from` must outlive it (the pooler is shared).
  */
 wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err);
-/* Re-lays out the frozen matrices for fast products; backward: also for input gradients. Call once before forward
- * passes; a second call adds only what is missing. */
-wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_err *err);
+/* Re-lays out the frozen matrices of the layers for fast products; backward: also for input gradients. Call before
+ * forward passes; a second call adds only what is missing. dtype: WF_DTYPE_F32, or WF_DTYPE_BF16 (kernels/gemm.h says
+ * what that computes); a model is packed in one type, another one in a second call is WF_E_ARG. All else of the model
+ * stays float32. */
+wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err);
 void wfi_bert_free(wf_bert *m);
 
 /* ids, positions [T], types [T] -> rows [T,H] of the last layer. dropout: apply the base's own dropout rates while

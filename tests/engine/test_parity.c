@@ -86,7 +86,7 @@ static void parts_open(parity *p) {
     p->base->config.attention_dropout = p->base->config.hidden_dropout = 0.0f;
     p->model = p->base;
     if (strcmp(text_of(p, "method"), "full") == 0) check_ok(wfi_bert_copy_trainable(p->base, &p->model, err));
-    check_ok(wfi_bert_pack(p->model, true, err));
+    check_ok(wfi_bert_pack(p->model, true, WF_DTYPE_F32, err));
     const wf_base_shape shape = wfi_context_shape(p->model);
     p->adapter_count = json_array_size(adapters);
     assert_in_range(p->adapter_count, 0, ADAPTERS);

@@ -184,14 +184,40 @@ static void test_weight_errors(void **state) {
     }
 }
 
-static float *run(wf_bert *m, float *out) { /* [RUN_SEQUENCES,3] logits of the fixed batch */
+static float *run_in(wf_bert *m, wf_dtype dtype, float *out) { /* [RUN_SEQUENCES,3] logits of the fixed batch */
     tiny_run r;
     tiny_run_open(&r, NULL);
     r.context->model = m;
-    check_ok(wfi_bert_pack(m, false, err));
+    check_ok(wfi_bert_pack(m, false, dtype, err));
     memcpy(out, tiny_forward(&r, false)->data, RUN_SEQUENCES * 3 * sizeof *out);
     tiny_run_close(&r);
     return out;
+}
+
+static float *run(wf_bert *m, float *out) {
+    return run_in(m, WF_DTYPE_F32, out);
+}
+
+/* Rounded products: near the whole ones, not equal; nearly the same with and without instructions for them; one type a
+ * model. */
+static void test_packed_types(void **state) {
+    float whole[RUN_SEQUENCES * 3], half[2][RUN_SEQUENCES * 3], worst[2] = {0};
+    for (int k = 0; k < 3; k++) {
+        wf_bert *m = NULL;
+        check_ok(wfi_bert_open(base_dir(), &m, err));
+        if (k == 2) wfi_kernels_force(WF_ISA_SCALAR);
+        run_in(m, k ? WF_DTYPE_BF16 : WF_DTYPE_F32, k ? half[k - 1] : whole);
+        wfi_kernels_force(wfi_cpu_get()->isa);
+        check_ok(wfi_bert_pack(m, true, k ? WF_DTYPE_BF16 : WF_DTYPE_F32, err));
+        check_status(WF_E_ARG, wfi_bert_pack(m, false, k ? WF_DTYPE_F32 : WF_DTYPE_BF16, err));
+        wfi_bert_free(m);
+    }
+    for (int i = 0; i < RUN_SEQUENCES * 3; i++) {
+        worst[0] = fmaxf(worst[0], fabsf(half[0][i] - whole[i]));
+        worst[1] = fmaxf(worst[1], fabsf(half[1][i] - half[0][i]));
+    }
+    assert_true(worst[0] > 0 && worst[0] < 0.05f);
+    assert_true(worst[1] <= 0.01f);
 }
 
 static void test_weight_forms(void **state) {
@@ -295,7 +321,7 @@ static void test_trainable_copy(void **state) {
     tiny_run_open(&r, NULL);
     memcpy(before, tiny_forward(&r, false)->data, sizeof before);
     check_ok(wfi_bert_copy_trainable(r.base, &copy, err));
-    check_ok(wfi_bert_pack(copy, true, err));
+    check_ok(wfi_bert_pack(copy, true, WF_DTYPE_F32, err));
     for (size_t i = 0; i < copy->params.count; i++) {
         const wf_param *p = copy->params.params[i];
         assert_null(r.base->params.params[i]->grad);
@@ -337,10 +363,11 @@ static void test_dropout(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_config_errors),   cmocka_unit_test(test_files),
-        cmocka_unit_test(test_weight_errors),   cmocka_unit_test(test_weight_forms),
-        cmocka_unit_test(test_sequences_apart), cmocka_unit_test(test_ids_checked),
-        cmocka_unit_test(test_trainable_copy),  cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_config_errors), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_weight_errors), cmocka_unit_test(test_weight_forms),
+        cmocka_unit_test(test_packed_types),  cmocka_unit_test(test_sequences_apart),
+        cmocka_unit_test(test_ids_checked),   cmocka_unit_test(test_trainable_copy),
+        cmocka_unit_test(test_dropout),
     };
     return cmocka_run_group_tests(tests, NULL, clean);
 }

@@ -36,7 +36,7 @@ static inline void tiny_run_open(tiny_run *r, const wf_head_spec *head) {
     snprintf(r->dir, sizeof r->dir, "%s/base", check_temp_dir());
     tiny_base(r->dir);
     check_ok(wfi_bert_open(r->dir, &r->base, err));
-    check_ok(wfi_bert_pack(r->base, true, err));
+    check_ok(wfi_bert_pack(r->base, true, WF_DTYPE_F32, err));
     r->shape = wfi_context_shape(r->base);
     check_ok(wfi_head_new("h", head ? head : &plain, 1, &r->head, err));
     tiny_shake(&r->head->params, 2, 0.3f);

@@ -1,0 +1,127 @@
+/* lab/precision.c - see precision.h. */
+#include "lab/precision.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "kernels/gemm.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Rounding costs a little accuracy, so it must pay: at least this much. Products of small bases take no time worth it.
+ */
+static const double FASTER_BY = 1.2;
+enum { SMALL_MATRIX = 1 << 16, ROWS = 512, LEAST_ROUNDS = 7, MOST_ROUNDS = 40 };
+static const double ENOUGH_SECONDS = 0.1;
+
+const char *wfi_precision_name(wf_dtype t) {
+    return t == WF_DTYPE_BF16 ? "bf16" : "f32";
+}
+
+bool wfi_precision_parse(const char *word, wf_dtype *out) {
+    const bool half = word && strcmp(word, "bf16") == 0;
+    if (word && !half && strcmp(word, "f32") != 0) return false;
+    *out = half ? WF_DTYPE_BF16 : WF_DTYPE_F32;
+    return true;
+}
+
+wf_status wfi_precision_check(const char *word, wf_err *err) {
+    wf_dtype t;
+    if (!word || strcmp(word, "auto") == 0 || wfi_precision_parse(word, &t)) return WF_OK;
+    return wfi_fail(err, WF_E_ARG, "base type \"%.40s\": use one of f32, bf16, auto", word);
+}
+
+typedef struct trial { /* one product in both types; [0] float32, [1] bfloat16 */
+    int64_t k, n;
+    float *a, *c;
+    wf_packed *packed[2];
+    double best[2];
+} trial;
+
+static wf_status trial_open(trial *t, wf_err *err) {
+    float *b = wfi_alloc_aligned((size_t)(t->k * t->n) * sizeof *b);
+    t->a = wfi_alloc_aligned((size_t)(ROWS * t->k) * sizeof *t->a);
+    t->c = wfi_alloc_aligned((size_t)(ROWS * t->n) * sizeof *t->c);
+    wf_status st = b && t->a && t->c ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (int64_t i = 0; st == WF_OK && i < t->k * t->n; i++) b[i] = wfi_random_uniform(1, (uint64_t)i) - 0.5f;
+    for (int64_t i = 0; st == WF_OK && i < ROWS * t->k; i++) t->a[i] = wfi_random_uniform(2, (uint64_t)i) - 0.5f;
+    for (int i = 0; st == WF_OK && i < 2; i++)
+        st = wfi_packed_new(true, t->k, t->n, b, t->k, i ? WF_DTYPE_BF16 : WF_DTYPE_F32, &t->packed[i], err);
+    wfi_free(b);
+    return st;
+}
+
+static void trial_close(trial *t) {
+    wfi_packed_free(t->packed[0]);
+    wfi_packed_free(t->packed[1]);
+    wfi_free(t->a);
+    wfi_free(t->c);
+}
+
+/* In turn, and the fastest of each: what else the machine does meets both alike. */
+static wf_status trial_run(trial *t, wf_err *err) {
+    const double begin = wfi_clock_seconds();
+    for (int round = 0; round < LEAST_ROUNDS || (round < MOST_ROUNDS && wfi_clock_seconds() - begin < ENOUGH_SECONDS);
+         round++)
+        for (int i = 0; i < 2; i++) {
+            const double from = wfi_clock_seconds();
+            WF_TRY(wfi_packed_gemm(t->packed[i], ROWS, t->a, t->k, NULL, 0.0f, t->c, t->n, err));
+            const double seconds = wfi_clock_seconds() - from;
+            if (round == 0 || seconds < t->best[i]) t->best[i] = seconds;
+        }
+    return WF_OK;
+}
+
+static wf_status measure(const wf_bert_config *c, json_t **entry, wf_err *err) {
+    trial t = {.k = c->hidden_size, .n = c->intermediate_size};
+    wf_status st = trial_open(&t, err);
+    if (st == WF_OK) st = trial_run(&t, err);
+    trial_close(&t);
+    WF_TRY(st);
+    const double flops = 2e-9 * ROWS * (double)t.k * (double)t.n;
+    *entry = json_pack("{s:s, s:f, s:f}", "type", t.best[0] >= FASTER_BY * t.best[1] ? "bf16" : "f32", "f32_gflops",
+                       flops / t.best[0], "bf16_gflops", flops / t.best[1]);
+    return *entry ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+}
+
+static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out, wf_err *err) {
+    enum { MOST_BYTES = 1 << 20 };
+    char key[160];
+    const wf_cpu *cpu = wfi_cpu_get();
+    snprintf(key, sizeof key, "%s, %s, %d threads, %lldx%lld", cpu->name, wfi_isa_name(cpu->isa), lab->threads,
+             (long long)c->hidden_size, (long long)c->intermediate_size);
+    char *path = wfi_lab_path(lab, "speed.json");
+    json_t *all = NULL, *entry = NULL;
+    wf_status st = path ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && wfi_file_exists(path))
+        st = wfi_json_read(path, MOST_BYTES, &all, err);
+    else if (st == WF_OK && !(all = json_object()))
+        st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    const char *word = json_string_value(json_object_get(json_object_get(all, key), "type"));
+    if (st == WF_OK && word && !wfi_precision_parse(word, out))
+        st = wfi_fail(err, WF_E_DATA, "%s: type \"%.40s\" of \"%s\" is neither f32 nor bf16", path, word, key);
+    if (st == WF_OK && !word) {
+        st = measure(c, &entry, err);
+        if (st == WF_OK) wfi_precision_parse(json_string_value(json_object_get(entry, "type")), out);
+        if (st == WF_OK && json_object_set_new(all, key, entry) != 0)
+            st = wfi_fail(err, WF_E_DATA, "%s is no JSON object; remove it", path);
+        if (st == WF_OK) st = wfi_json_write(path, all, err);
+    }
+    json_decref(all);
+    wfi_free(path);
+    return st;
+}
+
+wf_status wfi_precision_settle(wf_lab *lab, const wf_open_base *base, const char *word, wf_dtype *out, wf_err *err) {
+    WF_TRY(wfi_precision_check(word, err));
+    if (word && strcmp(word, "auto") != 0) {
+        wfi_precision_parse(word, out);
+        return WF_OK;
+    }
+    const wf_bert_config *c = &base->model->config;
+    *out = WF_DTYPE_F32;
+    if (!wfi_packed_native_bf16() || c->hidden_size * c->intermediate_size < SMALL_MATRIX) return WF_OK;
+    return remembered(lab, c, out, err);
+}

@@ -1,0 +1,211 @@
+/* The type of the frozen base: trained, stored, verified, resumed and refused by name; the choice of "auto" is
+ * remembered. */
+#include "base/json.h"
+#include "kernels/gemm.h"
+#include "lab/precision.h"
+#include "tiny.h"
+#include "weft/weft.h"
+#include <unistd.h>
+
+static char top[256];
+
+static const char *at(const char *relative) {
+    static char path[4][512];
+    static int k;
+    k = (k + 1) % 4;
+    snprintf(path[k], sizeof path[k], "%s/%s", top, relative);
+    return path[k];
+}
+
+static json_t *parsed(char *text) {
+    json_t *j = NULL;
+    assert_non_null(text);
+    check_ok(wfi_json_parse(text, strlen(text), "result", &j, err));
+    wf_free(text);
+    return j;
+}
+
+static wf_lab *lab_make(const char *name) {
+    wf_lab *lab = NULL;
+    check_ok(wf_lab_init(at(name), err));
+    check_ok(wf_lab_open(at(name), &lab, err));
+    check_ok(wf_base_add(lab, "tiny", at("base"), NULL, err));
+    const wf_task_spec spec = {.name = "reviews", .path = at("reviews")};
+    check_ok(wf_task_add(lab, &spec, NULL, err));
+    return lab;
+}
+
+static int setup(void **state) {
+    (void)state;
+    snprintf(top, sizeof top, "%s", check_temp_dir());
+    tiny_base(at("base"));
+    tiny_task(at("reviews"), 1, 200, 40, 60);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    return wfi_tree_remove(top, NULL) == WF_OK ? 0 : 1;
+}
+
+static wf_train_spec spec_make(const char *name, const char *dtype) {
+    return (wf_train_spec){.task = "reviews",
+                           .method = "seq_bn",
+                           .name = name,
+                           .base_dtype = dtype,
+                           .epochs = 6,
+                           .lr = 5e-3,
+                           .base_dropout = -1};
+}
+
+static json_t *inspected(wf_lab *lab, const char *name) {
+    char *text = NULL;
+    check_ok(wf_inspect(lab, name, &text, err));
+    return parsed(text);
+}
+
+static const char *text_of(const json_t *j, const char *key) {
+    const char *text = json_string_value(json_object_get(j, key));
+    assert_non_null(text);
+    return text;
+}
+
+/* One lab holds models over the base in both types; each is used in the type it was trained in, in one process and in
+ * the next. */
+static void test_both_types_in_one_lab(void **state) {
+    (void)state;
+    wf_lab *lab = lab_make("both");
+    const char *names[] = {"half", "whole", "chosen"}, *types[] = {"bf16", "f32", NULL};
+    char *text = NULL;
+    for (int i = 0; i < 3; i++) {
+        const wf_train_spec spec = spec_make(names[i], types[i]);
+        check_ok(wf_train(lab, &spec, NULL, err));
+    }
+    json_t *half = inspected(lab, "half"), *whole = inspected(lab, "whole"), *chosen = inspected(lab, "chosen");
+    assert_string_equal("bf16", text_of(half, "base_dtype"));
+    assert_string_equal("f32", text_of(whole, "base_dtype"));
+    assert_string_equal("f32", text_of(chosen, "base_dtype")); /* auto: products this small are not worth rounding */
+    assert_string_equal("f32", text_of(json_object_get(chosen, "settings"), "base_dtype"));
+    json_decref(half);
+    json_decref(whole);
+    json_decref(chosen);
+    check_ok(wf_verify(lab, NULL, err));
+    wf_lab_close(lab);
+    check_ok(wf_lab_open(at("both"), &lab, err));
+    check_ok(wf_verify(lab, NULL, err));
+    wf_predictor *p = NULL;
+    const char *texts[] = {"the film was great"};
+    check_ok(wf_predictor_open(lab, names, 3, &p, err));
+    check_ok(wf_predictor_run(p, texts, NULL, 1, &text, err));
+    json_t *j = parsed(text), *results = json_object_get(json_array_get(json_object_get(j, "rows"), 0), "results");
+    double p_good[3];
+    for (int i = 0; i < 3; i++)
+        p_good[i] = json_number_value(
+            json_object_get(json_object_get(json_object_get(results, names[i]), "probs"), "positive"));
+    for (int i = 0; i < 3; i++) assert_true(p_good[i] > 0.5);
+    json_decref(j);
+    wf_predictor_close(p);
+    const char *from[] = {"half", "whole"};
+    wf_train_spec f = spec_make("fused", "bf16"); /* what adapters were trained over does not matter to a fusion */
+    f.method = "fusion", f.from = from, f.from_count = 2;
+    check_ok(wf_train(lab, &f, NULL, err));
+    check_ok(wf_verify(lab, NULL, err));
+    wf_lab_close(lab);
+}
+
+static int cancel_at(const wf_progress *p, void *user) {
+    return p->done >= *(int64_t *)user;
+}
+
+static void test_resume_gives_the_same_bits(void **state) {
+    (void)state;
+    json_t *info[2];
+    for (int k = 0; k < 2; k++) {
+        wf_lab *lab = lab_make(k ? "broken" : "unbroken");
+        wf_train_spec spec = spec_make("r", "bf16");
+        int64_t stop = 9;
+        if (k) {
+            wf_lab_progress(lab, cancel_at, &stop);
+            check_status(WF_E_CANCELLED, wf_train(lab, &spec, NULL, err));
+            wf_lab_progress(lab, NULL, NULL);
+            check_ok(wf_resume(lab, 1, NULL, err));
+        } else {
+            check_ok(wf_train(lab, &spec, NULL, err));
+        }
+        info[k] = inspected(lab, "r");
+        wf_lab_close(lab);
+    }
+    assert_string_equal("bf16", text_of(info[1], "base_dtype"));
+    assert_string_equal(text_of(info[0], "hash"), text_of(info[1], "hash"));
+    json_decref(info[0]);
+    json_decref(info[1]);
+}
+
+static void test_compare_and_refusals(void **state) {
+    (void)state;
+    wf_lab *lab = lab_make("compare");
+    char *text = NULL;
+    const char *methods[] = {"head", "seq_bn", "full"};
+    wf_compare_spec c = {.task = "reviews",
+                         .methods = methods,
+                         .method_count = 3,
+                         .seeds = 1,
+                         .train = {.epochs = 1, .base_dropout = -1, .base_dtype = "bf16"}};
+    check_ok(wf_compare(lab, &c, &text, err));
+    json_t *j = parsed(text), *rows = json_object_get(j, "rows");
+    assert_int_equal(3, json_array_size(rows));
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(i < 2 ? "bf16" : "f32", text_of(json_array_get(rows, i), "base_dtype"));
+    json_decref(j);
+    c.train.base_dtype = "f16";
+    check_status(WF_E_ARG, wf_compare(lab, &c, NULL, err));
+    wf_train_spec spec = spec_make("x", "half");
+    check_status(WF_E_ARG, wf_train(lab, &spec, NULL, err));
+    spec = spec_make("x", "bf16");
+    spec.method = "full";
+    check_status(WF_E_ARG, wf_train(lab, &spec, NULL, err));
+    wf_lab_close(lab);
+}
+
+/* "auto" over a base that is large enough: measured once, then as the lab remembers it, whatever that is. */
+static void test_auto_is_remembered(void **state) {
+    (void)state;
+    wf_lab *lab = lab_make("auto");
+    wf_bert model = {.config = {.hidden_size = 256, .intermediate_size = 512}};
+    const wf_open_base base = {.model = &model};
+    wf_dtype type = WF_DTYPE_I8;
+    const bool native = wfi_packed_native_bf16();
+    check_ok(wfi_precision_settle(lab, &base, NULL, &type, err));
+    assert_true(type == WF_DTYPE_F32 || (native && type == WF_DTYPE_BF16));
+    assert_int_equal(native, wfi_file_exists(at("auto/speed.json")));
+    for (int k = 0; native && k < 2; k++) {
+        json_t *all = NULL, *entry;
+        const char *key;
+        check_ok(wfi_json_read(at("auto/speed.json"), 1 << 16, &all, err));
+        assert_int_equal(1, json_object_size(all));
+        json_object_foreach(all, key, entry) json_object_set_new(entry, "type", json_string(k ? "f32" : "bf16"));
+        check_ok(wfi_json_write(at("auto/speed.json"), all, err));
+        json_decref(all);
+        check_ok(wfi_precision_settle(lab, &base, "auto", &type, err));
+        assert_int_equal(k ? WF_DTYPE_F32 : WF_DTYPE_BF16, type);
+    }
+    check_ok(wfi_precision_settle(lab, &base, "bf16", &type, err));
+    assert_int_equal(WF_DTYPE_BF16, type);
+    if (native) { /* nothing is guessed from a damaged file */
+        check_ok(wfi_file_write(at("auto/speed.json"), "[1]", 3, err));
+        check_status(WF_E_DATA, wfi_precision_settle(lab, &base, NULL, &type, err));
+    }
+    assert_true(wfi_precision_parse(NULL, &type) && type == WF_DTYPE_F32); /* stored before there was a choice */
+    assert_false(wfi_precision_parse("auto", &type));
+    wf_lab_close(lab);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_types_in_one_lab),
+        cmocka_unit_test(test_resume_gives_the_same_bits),
+        cmocka_unit_test(test_compare_and_refusals),
+        cmocka_unit_test(test_auto_is_remembered),
+    };
+    return cmocka_run_group_tests_name("lab precision", tests, setup, teardown);
+}
