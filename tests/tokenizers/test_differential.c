@@ -1,7 +1,7 @@
 /* tests/tokenizers/test_differential.c - against the `tokenizers` library: tests/golden/tokenizer_digests.json holds
- * digests of what it gave (tools/tokenizer_digests.py). The parts on the data sets need them and the real vocabulary:
- * WEFT_SHARED_DATA (else ../shared/data next to the project's folder) and WEFT_MINILM (a folder with all-MiniLM-L6-v2's
- * tokenizer.json and vocab.txt). */
+ * digests of what it gave (tools/tokenizer_digests.py). The last two tests need all-MiniLM-L6-v2's tokenizer.json and
+ * vocab.txt (WEFT_MINILM, or where tools/demo.sh puts them), the last one the data sets too (WEFT_SHARED_DATA, or
+ * ../shared/data beside the project's folder). */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -189,19 +189,31 @@ static void test_random_texts_with_added_tokens(void **state) {
 
 /* ---- real vocabulary, real texts ---- */
 
-/* Opens the real vocabulary when it is there and the one of the digests; else skips the test. */
-static wf_tokenizer *minilm(void) {
-    const char *dir = getenv("WEFT_MINILM");
-    char path[1024], hex[WF_HASH_HEX];
-    wf_tokenizer *t = NULL;
-    if (!dir) {
-        print_message("skipped: set WEFT_MINILM to a folder with all-MiniLM-L6-v2's tokenizer.json and vocab.txt\n");
+/* The folder of variable `name`, or `otherwise` seen from the project's folder; skips the test when it does not exist.
+ */
+static const char *folder(const char *name, const char *otherwise) {
+    static char path[1024];
+    const char *data = getenv("WEFT_TEST_DATA"), *said = getenv(name);
+    if (said)
+        snprintf(path, sizeof path, "%s", said);
+    else
+        snprintf(path, sizeof path, "%s/../%s", data ? data : "tests", otherwise);
+    if (!wfi_dir_exists(path)) {
+        print_message("skipped: %s does not exist (set %s)\n", path, name);
         skip();
     }
-    snprintf(path, sizeof path, "%s/vocab.txt", dir);
+    return path;
+}
+
+/* Opens the real vocabulary when it is there and checks that it is the one of the digests; else skips the test. */
+static wf_tokenizer *minilm(void) {
+    char path[2048], hex[WF_HASH_HEX];
+    wf_tokenizer *t = NULL;
+    const char *from = folder("WEFT_MINILM", "demo/base");
+    snprintf(path, sizeof path, "%s/vocab.txt", from);
     check_ok(wfi_hash_file(path, hex, err));
     assert_string_equal(json_string_value(json_object_get(json_object_get(golden, "data"), "vocab_sha256")), hex);
-    check_ok(wfi_tokenizer_open(dir, &t, err));
+    check_ok(wfi_tokenizer_open(from, &t, err));
     return t;
 }
 
@@ -255,18 +267,10 @@ static void file_digest(digesting *d, const char *path, char hex[WF_HASH_HEX]) {
 }
 
 static void test_every_text_of_the_data_sets(void **state) {
-    const char *dir = getenv("WEFT_SHARED_DATA"), *name;
     const json_t *files = json_object_get(json_object_get(golden, "data"), "files"), *want;
-    char path[2048], guess[1024];
-    if (!dir) {
-        snprintf(guess, sizeof guess, "%s/../../shared/data",
-                 getenv("WEFT_TEST_DATA") ? getenv("WEFT_TEST_DATA") : "tests");
-        dir = guess;
-    }
-    if (!wfi_dir_exists(dir)) {
-        print_message("skipped: %s does not exist (set WEFT_SHARED_DATA)\n", dir);
-        skip();
-    }
+    const char *name;
+    char path[2048], dir[1024];
+    snprintf(dir, sizeof dir, "%s", folder("WEFT_SHARED_DATA", "../shared/data"));
     digesting d = {.t = minilm()};
     size_t compared = 0, differing = 0;
     json_object_foreach((json_t *)(uintptr_t)files, name, want) {
