@@ -44,7 +44,8 @@ if [ -n "${PARITY_KEEP:-}" ]; then
     mkdir -p "$work" || stop "cannot make $work"
 else
     work=$(mktemp -d) || stop "no temporary folder"
-    trap 'rm -rf "$work"' EXIT INT TERM
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 2' INT TERM
 fi
 
 count() { # NAME STATUS
