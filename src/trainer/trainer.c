@@ -86,11 +86,9 @@ static wf_status step_run(loop *l, wf_err *err) {
         if (st != WF_OK) return wfi_fail_in(err, st, "step %lld", (long long)l->s.step + 1);
         sum += loss;
     }
-    if (l->o->max_grad_norm > 0) {
-        double norm = 0;
-        wf_status st = wfi_clip_grad_norm(l->sets, l->set_count, l->o->max_grad_norm, &norm, err);
-        if (st != WF_OK) return wfi_fail_in(err, st, "step %lld (a lower --lr may help)", (long long)l->s.step + 1);
-    }
+    /* Without clipping it measures only: numbers that are not finite end the run either way. */
+    wf_status clipped = wfi_clip_grad_norm(l->sets, l->set_count, l->o->max_grad_norm, NULL, err);
+    if (clipped != WF_OK) return wfi_fail_in(err, clipped, "step %lld (a lower --lr may help)", (long long)l->s.step + 1);
     wfi_optim_step(l->optim, l->o->lr * wfi_schedule_factor(&l->schedule, l->s.step));
     l->s.step++;
     l->s.batch = end;
@@ -114,7 +112,8 @@ static int report(loop *l, const char *note) {
 static wf_status dev_judge(loop *l, char *note, size_t size, wf_err *err) {
     wf_scores scores = {0};
     const int32_t classes = l->c->head->kind == WF_KIND_MULTIPLE_CHOICE ? l->dev->label_count : l->c->head->classes;
-    WF_TRY(wfi_evaluate(l->c, l->dev, classes, 0, 0, &scores, err));
+    wf_status st = wfi_evaluate(l->c, l->dev, classes, 0, 0, &scores, err);
+    if (st != WF_OK) return wfi_fail_in(err, st, "dev after epoch %lld", (long long)l->s.epoch + 1);
     const wf_metric_value *m = wfi_scores_find(&scores, l->o->metric), *brier = wfi_scores_find(&scores, "brier");
     if (!m) return wfi_fail(err, WF_E_ARG, "metric \"%s\" does not exist for this kind of task", l->o->metric);
     const bool lower_is_better = strcmp(l->o->metric, "mae") == 0 || strcmp(l->o->metric, "mse") == 0;

@@ -16,7 +16,7 @@ typedef struct wf_train_options {
     const float *class_weights; /* [classes] or NULL */
     int schedule;               /* kind of wf_schedule */
     int64_t batch_rows, batch_tokens, accumulate;
-    int patience;               /* evaluations on dev without a better score before stopping; -1: never. Dev is judged after each epoch, or
+    int patience;               /* so many evaluations on dev may pass without a better score, the next one stops; -1: never. Dev is judged after each epoch, or
                                  * every few epochs where it has more tokens than the training part */
     const char *metric;         /* that selects the best state */
     uint64_t seed;
