@@ -173,7 +173,8 @@ static wf_status compare_store(wf_lab *lab, const json_t *spec, int64_t run, cha
 
 wf_status wfi_compare_run(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
     char *text = NULL;
-    wf_status st = wfi_run_close(lab, run, compare_store(lab, spec, run, &text, err), text, err);
+    wf_status st = compare_store(lab, spec, run, &text, err);
+    st = wfi_run_close(lab, run, st, text, err);
     if (st == WF_OK && json) *json = text;
     else wfi_free(text);
     return st;

@@ -155,6 +155,8 @@ wf_status wf_log(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     json_object_set_new(j, "lines", lines);
     json_t *spec = json_loads(run.spec ? run.spec : "", 0, NULL);
     if (spec) json_object_set_new(j, "settings", spec);
+    json_t *result = json_loads(run.result ? run.result : "", 0, NULL); /* of a finished run; else its result is a text or nothing */
+    if (result) json_object_set_new(j, "result", result);
     wfi_free(text);
     wfi_free(path);
     wfi_run_clear(&run);

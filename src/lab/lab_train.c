@@ -95,7 +95,8 @@ wf_status wfi_run_close(wf_lab *lab, int64_t run, wf_status st, const char *resu
 
 static wf_status train_run(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
     char *text = NULL;
-    wf_status st = wfi_run_close(lab, run, train_store(lab, spec, run, &text, err), text, err);
+    wf_status st = train_store(lab, spec, run, &text, err);
+    st = wfi_run_close(lab, run, st, text, err);
     if (st == WF_OK && json) *json = text;
     else wfi_free(text);
     return st;
