@@ -1,10 +1,12 @@
 /* The type of the frozen base: trained, stored, verified, resumed and refused by name; the choice of "auto" is
  * remembered. */
+#include "base/alloc.h"
 #include "base/json.h"
 #include "kernels/gemm.h"
 #include "lab/precision.h"
 #include "tiny.h"
 #include "weft/weft.h"
+#include <stdlib.h>
 #include <unistd.h>
 
 static char top[256];
@@ -113,6 +115,29 @@ static void test_both_types_in_one_lab(void **state) {
     wf_lab_close(lab);
 }
 
+/* What was recorded with the processor's own bfloat16 products holds without them, and over both types. */
+static void test_verify_at_another_level(void **state) {
+    (void)state;
+    const char *program = getenv("WEFT_PROGRAM");
+    if (!program || wfi_cpu_get()->isa == WF_ISA_SCALAR) skip();
+    wf_lab *lab = lab_make("level");
+    for (int i = 0; i < 2; i++) {
+        const wf_train_spec spec = spec_make(i ? "half" : "whole", i ? "bf16" : "f32");
+        check_ok(wf_train(lab, &spec, NULL, err));
+    }
+    wf_lab_close(lab);
+    char command[1400];
+    snprintf(command, sizeof command, "WEFT_ISA=scalar '%s' -C '%s' verify >'%s' 2>&1", program, at("level"),
+             at("verify.txt"));
+    const int status = system(command);
+    char *said = NULL;
+    size_t size = 0;
+    check_ok(wfi_file_read(at("verify.txt"), 1 << 16, &said, &size, err));
+    if (status != 0 || !strstr(said, "half: recorded on another processor"))
+        fail_msg("verify ended with %d: %s", status, said);
+    wfi_free(said);
+}
+
 static int cancel_at(const wf_progress *p, void *user) {
     return p->done >= *(int64_t *)user;
 }
@@ -202,9 +227,8 @@ static void test_auto_is_remembered(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_types_in_one_lab),
-        cmocka_unit_test(test_resume_gives_the_same_bits),
-        cmocka_unit_test(test_compare_and_refusals),
+        cmocka_unit_test(test_both_types_in_one_lab),      cmocka_unit_test(test_verify_at_another_level),
+        cmocka_unit_test(test_resume_gives_the_same_bits), cmocka_unit_test(test_compare_and_refusals),
         cmocka_unit_test(test_auto_is_remembered),
     };
     return cmocka_run_group_tests_name("lab precision", tests, setup, teardown);
