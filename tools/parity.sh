@@ -130,7 +130,7 @@ same_numbers() { # SCRIPT HEADER: the script's output holds the header's numbers
     "$python" "tests/golden/$1" >"$work/numbers.h" && "$python" - "$work/numbers.h" "tests/golden/$2" <<'PY'
 import math, re, sys
 number = re.compile(r"(?<![\w.])-?\d+\.?\d*(?:[eE][-+]?\d+)?")
-new, old = ([float(x) for x in number.findall(open(p).read())] for p in sys.argv[1:])
+new, old = ([float(x) for x in number.findall(re.sub(r"/\*.*?\*/", "", open(p).read(), flags=re.S))] for p in sys.argv[1:])
 sys.exit(not (new and len(new) == len(old) and all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in zip(new, old))))
 PY
 }

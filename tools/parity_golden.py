@@ -237,7 +237,7 @@ LIVE = ["plain", "head_mean", "seq_bn", "double_seq_bn", "par_bn", "adapter_plus
 # AdamW divides by the size of each element's own gradient: its first steps turn the rounding of gradients near zero into whole steps,
 # in the library's own float32 run too (parameters of a real base off by 6e-4). With this eps the comparison is one of AdamW again.
 LIVE_EPS = 1e-3
-KINK = 5e-6  # of the spread: nothing may lie nearer to a kink of an activation; its gradient would be that of a rounding error
+KINK = 5e-6  # of the usual size: nothing may lie nearer to a kink of an activation; its gradient would be that of a rounding error
 
 # ---- the batch ----
 
@@ -367,7 +367,7 @@ def batch_choose(case, base, vocab, lengths):
     for module in model.modules():
         if type(module).__name__ == "Activation_Function_Class":
             at = kinks.get(getattr(module.f, "__name__", type(module.f).__name__), [])
-            module.register_forward_pre_hook(lambda m, x, at=at: near.extend(((x[0] - k).abs().min() / x[0].std()).item() for k in at))
+            module.register_forward_pre_hook(lambda m, x, at=at: near.extend(((x[0] - k).abs().min() / x[0].abs().median()).item() for k in at))
     for attempt in range(200):
         batch = batch_make(case.get("kind", "classification"), vocab, lengths, attempt)
         near.clear()
