@@ -101,7 +101,7 @@ static void man_program(void) {
     }
     fputs(".SH OPTIONS\n", stdout);
     roff_options(cli_globals);
-    fputs(".SH ENVIRONMENT\n.TP\nWEFT_LAB\nthe lab when \\-C is not given\n.SH EXIT STATUS\n0 done; 1 it failed while running; 2 wrong usage or bad input; 3 a check did not hold.\n", stdout);
+    fputs(".SH ENVIRONMENT\n.TP\nWEFT_LAB\nthe lab when \\-C is not given\n.TP\nWEFT_ISA\nscalar, avx2 or avx512: use no more than this level of instructions\n.SH EXIT STATUS\n0 done; 1 it failed while running; 2 wrong usage or bad input; 3 a check did not hold.\n", stdout);
 }
 
 int cli_man(const char *name) {

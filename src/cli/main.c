@@ -51,6 +51,13 @@ static int globals_parse(int argc, char **argv, cli_args *a) {
     return cli_parse(n, argv, NULL, a) ? n : -1;
 }
 
+/* An instruction set level that is misspelt would be no limit at all. */
+static int environment_check(void) {
+    const char *isa = getenv("WEFT_ISA");
+    if (!isa || strcmp(isa, "scalar") == 0 || strcmp(isa, "avx2") == 0 || strcmp(isa, "avx512") == 0) return EXIT_DONE;
+    return cli_usage("WEFT_ISA is \"%s\"; use scalar, avx2 or avx512, or leave it unset", isa);
+}
+
 static int command_run(const cli_command *c, cli_args *a) {
     if (a->help) {
         cli_help(c);
@@ -59,6 +66,7 @@ static int command_run(const cli_command *c, cli_args *a) {
     if (a->count < c->least) return cli_usage("too few words; usage: weft %s %s", c->name, c->words);
     if (a->count > c->most) return cli_usage("what is \"%s\"? usage: weft %s%s%s", a->words[c->most], c->name, *c->words ? " " : "", c->words);
     if (a->threads < 0 || a->threads > 4096) return cli_usage("--threads must lie in [0, 4096]");
+    if (environment_check() != EXIT_DONE) return EXIT_USAGE;
     if (!a->lab) a->lab = getenv("WEFT_LAB");
     if (!a->lab) a->lab = ".";
     return c->run(a);
