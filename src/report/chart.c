@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 760, HEIGHT = 360, LEFT = 56, RIGHT = 190, TOP = 34, BOTTOM = 46, TICKS_MAX = 16 };
+enum { WIDTH = 760, HEIGHT = 360, LEFT = 56, RIGHT = 24, TOP = 34, BOTTOM = 46, LEGEND = 20, TICKS_MAX = 16 };
 
 typedef struct frame { double x_low, x_high, y_low, y_high; double ticks[TICKS_MAX]; int tick_count; } frame;
 
@@ -66,8 +66,9 @@ static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const c
     wfi_buffer_adds(b, "</text>");
 }
 
+static const char *const dashes[] = {"none", "6 3", "2 3", "8 3 2 3"};
+
 static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t k) {
-    static const char *const dashes[] = {"none", "6 3", "2 3", "8 3 2 3"};
     wfi_buffer_printf(b, "<g style=\"color:var(--s%zu)\"><title>", k % 8);
     wfi_html_text(b, s->name);
     wfi_buffer_printf(b, "</title><polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-dasharray=\"%s\" points=\"", dashes[k / 8 % 4]);
@@ -81,35 +82,49 @@ static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t
         if (s->spread && isfinite(s->spread[i]))
             wfi_buffer_printf(b, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"currentColor\"/>", x, x, py(f, s->y[i] - s->spread[i]), py(f, s->y[i] + s->spread[i]));
     }
-    const int y = TOP + 16 + (int)k * 20;
-    wfi_buffer_printf(b, "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"4\" fill=\"currentColor\"/><text x=\"%d\" y=\"%d\">", WIDTH - RIGHT + 14, y - 6, WIDTH - RIGHT + 34, y);
+    const int y = HEIGHT + 12 + (int)k * LEGEND; /* the legend stands below: names of fusions are long */
+    wfi_buffer_printf(b, "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-width=\"3\" stroke-dasharray=\"%s\"/><text x=\"%d\" y=\"%d\">", LEFT, LEFT + 26,
+                      y - 4, y - 4, dashes[k / 8 % 4], LEFT + 34, y);
     wfi_html_text(b, s->name);
     wfi_buffer_adds(b, "</text></g>");
 }
 
-void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series, size_t count) {
-    const frame f = frame_fit(series, count);
-    wfi_buffer_printf(b, "<figure><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
+/* fixed: as wide as it is drawn, scrolled where the screen is narrower. */
+static void svg_begin(wf_buffer *b, const char *title, int width, int height, bool fixed) {
+    wfi_buffer_printf(b, "<figure><div class=\"draw\"><svg viewBox=\"0 0 %d %d\"", width, height);
+    if (fixed) wfi_buffer_printf(b, " style=\"width:%dpx;min-width:%dpx;max-width:none\"", width, width);
+    wfi_buffer_adds(b, " role=\"img\" aria-label=\"");
     wfi_html_text(b, title);
     wfi_buffer_adds(b, "\"><title>");
     wfi_html_text(b, title);
     wfi_buffer_adds(b, "</title>");
-    axes_draw(b, &f, x_label, y_label);
-    for (size_t k = 0; k < count; k++) series_draw(b, &f, &series[k], k);
-    wfi_buffer_adds(b, "</svg><figcaption>");
+}
+
+static void svg_end(wf_buffer *b, const char *title) {
+    wfi_buffer_adds(b, "</svg></div><figcaption>");
     wfi_html_text(b, title);
     wfi_buffer_adds(b, "</figcaption></figure>\n");
 }
 
+void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series, size_t count) {
+    const frame f = frame_fit(series, count);
+    svg_begin(b, title, WIDTH, HEIGHT + (int)count * LEGEND + 4, false);
+    wfi_buffer_adds(b, "<desc>"); /* the numbers, for those who do not see the lines */
+    for (size_t k = 0; k < count; k++) {
+        wfi_html_text(b, series[k].name);
+        for (size_t i = 0; i < series[k].count; i++) wfi_buffer_printf(b, "%s %.4g at %.0f", i ? "," : ":", series[k].y[i], series[k].x[i]);
+        wfi_buffer_adds(b, ". ");
+    }
+    wfi_buffer_adds(b, "</desc>");
+    axes_draw(b, &f, x_label, y_label);
+    for (size_t k = 0; k < count; k++) series_draw(b, &f, &series[k], k);
+    svg_end(b, title);
+}
+
 void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count, const char *const *columns, size_t column_count,
                     const double *values, double low, double high) {
-    const int cell_w = 84, cell_h = 28, left = 170, top = 30;
-    wfi_buffer_printf(b, "<figure><svg viewBox=\"0 0 %d %d\" style=\"width:%dpx\" role=\"img\" aria-label=\"", left + (int)column_count * cell_w + 4, top + (int)row_count * cell_h + 4,
-                      left + (int)column_count * cell_w + 4);
-    wfi_html_text(b, title);
-    wfi_buffer_adds(b, "\"><title>");
-    wfi_html_text(b, title);
-    wfi_buffer_adds(b, "</title>");
+    const int cell_w = 92, cell_h = 28, left = 150, top = 30;
+    svg_begin(b, title, left + (int)column_count * cell_w + 4, top + (int)row_count * cell_h + 4, true);
     for (size_t c = 0; c < column_count; c++) {
         char name[16];
         snprintf(name, sizeof name, "%.12s%s", columns[c], strlen(columns[c]) > 12 ? "…" : "");
@@ -129,7 +144,5 @@ void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, si
             wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%.2f</text>", x + cell_w / 2, y + 18, v);
         }
     }
-    wfi_buffer_adds(b, "</svg><figcaption>");
-    wfi_html_text(b, title);
-    wfi_buffer_adds(b, "</figcaption></figure>\n");
+    svg_end(b, title);
 }

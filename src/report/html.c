@@ -14,9 +14,12 @@ static const char STYLE[] =
     "p,li{max-width:46rem}nav a{margin-right:1rem}a{color:var(--s0)}.muted{color:var(--muted)}.scroll{overflow-x:auto}"
     "table{border-collapse:collapse;margin:.5rem 0 1rem;font-size:.92rem}caption{text-align:left;color:var(--muted);padding:.25rem 0}"
     "th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}th{background:var(--panel)}td.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "figure{margin:1rem 0}figcaption{color:var(--muted);font-size:.9rem}svg{max-width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--fg)}"
+    "figure{margin:1rem 0}.draw{overflow-x:auto}figcaption{color:var(--muted);font-size:.9rem}svg{width:100%;max-width:46rem;height:auto;font:13px system-ui,sans-serif}"
+    "svg text{fill:var(--fg)}h3{margin:1.5rem 0 .25rem}summary{cursor:pointer}details{display:inline-block;vertical-align:top;margin:.5rem 2rem 0 0}.warn{margin:.25rem 0}code{overflow-wrap:anywhere}.warn{color:var(--s1)}"
+    "@media(max-width:42rem){body{padding:.75rem;font-size:15px}nav a{display:inline-block;padding:.25rem 0}th,td{padding:.25rem .45rem}svg{min-width:38rem}}"
     "svg .grid{stroke:var(--line)}svg .axis{stroke:var(--muted)}svg .small{fill:var(--muted);font-size:11px}"
-    "@media print{body{max-width:none}section{break-inside:avoid}}";
+    "@media print{:root{--bg:#fff;--fg:#000;--muted:#444;--line:#bbb;--panel:#eee}body{max-width:none;font-size:10pt;padding:0}nav{display:none}tr,figure{break-inside:avoid}h2,h3{break-after:avoid}"
+    ".scroll,.draw{overflow:visible}th,td{padding:.15rem .35rem;white-space:normal}}";
 
 void wfi_html_text(wf_buffer *b, const char *text) {
     for (const char *p = text; p && *p; p++) {

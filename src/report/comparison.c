@@ -1,0 +1,206 @@
+/* report/comparison.c - see comparison.h. */
+#include "report/comparison.h"
+#include "report/chart.h"
+#include "report/html.h"
+#include "report/scores.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { METHODS_MAX = 24, SIZES_MAX = 24, SEEDS_MAX = 1000, METRICS_MAX = 12 };
+
+static bool is_fusion(const char *method) { return strncmp(method, "fuse:", 5) == 0 || strncmp(method, "fusion:", 7) == 0; }
+
+/* ---- in words ---- */
+
+/* The best mean at a size among the fusions, or among everything else; NULL when there is none. */
+static const json_t *best_at(const json_t *summary, double rows, const char *metric, bool fusions) {
+    const double sign = wfi_report_lower_is_better(metric) ? -1 : 1;
+    const json_t *s, *best = NULL;
+    double most = -INFINITY;
+    size_t i;
+    json_array_foreach(summary, i, s) {
+        const double v = sign * wfi_report_number(json_object_get(s, "mean"), metric);
+        if (wfi_report_number(s, "train_rows") != rows || is_fusion(wfi_report_text(s, "method")) != fusions || !(v > most)) continue;
+        most = v;
+        best = s;
+    }
+    return best;
+}
+
+static double seed_score(const json_t *all, const char *method, double rows, double seed, const char *metric) {
+    const json_t *r;
+    size_t i;
+    json_array_foreach(all, i, r)
+        if (wfi_report_number(r, "seed") == seed && wfi_report_number(r, "train_rows") == rows && strcmp(wfi_report_text(r, "method"), method) == 0)
+            return wfi_report_number(json_object_get(r, "metrics"), metric);
+    return NAN;
+}
+
+/* Differences fusion - other on the same seed: rows, order of batches and dropout are the same, so most of the chance cancels. */
+static wf_paired difference(const json_t *all, const char *fusion, const char *other, double rows, const char *metric) {
+    double d[SEEDS_MAX];
+    size_t n = 0, i;
+    const json_t *r;
+    json_array_foreach(all, i, r) {
+        if (n == SEEDS_MAX || wfi_report_number(r, "train_rows") != rows || strcmp(wfi_report_text(r, "method"), fusion) != 0) continue;
+        const double x = wfi_report_number(json_object_get(r, "metrics"), metric) - seed_score(all, other, rows, wfi_report_number(r, "seed"), metric);
+        if (isfinite(x)) d[n++] = wfi_report_scale(metric) * x * (wfi_report_lower_is_better(metric) ? -1 : 1);
+    }
+    return wfi_report_paired(d, n);
+}
+
+typedef enum outcome { AHEAD, BEHIND, OPEN } outcome;
+
+static outcome judge(const wf_paired *p) { return p->n < 2 ? OPEN : p->low > 0 ? AHEAD : p->high < 0 ? BEHIND : OPEN; }
+
+/* "+1.2 points", and what the seeds allow to be said. */
+static void difference_write(wf_buffer *b, const wf_paired *p, const char *metric) {
+    const bool points = wfi_report_scale(metric) > 1;
+    const int digits = points ? 1 : 3;
+    wfi_buffer_printf(b, "difference %+.*f%s", digits, p->mean, points ? " points" : wfi_report_lower_is_better(metric) ? " (above 0: a smaller error)" : "");
+    if (p->n < 2) {
+        wfi_buffer_adds(b, ", on one seed only: <strong>nothing can be concluded</strong>");
+        return;
+    }
+    wfi_buffer_printf(b, ", 95 %% interval over %zu paired seeds %+.*f to %+.*f: ", p->n, digits, p->low, digits, p->high);
+    switch (judge(p)) {
+    case AHEAD: wfi_buffer_adds(b, "<strong>fusion is ahead</strong>"); break;
+    case BEHIND: wfi_buffer_adds(b, "<strong>fusion does worse</strong>"); break;
+    case OPEN: wfi_buffer_adds(b, "the interval holds zero, so <strong>the seeds do not tell them apart</strong>"); break;
+    }
+    if (p->n < 4) wfi_buffer_adds(b, judge(p) == OPEN ? " (they are few)" : " (few seeds: a hint, no more)");
+}
+
+static void size_write(wf_buffer *b, const json_t *all, const json_t *summary, double rows, const char *metric, size_t counts[3], size_t *single) {
+    const json_t *fusion = best_at(summary, rows, metric, true), *other = best_at(summary, rows, metric, false);
+    char x[24], y[24];
+    if (!fusion || !other) return;
+    const char *f = wfi_report_text(fusion, "method"), *o = wfi_report_text(other, "method");
+    const wf_paired p = difference(all, f, o, rows, metric);
+    if (p.n == 0) return;
+    counts[judge(&p)]++;
+    *single += p.n < 2;
+    wfi_report_score(x, metric, wfi_report_number(json_object_get(fusion, "mean"), metric));
+    wfi_report_score(y, metric, wfi_report_number(json_object_get(other, "mean"), metric));
+    wfi_buffer_printf(b, "<li>%.0f rows: ", rows);
+    wfi_html_text(b, f);
+    wfi_buffer_printf(b, " has %s %s, the best other method (", metric, x);
+    wfi_html_text(b, o);
+    wfi_buffer_printf(b, ") %s; ", y);
+    difference_write(b, &p, metric);
+    wfi_buffer_adds(b, ".</li>\n");
+}
+
+/* Whether fusing helped, size by size, and in one sentence. */
+static void verdict_write(wf_buffer *b, const json_t *result, const char *metric) {
+    const json_t *summary = json_object_get(result, "summary"), *s;
+    double seen[SIZES_MAX];
+    size_t seen_count = 0, i, counts[3] = {0}, single = 0;
+    wf_buffer list = {0};
+    json_array_foreach(summary, i, s) {
+        const double rows = wfi_report_number(s, "train_rows");
+        bool again = seen_count == SIZES_MAX;
+        for (size_t k = 0; k < seen_count; k++) again = again || seen[k] == rows;
+        if (again) continue;
+        seen[seen_count++] = rows;
+        size_write(&list, json_object_get(result, "rows"), summary, rows, metric, counts, &single);
+    }
+    const size_t sizes = counts[AHEAD] + counts[BEHIND] + counts[OPEN];
+    if (sizes) {
+        wfi_buffer_adds(b, "<p>");
+        if (single == sizes) wfi_buffer_adds(b, "One seed only: whether fusion helps cannot be said");
+        else if (!counts[AHEAD]) wfi_buffer_printf(b, "<strong>Fusion does not win here</strong>: at no size is it ahead of the best other method by more than the seeds allow for");
+        else wfi_buffer_printf(b, "Fusion is ahead of the best other method at %zu of %zu sizes", counts[AHEAD], sizes);
+        wfi_buffer_printf(b, " (ahead at %zu, behind at %zu, undecided at %zu).</p>\n<ul class=\"verdict\">", counts[AHEAD], counts[BEHIND], counts[OPEN]);
+        if (list.data) wfi_buffer_adds(b, list.data);
+        wfi_buffer_adds(b, "</ul>\n<p class=\"muted\">Differences are taken seed by seed. Which method is the best of its kind was chosen by these same scores, "
+                           "so the intervals are somewhat too narrow.</p>\n");
+    }
+    b->failed = b->failed || list.failed;
+    wfi_buffer_clear(&list);
+}
+
+/* ---- table ---- */
+
+static void table_write(wf_buffer *b, const json_t *summary, const char *const *metrics, size_t n) {
+    const char *heads[METRICS_MAX + 5] = {"rows", "method"};
+    size_t i, columns = 2;
+    const json_t *s;
+    for (i = 0; i < n; i++) heads[columns++] = metrics[i];
+    heads[columns++] = "seeds";
+    heads[columns++] = "trained parameters";
+    heads[columns++] = "seconds a training";
+    wfi_html_table(b, "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the others as they are", heads, columns);
+    json_array_foreach(summary, i, s) {
+        const json_t *mean = json_object_get(s, "mean"), *sd = json_object_get(s, "sd");
+        wfi_html_row(b);
+        wfi_html_number(b, "%.0f", wfi_report_number(s, "train_rows"));
+        wfi_html_cell(b, wfi_report_text(s, "method"));
+        for (size_t k = 0; k < n; k++) {
+            char x[24], y[24];
+            const double spread = wfi_report_number(sd, metrics[k]);
+            wfi_report_score(x, metrics[k], wfi_report_number(mean, metrics[k]));
+            wfi_report_score(y, metrics[k], spread);
+            wfi_html_number(b, "%s%s%s", x, isfinite(spread) ? " ± " : "", isfinite(spread) ? y : "");
+        }
+        wfi_html_number(b, "%.0f", wfi_report_number(s, "seeds"));
+        wfi_html_number(b, "%.0f", wfi_report_number(s, "trainable_params"));
+        wfi_html_number(b, "%.1f", wfi_report_number(s, "wall_seconds"));
+    }
+    wfi_html_table_end(b);
+}
+
+/* ---- curves ---- */
+
+typedef struct curve { const char *name; size_t count; double x[SIZES_MAX], y[SIZES_MAX], sd[SIZES_MAX]; } curve;
+
+static curve *curve_of(curve *curves, size_t *count, const char *name) {
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(curves[i].name, name) == 0) return &curves[i];
+    if (*count == METHODS_MAX) return NULL;
+    curves[*count] = (curve){.name = name};
+    return &curves[(*count)++];
+}
+
+static void curves_draw(wf_buffer *b, const json_t *summary, const char *task, const char *metric) {
+    curve curves[METHODS_MAX];
+    wf_series series[METHODS_MAX];
+    size_t count = 0, i, sizes = 0;
+    const json_t *s;
+    char title[256], y_label[64];
+    const double scale = wfi_report_scale(metric);
+    json_array_foreach(summary, i, s) {
+        curve *c = curve_of(curves, &count, wfi_report_text(s, "method"));
+        const double y = wfi_report_number(json_object_get(s, "mean"), metric);
+        if (!c || c->count == SIZES_MAX || !isfinite(y)) continue;
+        c->x[c->count] = wfi_report_number(s, "train_rows");
+        c->y[c->count] = scale * y;
+        c->sd[c->count++] = scale * wfi_report_number(json_object_get(s, "sd"), metric);
+        if (c->count > sizes) sizes = c->count;
+    }
+    if (sizes < 2) return; /* one size is no curve: the table says it all */
+    for (i = 0; i < count; i++) series[i] = (wf_series){.name = curves[i].name, .count = curves[i].count, .x = curves[i].x, .y = curves[i].y, .spread = curves[i].sd};
+    snprintf(title, sizeof title, "%.60s: %.30s on test by training rows; points are means over the seeds, bars one standard deviation", task, metric);
+    snprintf(y_label, sizeof y_label, "%.30s%s", metric, scale > 1 ? " (points)" : "");
+    wfi_chart_lines(b, title, "training rows", y_label, series, count);
+}
+
+void wfi_comparison_write(wf_buffer *b, const char *title, const json_t *result) {
+    const json_t *summary = json_object_get(result, "summary"), *mean = json_object_get(json_array_get(summary, 0), "mean");
+    const char *names[METRICS_MAX], *metric = wfi_report_text(json_array_get(json_object_get(result, "rows"), 0), "metric"), *task = wfi_report_text(result, "task");
+    const size_t n = wfi_report_metrics(mean, METRICS_MAX, names);
+    if (n == 0) return;
+    if (!json_object_get(mean, metric)) metric = names[0];
+    wfi_buffer_adds(b, "<h3>");
+    wfi_html_text(b, title);
+    wfi_buffer_adds(b, "</h3>\n");
+    verdict_write(b, result, metric);
+    table_write(b, summary, names, n);
+    curves_draw(b, summary, task, metric);
+    for (size_t k = 0, drawn = 0; k < n && drawn < 1; k++) /* a second view: the first of the others */
+        if (strcmp(names[k], metric) != 0) {
+            curves_draw(b, summary, task, names[k]);
+            drawn++;
+        }
+}

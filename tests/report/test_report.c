@@ -1,0 +1,233 @@
+/* The report: its structure, that nothing of the lab's own words becomes markup, that nothing is fetched, and what it says of fusions. */
+#include "base/json.h"
+#include "report/chart.h"
+#include "report/comparison.h"
+#include "report/html.h"
+#include "report/scores.h"
+#include "tiny.h"
+#include "weft/weft.h"
+#include <math.h>
+
+static void has(const char *page, const char *want) {
+    if (!strstr(page, want)) fail_msg("\"%s\" is not in: %.3000s", want, page);
+}
+
+static void lacks(const char *page, const char *word) {
+    const char *at = strstr(page, word);
+    if (at) fail_msg("\"%s\" is there: %.200s", word, at);
+}
+
+/* Every element that is opened is closed, in order; those that HTML closes by itself are left out. */
+static void balanced(const char *page) {
+    static const char *const alone[] = {"meta", "link", "tr", "line", "circle", "rect", "polyline", "!doctype"};
+    char open[64][16];
+    int depth = 0;
+    for (const char *p = page; (p = strchr(p, '<')); p++) {
+        char name[16] = "";
+        const bool closes = p[1] == '/';
+        const char *word = p + 1 + closes;
+        const size_t n = strcspn(word, " >/\n");
+        assert_true(n > 0 && n < sizeof name);
+        memcpy(name, word, n);
+        size_t i = 0;
+        while (i < sizeof alone / sizeof *alone && strcmp(alone[i], name) != 0) i++;
+        if (i < sizeof alone / sizeof *alone) continue;
+        if (!closes) {
+            assert_true(depth < 64);
+            memcpy(open[depth++], name, sizeof name);
+        } else if (depth == 0 || strcmp(open[--depth], name) != 0) {
+            fail_msg("</%s> closes <%s>: %.120s", name, depth >= 0 ? open[depth] : "nothing", p);
+        }
+    }
+    assert_int_equal(0, depth);
+}
+
+static size_t count_of(const char *page, const char *word) {
+    size_t n = 0;
+    for (const char *p = page; (p = strstr(p, word)); p++) n++;
+    return n;
+}
+
+/* ---- a comparison in words ---- */
+
+static json_t *result_make(const char *fusion_first, const double (*scores)[2], size_t sizes, size_t seeds) { /* [size*seed] {fusion, other} */
+    json_t *rows = json_array(), *summary = json_array();
+    const char *const methods[] = {fusion_first, "seq_bn"};
+    for (size_t s = 0; s < sizes; s++)
+        for (int m = 0; m < 2; m++) {
+            double sum = 0;
+            for (size_t k = 0; k < seeds; k++) {
+                const double v = scores[s * seeds + k][m];
+                sum += v;
+                json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:{s:f, s:f}}", "method", methods[m], "train_rows", (json_int_t)(100 * (s + 1)), "seed", (json_int_t)k, "metric",
+                                                      "accuracy", "metrics", "accuracy", v, "macro_f1", v / 2));
+            }
+            json_array_append_new(summary, json_pack("{s:s, s:I, s:I, s:{s:f, s:f}, s:{s:f, s:n}, s:I, s:f}", "method", methods[m], "train_rows", (json_int_t)(100 * (s + 1)), "seeds",
+                                                     (json_int_t)seeds, "mean", "accuracy", sum / (double)seeds, "macro_f1", sum / 2 / (double)seeds, "sd", "accuracy", 0.01, "macro_f1",
+                                                     "trainable_params", (json_int_t)1000, "wall_seconds", 1.5));
+        }
+    return json_pack("{s:s, s:o, s:o}", "task", "t", "rows", rows, "summary", summary);
+}
+
+static char *words_of(const double (*scores)[2], size_t sizes, size_t seeds) {
+    wf_buffer b = {0};
+    json_t *j = result_make("fuse:a,b", scores, sizes, seeds);
+    wfi_comparison_write(&b, "t <1>", j);
+    json_decref(j);
+    assert_false(b.failed);
+    balanced(b.data);
+    has(b.data, "<h3>t &lt;1&gt;</h3>");
+    char *text = strdup(b.data);
+    wfi_buffer_clear(&b);
+    return text;
+}
+
+static void test_verdicts(void **state) {
+    (void)state;
+    /* ahead by 5.0 points +- 0.1 at the first size, behind at the second, undecided at the third; 4 seeds */
+    static const double scores[][2] = {{.851, .800}, {.850, .800}, {.849, .800}, {.850, .800}, {.70, .750}, {.70, .751}, {.70, .749}, {.70, .750}, {.80, .70}, {.70, .80}, {.80, .70}, {.70, .79}};
+    char *text = words_of(scores, 3, 4);
+    has(text, "Fusion is ahead of the best other method at 1 of 3 sizes (ahead at 1, behind at 1, undecided at 1)");
+    has(text, "100 rows: fuse:a,b has accuracy 85.0, the best other method (seq_bn) 80.0; difference +5.0 points, 95 % interval over 4 paired seeds +4.9 to +5.1: <strong>fusion is ahead</strong>.");
+    has(text, "200 rows: fuse:a,b has accuracy 70.0, the best other method (seq_bn) 75.0; difference -5.0 points");
+    has(text, "<strong>fusion does worse</strong>");
+    has(text, "the interval holds zero, so <strong>the seeds do not tell them apart</strong>");
+    lacks(text, "few seeds");
+    has(text, "<desc>fuse:a,b: 85 at 100, 70 at 200, 75 at 300. seq_bn:");
+    has(text, "85.0 ± 1.0");
+    free(text);
+    text = words_of(scores + 4, 1, 4); /* only the size where it is behind */
+    has(text, "<strong>Fusion does not win here</strong>");
+    lacks(text, "<svg"); /* one size is no curve */
+    free(text);
+    text = words_of(scores, 1, 2);
+    has(text, "few seeds: a hint");
+    free(text);
+    text = words_of(scores, 2, 1);
+    has(text, "One seed only: whether fusion helps cannot be said");
+    has(text, "nothing can be concluded");
+    lacks(text, "fusion is ahead");
+    free(text);
+    json_t *j = result_make("lora", scores, 2, 2); /* no fusion: nothing is said of it */
+    wf_buffer b = {0};
+    wfi_comparison_write(&b, "t", j);
+    lacks(b.data, "usion");
+    wfi_buffer_clear(&b);
+    json_decref(j);
+}
+
+/* Against scipy.stats.t.interval(0.95, 4, mean, sem) of these five. */
+static void test_paired_interval(void **state) {
+    (void)state;
+    static const double d[] = {1.0, 2.0, 0.5, 3.0, 1.5};
+    wf_paired p = wfi_report_paired(d, 5);
+    assert_true(fabs(p.mean - 1.6) < 1e-12 && fabs(p.low - 0.405764) < 1e-3 && fabs(p.high - 2.794236) < 1e-3);
+    p = wfi_report_paired(d, 1);
+    assert_true(p.mean == 1.0 && isnan(p.low) && isnan(p.high));
+    p = wfi_report_paired(d, 0);
+    assert_true(p.n == 0 && isnan(p.mean));
+}
+
+static void test_scores(void **state) {
+    (void)state;
+    static const struct { const char *metric; double value; const char *want; } cases[] = {
+        {"accuracy", 0.873, "87.3"}, {"pearson", 0.873, "0.873"}, {"mae", 1.5, "1.500"}, {"accuracy", NAN, "–"}, {"unheard", 0.5, "0.500"}};
+    char text[24];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wfi_report_score(text, cases[i].metric, cases[i].value);
+        assert_string_equal(cases[i].want, text);
+    }
+    assert_true(wfi_report_lower_is_better("mae") && !wfi_report_lower_is_better("accuracy") && !wfi_report_lower_is_better("unheard"));
+}
+
+static void test_charts(void **state) {
+    (void)state;
+    static const double x[] = {100, 300, 1000}, y[] = {50, NAN, 70}, sd[] = {1, NAN, NAN}, same[] = {5, 5, 5}, values[] = {0, 0.25, 0.75, 1};
+    static const char *const names[] = {"a<b", "\"c\""};
+    const wf_series series[] = {{.name = "one & two", .count = 3, .x = x, .y = y, .spread = sd}, {.name = "flat", .count = 3, .x = x, .y = same}};
+    wf_buffer b = {0};
+    wfi_chart_lines(&b, "title <x>", "rows", "score", series, 2);
+    wfi_chart_lines(&b, "nothing", "rows", "score", series, 0);
+    wfi_chart_lines(&b, "one point", "rows", "score", &(wf_series){.name = "s", .count = 1, .x = x, .y = y}, 1);
+    wfi_chart_heat(&b, "heat", names, 2, names, 2, values, 0, 1);
+    balanced(b.data);
+    assert_int_equal(4, count_of(b.data, "role=\"img\" aria-label=\""));
+    assert_int_equal(4, count_of(b.data, "<figcaption>"));
+    has(b.data, "one &amp; two");
+    has(b.data, "a&lt;b");
+    lacks(b.data, "nan,");
+    lacks(b.data, ",nan");
+    lacks(b.data, "\"inf");
+    wfi_buffer_clear(&b);
+}
+
+/* ---- the page of a lab ---- */
+
+static char top[256];
+
+static const char *at(const char *name) {
+    static char path[4][400];
+    static int k;
+    k = (k + 1) % 4;
+    snprintf(path[k], sizeof path[k], "%s/%s", top, name);
+    return path[k];
+}
+
+static char *page_of(wf_lab *lab) {
+    char *bytes = NULL, *text;
+    size_t size = 0;
+    check_ok(wf_report(lab, at("page.html"), NULL, err));
+    check_ok(wfi_file_read(at("page.html"), 1 << 26, &bytes, &size, err));
+    text = strdup(bytes);
+    wf_free(bytes);
+    balanced(text);
+    /* nothing is fetched: no addresses but fragments and the empty icon, no scripts, no imports */
+    for (const char *p = text; (p = strstr(p, "href=\"")); p++) assert_true(p[6] == '#' || strncmp(p + 6, "data:,\"", 7) == 0);
+    static const char *const never[] = {"<script", " src=\"", "url(", "@import", "http:", "https:", "<iframe", "<img", "onload", "<base"};
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) lacks(text, never[i]);
+    static const char *const always[] = {"<!doctype html>", "<html lang=\"en\">", "<meta charset=\"utf-8\">", "name=\"viewport\"", "prefers-color-scheme:dark", "@media print", "id=\"tasks\"",
+                                         "id=\"models\"", "id=\"lineage\"", "id=\"comparisons\"", "id=\"attention\"", "id=\"runs\""};
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++) has(text, always[i]);
+    return text;
+}
+
+static void test_page(void **state) {
+    (void)state;
+    wf_lab *lab = NULL;
+    snprintf(top, sizeof top, "%s", check_temp_dir());
+    tiny_base(at("base"));
+    tiny_task(at("notes"), 2, 60, 12, 12);
+    tiny_write(top, "evil.csv", "text,label\ngood film,<script>alert(1)</script>\nbad film,\"\"\"><img src=x>\"\na film,<script>alert(1)</script>\nthe film,\"\"\"><img src=x>\"\n"
+                                "fine film,<script>alert(1)</script>\nawful film,\"\"\"><img src=x>\"\n");
+    check_ok(wf_lab_init(at("lab"), err));
+    check_ok(wf_lab_open(at("lab"), &lab, err));
+    free(page_of(lab)); /* an empty lab has a page too */
+    check_ok(wf_base_add(lab, "tiny", at("base"), NULL, err));
+    check_ok(wf_task_add(lab, &(wf_task_spec){.name = "notes", .path = at("notes")}, NULL, err));
+    check_ok(wf_task_add(lab, &(wf_task_spec){.name = "evil", .path = at("evil.csv"), .dev_share = 0.34, .test_share = 0.34}, NULL, err));
+    check_ok(wf_train(lab, &(wf_train_spec){.task = "notes", .name = "a", .epochs = 1}, NULL, err));
+    check_ok(wf_train(lab, &(wf_train_spec){.task = "notes", .name = "b", .epochs = 1, .seed = 1}, NULL, err));
+    const char *from[] = {"a", "b"};
+    check_ok(wf_train(lab, &(wf_train_spec){.task = "notes", .method = "fusion", .name = "f", .epochs = 1, .from = from, .from_count = 2}, NULL, err));
+    const char *methods[] = {"head", "fuse:a,b"};
+    const int64_t sizes[] = {16, 32};
+    check_ok(wf_compare(lab, &(wf_compare_spec){.task = "notes", .methods = methods, .method_count = 2, .rows = sizes, .rows_count = 2, .seeds = 2, .train = {.epochs = 1}}, NULL, err));
+    char *text = page_of(lab);
+    has(text, "&lt;script&gt;alert(1)&lt;/script&gt;");
+    has(text, "&quot;&gt;&lt;img src=x");
+    has(text, "notes (run 4, ");
+    has(text, "16 rows: fuse:a,b has accuracy");
+    has(text, "f: mean attention per layer and adapter");
+    has(text, "<td>a, b</td>");
+    assert_int_equal(3, count_of(text, "role=\"img\"")); /* two curves, one heat map */
+    free(text);
+    check_status(WF_E_ARG, wf_report(lab, top, NULL, err));
+    check_status(WF_E_NOTFOUND, wf_report(lab, at("absent/page.html"), NULL, err));
+    wf_lab_close(lab);
+    check_ok(wfi_tree_remove(top, err));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts), cmocka_unit_test(test_paired_interval), cmocka_unit_test(test_scores), cmocka_unit_test(test_charts), cmocka_unit_test(test_page)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
