@@ -246,6 +246,52 @@ static void test_newer_version(void **state) {
     check_ok(wfi_registry_open(file, false, &reg, err));
 }
 
+/* A lab of an older program is migrated; one whose version says less than its tables is refused and left as it was. */
+static void test_older_version(void **state) {
+    (void)state;
+    wf_err e = {0};
+    wf_record r = {0};
+    wf_registry *other = NULL;
+    put("task", "kept");
+    wfi_registry_close(reg);
+    reg = NULL;
+    sql(file, "PRAGMA user_version = 0");
+    assert_int_not_equal(WF_OK, wfi_registry_open(file, false, &other, &e));
+    assert_non_null(strstr(e.text, "migrating the lab failed"));
+    assert_non_null(strstr(e.text, file));
+    sql(file, "PRAGMA user_version = 1");
+    check_ok(wfi_registry_open(file, false, &reg, err));
+    check_ok(wfi_registry_get(reg, "task", "kept", &r, err));
+    wfi_record_clear(&r);
+    char path[320]; /* version 0 without tables: what a program killed before its first migration leaves */
+    snprintf(path, sizeof path, "%s/young.db", folder);
+    sql(path, "PRAGMA application_id = 0x77656674");
+    check_ok(wfi_registry_open(path, false, &other, err));
+    wfi_registry_close(other);
+}
+
+/* Its tables overwritten: the file is named, and that it is damaged. */
+static void test_damage_is_named(void **state) {
+    (void)state;
+    wf_err e = {0};
+    char *bytes = NULL;
+    size_t size = 0;
+    wf_record *list = NULL;
+    size_t count = 0;
+    put("task", "t");
+    wfi_registry_close(reg);
+    reg = NULL;
+    check_ok(wfi_file_read(file, 1 << 24, &bytes, &size, err));
+    memset(bytes + 4096, 0xff, size - 4096); /* all but the first page */
+    check_ok(wfi_file_write(file, bytes, size, err));
+    wfi_free(bytes);
+    wf_status st = wfi_registry_open(file, false, &reg, &e);
+    if (st == WF_OK) st = wfi_registry_list(reg, NULL, &list, &count, &e);
+    assert_int_equal(WF_E_DATA, st);
+    assert_non_null(strstr(e.text, file));
+    assert_non_null(strstr(e.text, "malformed"));
+}
+
 static void test_damaged_file(void **state) {
     (void)state;
     char name[16], *bytes = NULL;
@@ -376,6 +422,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_near_names, setup, teardown),    cmocka_unit_test_setup_teardown(test_dependencies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),  cmocka_unit_test_setup_teardown(test_foreign_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_version, setup, teardown), cmocka_unit_test_setup_teardown(test_damaged_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older_version, setup, teardown), cmocka_unit_test_setup_teardown(test_damage_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_runs, setup, teardown),          cmocka_unit_test_setup_teardown(test_dead_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
     };
