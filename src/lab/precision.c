@@ -13,8 +13,8 @@
 /* Rounding costs a little accuracy, so it must pay: at least this much. Products of small bases take no time worth it.
  */
 static const double FASTER_BY = 1.2;
-enum { SMALL_MATRIX = 1 << 16, ROWS = 512, LEAST_ROUNDS = 7, MOST_ROUNDS = 40 };
-static const double ENOUGH_SECONDS = 0.1;
+enum { SMALL_MATRIX = 1 << 16, ROWS = 128, LEAST_ROUNDS = 7, MOST_ROUNDS = 200 };
+static const double ENOUGH_SECONDS = 0.2;
 
 const char *wfi_precision_name(wf_dtype t) {
     return t == WF_DTYPE_BF16 ? "bf16" : "f32";
@@ -60,7 +60,7 @@ static void trial_close(trial *t) {
     wfi_free(t->c);
 }
 
-/* In turn, and the fastest of each: what else the machine does meets both alike. */
+/* In turn, and the fastest of each, of many short ones: some of both run while nothing else does. */
 static wf_status trial_run(trial *t, wf_err *err) {
     const double begin = wfi_clock_seconds();
     for (int round = 0; round < LEAST_ROUNDS || (round < MOST_ROUNDS && wfi_clock_seconds() - begin < ENOUGH_SECONDS);
