@@ -85,7 +85,7 @@ weft fuse editorials --from "$sources" --name editorials --rows 1000 --steps "$S
 weft inspect editorials
 weft report -o demo/report.html
 weft verify
-weft predict editorials "The new bridge will save thousands of families an hour every day."
-weft predict editorials,amazon "The committee wasted years and millions, and the water is still not safe to drink."
+weft predict editorials "The council's plan is a triumph: honest, generous and good for everyone." \
+    "The committee wasted years and millions, and the water is still not safe to drink."
 echo
 echo "demo done in $(($(date +%s) - started)) s; open demo/report.html"

@@ -1,9 +1,10 @@
-/* weft/lab.h - the whole of weft for C programs: a lab, its bases, tasks and trained models. The command line is a thin user of it.
+/* weft/lab.h - the whole of weft for C programs: a lab, its bases, tasks and trained models. The command line is a thin
+ * user of it.
  *
- * A lab is a folder with weft.db (SQLite) and artefacts named by their hash. Results are JSON texts with documented keys
- * (docs/json.md); the caller frees them with wf_free. Strings passed in are borrowed for the call. Options are structs with a
- * defaults initialiser; zero or NULL fields mean "default".
- * Threads: one lab handle belongs to one thread at a time; several handles and processes may use one folder.
+ * A lab is a folder with weft.db (SQLite) and artefacts named by their hash. Results are JSON texts with documented
+ * keys (docs/json.md); the caller frees them with wf_free. Strings passed in are borrowed for the call. Options are
+ * structs with a defaults initialiser; zero or NULL fields mean "default". Threads: one lab handle belongs to one
+ * thread at a time; several handles and processes may use one folder.
  */
 #ifndef WEFT_LAB_H
 #define WEFT_LAB_H
@@ -26,17 +27,17 @@ WF_API wf_status wf_lab_open(const char *dir, wf_lab **out, wf_err *err); /* WF_
 WF_API void wf_lab_close(wf_lab *lab);
 WF_API void wf_lab_threads(wf_lab *lab, int threads); /* 0: all cores */
 
-/* Progress of long work, called about ten times a second at most, on the calling thread. Return nonzero to cancel: the run
- * keeps its checkpoint and can be resumed. */
+/* Progress of long work, called about ten times a second at most, on the calling thread. Return nonzero to cancel: the
+ * run keeps its checkpoint and can be resumed. */
 typedef struct wf_progress {
-    const char *stage;          /* "train fusion", "evaluate dev", "import base", ... */
-    const char *name;           /* what is being made */
-    int64_t done, total;        /* steps (or rows, bytes); total 0: unknown */
-    double loss;                /* running training loss; NaN when none */
-    double rate;                /* units a second (tokens while training) */
-    const char *rate_unit;      /* "tokens/s" ... */
-    double seconds_left;        /* < 0: unknown */
-    const char *note;           /* e.g. "epoch 3, dev macro_f1 71.2 (best)"; may be NULL */
+    const char *stage;     /* "train fusion", "evaluate dev", "import base", ... */
+    const char *name;      /* what is being made */
+    int64_t done, total;   /* steps (or rows, bytes); total 0: unknown */
+    double loss;           /* running training loss; NaN when none */
+    double rate;           /* units a second (tokens while training) */
+    const char *rate_unit; /* "tokens/s" ... */
+    double seconds_left;   /* < 0: unknown */
+    const char *note;      /* e.g. "epoch 3, dev macro_f1 71.2 (best)"; may be NULL */
 } wf_progress;
 typedef int (*wf_progress_fn)(const wf_progress *p, void *user);
 WF_API void wf_lab_progress(wf_lab *lab, wf_progress_fn fn, void *user);
@@ -46,8 +47,9 @@ WF_API void wf_lab_messages(wf_lab *lab, wf_message_fn fn, void *user);
 
 /* Bases. {"name","hash","model_type","layers","hidden_size","vocab_size","pooling","parameters"} */
 WF_API wf_status wf_base_add(wf_lab *lab, const char *name, const char *path, char **json, wf_err *err);
-WF_API wf_status wf_base_list(wf_lab *lab, char **json, wf_err *err);                     /* {"bases":[...]} */
-WF_API wf_status wf_base_check(wf_lab *lab, const char *name, char **json, wf_err *err);  /* re-hashes; WF_E_CHECK when changed; name NULL: all */
+WF_API wf_status wf_base_list(wf_lab *lab, char **json, wf_err *err); /* {"bases":[...]} */
+WF_API wf_status wf_base_check(wf_lab *lab, const char *name, char **json,
+                               wf_err *err); /* re-hashes; WF_E_CHECK when changed; name NULL: all */
 
 /* Tasks: PATH is a folder with train/dev/test files or one file that is split. */
 typedef struct wf_task_spec {
@@ -59,64 +61,79 @@ typedef struct wf_task_spec {
 WF_API wf_status wf_task_add(wf_lab *lab, const wf_task_spec *spec, char **json, wf_err *err);
 WF_API wf_status wf_task_list(wf_lab *lab, char **json, wf_err *err); /* {"tasks":[...]} */
 
-/* Training of one thing: an adapter, a head alone, everything (full), or a fusion of adapters. Zero or NULL: the method's default. */
+/* Training of one thing: an adapter, a head alone, everything (full), or a fusion of adapters. Zero or NULL: the
+ * method's default. */
 typedef struct wf_train_spec {
     const char *task;
-    const char *method;     /* "seq_bn" (default), "double_seq_bn", "par_bn", "scaled_par_bn", "lora", "head", "full", "fusion"; presets take
-                               overrides: "seq_bn[reduction_factor=8]" */
-    const char *name;       /* default: TASK-METHOD or, for a fusion, TASK-fusion */
-    const char *base; /* default: the lab's only base */
-    const char *base_dtype; /* what the frozen base is multiplied in: "f32", "bf16", "auto" (default: bf16 where this machine
-                               is faster with it); method full: f32 */
+    const char *method;      /* "seq_bn" (default), "double_seq_bn", "par_bn", "scaled_par_bn", "lora", "head", "full",
+                                "fusion"; presets take      overrides: "seq_bn[reduction_factor=8]" */
+    const char *name;        /* default: TASK-METHOD or, for a fusion, TASK-fusion */
+    const char *base;        /* default: the lab's only base */
+    const char *base_dtype;  /* what the frozen base is multiplied in: "f32", "bf16", "auto" (default: bf16 where this
+                                machine  is faster with it); method full: f32 */
     const char *const *from; /* fusion: names of trained adapters, in order */
     size_t from_count;
-    const char *config;     /* fusion: "dynamic" (default), "static", with overrides */
-    int64_t rows;           /* training rows used (stratified sample by seed); 0: all */
-    int64_t steps;          /* train for about this many optimiser steps (whole epochs); epochs wins over it; 0: default */
-    double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout; /* < 0 or 0 as documented in docs/training.md; 0: default */
-    const char *schedule;   /* "linear" (default), "cosine", "constant" */
-    const char *pooling;    /* "mean", "cls", "pooler"; default: the base's own */
+    const char *config; /* fusion: "dynamic" (default), "static", with overrides */
+    int64_t rows;       /* training rows used (stratified sample by seed); 0: all */
+    int64_t steps;      /* train for about this many optimiser steps (whole epochs); epochs wins over it; 0: default */
+    double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout,
+        base_dropout;          /* < 0 or 0 as documented in docs/training.md; 0: default */
+    const char *schedule;      /* "linear" (default), "cosine", "constant" */
+    const char *pooling;       /* "mean", "cls", "pooler"; default: the base's own */
     const char *class_weights; /* "auto" (balanced when uneven; default), "balanced", "none" */
-    int head_layers;        /* 1 or 2 */
+    int head_layers;           /* 1 or 2 */
     int64_t batch_tokens, batch_rows, accumulate, max_length;
-    int patience;           /* epochs without a better dev score; 0: default, -1: never stop early */
+    int patience; /* epochs without a better dev score; 0: default, -1: never stop early */
     uint64_t seed;
-    int train_adapters;     /* fusion: also train the fused adapters' copies (they become part of the fusion) */
+    int train_adapters; /* fusion: also train the fused adapters' copies (they become part of the fusion) */
 } wf_train_spec;
 /* {"name","task","method","seed","dev":{},"test":{},"trainable_params","steps","tokens","tokens_per_second","wall_seconds",
  * "peak_rss_bytes","run",...}. WF_E_EXISTS when the name is taken. */
 WF_API wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *err);
-WF_API wf_status wf_resume(wf_lab *lab, int64_t run, char **json, wf_err *err); /* goes on with an unfinished run; same bits as unbroken */
+WF_API wf_status wf_resume(wf_lab *lab, int64_t run, char **json,
+                           wf_err *err); /* goes on with an unfinished run; same bits as unbroken */
 
-typedef struct wf_eval_spec { const char *name, *data, *split; int resamples; } wf_eval_spec; /* split default "test"; resamples default 1000 */
+typedef struct wf_eval_spec {
+    const char *name, *data, *split;
+    int resamples;
+} wf_eval_spec; /* split default "test"; resamples default 1000 */
 WF_API wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err);
 
 /* Several trained models on the same input. Loads once; predicts many times. */
 typedef struct wf_predictor wf_predictor;
-WF_API wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count, wf_predictor **out, wf_err *err); /* count 0: all */
-/* texts[n], pairs[n] or NULL. json: {"rows":[{"text","results":{NAME:{"label","probs":{}}}}]} (regression: {"value"}). */
-WF_API wf_status wf_predictor_run(wf_predictor *p, const char *const *texts, const char *const *pairs, size_t n, char **json, wf_err *err);
-/* Rows of a JSONL, CSV or TSV file, or of plain lines (any other extension): calls emit once a row with one line of JSON. */
+WF_API wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count, wf_predictor **out,
+                                   wf_err *err); /* count 0: all */
+/* texts[n], pairs[n] or NULL. json: {"rows":[{"text","results":{NAME:{"label","probs":{}}}}]} (regression: {"value"}).
+ */
+WF_API wf_status wf_predictor_run(wf_predictor *p, const char *const *texts, const char *const *pairs, size_t n,
+                                  char **json, wf_err *err);
+/* Rows of a JSONL, CSV or TSV file, or of plain lines (any other extension): calls emit once a row with one line of
+ * JSON. */
 typedef int (*wf_line_fn)(const char *json_line, void *user);
 WF_API wf_status wf_predictor_file(wf_predictor *p, const char *path, wf_line_fn emit, void *user, wf_err *err);
 WF_API void wf_predictor_close(wf_predictor *p);
 
-/* Trains and scores several methods over seeds and sizes; resumable. methods: "head","full","seq_bn",...,"fusion:A,B" (or "fuse:A,B"). */
+/* Trains and scores several methods over seeds and sizes; resumable. methods: "head","full","seq_bn",...,"fusion:A,B"
+ * (or "fuse:A,B"). */
 typedef struct wf_compare_spec {
     const char *task, *base;
-    const char *const *methods; size_t method_count;
-    const int64_t *rows; size_t rows_count; /* none: all rows */
-    int seeds;                              /* default 3 */
-    wf_train_spec train;                    /* settings common to all (task, name, method, from, rows, seed ignored) */
+    const char *const *methods;
+    size_t method_count;
+    const int64_t *rows;
+    size_t rows_count;   /* none: all rows */
+    int seeds;           /* default 3 */
+    wf_train_spec train; /* settings common to all (task, name, method, from, rows, seed ignored) */
 } wf_compare_spec;
 /* {"task","rows":[{"method","train_rows","seed","metrics","trainable_params","wall_seconds"}],"summary":[...]} */
 WF_API wf_status wf_compare(wf_lab *lab, const wf_compare_spec *spec, char **json, wf_err *err);
 
 WF_API wf_status wf_report(wf_lab *lab, const char *path, char **json, wf_err *err); /* one self-contained HTML file */
 WF_API wf_status wf_inspect(wf_lab *lab, const char *name, char **json, wf_err *err);
-WF_API wf_status wf_verify(wf_lab *lab, char **json, wf_err *err);  /* {"ok","checked","failures":[]}; WF_E_CHECK (json still set) when not ok */
-WF_API wf_status wf_list(wf_lab *lab, char **json, wf_err *err);    /* {"bases":[],"tasks":[],"models":[],"runs":[]} */
-WF_API wf_status wf_remove(wf_lab *lab, const char *name, char **json, wf_err *err); /* WF_E_BUSY names what depends on it */
+WF_API wf_status wf_verify(wf_lab *lab, char **json,
+                           wf_err *err); /* {"ok","checked","failures":[]}; WF_E_CHECK (json still set) when not ok */
+WF_API wf_status wf_list(wf_lab *lab, char **json, wf_err *err); /* {"bases":[],"tasks":[],"models":[],"runs":[]} */
+WF_API wf_status wf_remove(wf_lab *lab, const char *name, char **json,
+                           wf_err *err);                                     /* WF_E_BUSY names what depends on it */
 WF_API wf_status wf_log(wf_lab *lab, int64_t run, char **json, wf_err *err); /* {"run",...,"lines":[...]} */
 
 #ifdef __cplusplus

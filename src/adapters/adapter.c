@@ -26,10 +26,14 @@ const wf_adapter_method *const *wfi_adapter_methods(size_t *count) {
 
 wf_status wfi_adapter_name_check(const char *name, wf_err *err) {
     if (!name || !*name) return wfi_fail(err, WF_E_ARG, "an adapter needs a name");
-    if (strlen(name) > NAME_MAX_BYTES) return wfi_fail(err, WF_E_ARG, "adapter name of %zu bytes; at most %d", strlen(name), NAME_MAX_BYTES);
+    if (strlen(name) > NAME_MAX_BYTES)
+        return wfi_fail(err, WF_E_ARG, "adapter name of %zu bytes; at most %d", strlen(name), NAME_MAX_BYTES);
     for (const char *c = name; *c; c++)
         if (*c == '.' || (unsigned char)*c < 0x20 || *c == 0x7f)
-            return wfi_fail(err, WF_E_ARG, "adapter name \"%.128s\": dots and control characters are not possible (names become part of tensor names)", name);
+            return wfi_fail(err, WF_E_ARG,
+                            "adapter name \"%.128s\": dots and control characters are not possible (names become part "
+                            "of tensor names)",
+                            name);
     return WF_OK;
 }
 
@@ -45,21 +49,24 @@ static wf_status method_find(const json_t *config, const wf_adapter_method **out
             return WF_OK;
         }
     }
-    return wfi_settings_refuse(WF_E_UNSUPPORTED, config, "architecture", "weft supports bottlenecks (no such field) and \"lora\"", err);
+    return wfi_settings_refuse(WF_E_UNSUPPORTED, config, "architecture",
+                               "weft supports bottlenecks (no such field) and \"lora\"", err);
 }
 
 static wf_status base_check(const wf_base_shape *b, wf_err *err) {
-    if (b->layers >= 1 && b->layers <= LAYERS_MAX && b->hidden_size >= 1 && b->hidden_size <= WIDTH_MAX && b->intermediate_size >= 1 &&
-        b->intermediate_size <= WIDTH_MAX)
+    if (b->layers >= 1 && b->layers <= LAYERS_MAX && b->hidden_size >= 1 && b->hidden_size <= WIDTH_MAX &&
+        b->intermediate_size >= 1 && b->intermediate_size <= WIDTH_MAX)
         return WF_OK;
-    return wfi_fail(err, WF_E_ARG, "a base of %d layers and widths %lld and %lld is not possible", b->layers, (long long)b->hidden_size,
-                    (long long)b->intermediate_size);
+    return wfi_fail(err, WF_E_ARG, "a base of %d layers and widths %lld and %lld is not possible", b->layers,
+                    (long long)b->hidden_size, (long long)b->intermediate_size);
 }
 
-wf_status wfi_adapter_from_config(const char *name, const json_t *config, const wf_base_shape *base, wf_adapter **out, wf_err *err) {
+wf_status wfi_adapter_from_config(const char *name, const json_t *config, const wf_base_shape *base, wf_adapter **out,
+                                  wf_err *err) {
     WF_TRY(wfi_adapter_name_check(name, err));
     WF_TRY(base_check(base, err));
-    if (!json_is_object(config)) return wfi_fail(err, WF_E_DATA, "adapter \"%s\": its configuration is no JSON object", name);
+    if (!json_is_object(config))
+        return wfi_fail(err, WF_E_DATA, "adapter \"%s\": its configuration is no JSON object", name);
     wf_adapter *a = wfi_alloc(1, sizeof *a);
     if (!a) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     wf_status st = WF_OK;
@@ -79,7 +86,8 @@ wf_status wfi_adapter_from_config(const char *name, const json_t *config, const 
     return wfi_fail_in(err, st, "adapter \"%s\"", name);
 }
 
-wf_status wfi_adapter_new(const char *name, const char *preset_or_json, const wf_base_shape *base, uint64_t seed, wf_adapter **out, wf_err *err) {
+wf_status wfi_adapter_new(const char *name, const char *preset_or_json, const wf_base_shape *base, uint64_t seed,
+                          wf_adapter **out, wf_err *err) {
     json_t *config = NULL;
     WF_TRY(wfi_preset_config(preset_or_json, &config, err));
     wf_status st = wfi_adapter_from_config(name, config, base, out, err);
@@ -99,9 +107,14 @@ void wfi_adapter_free(wf_adapter *a) {
 
 /* ---- loading ---- */
 
-static const struct { const char *old, *now; } legacy[] = { /* names of the library's first generation */
-    {"attention_text_task_adapters", "adapters"}, {"attention_text_lang_adapters", "adapters"},
-    {"layer_text_task_adapters", "adapters"},     {"layer_text_lang_adapters", "adapters"},
+static const struct {
+    const char *old, *now;
+} legacy[] = {
+    /* names of the library's first generation */
+    {"attention_text_task_adapters", "adapters"},
+    {"attention_text_lang_adapters", "adapters"},
+    {"layer_text_task_adapters", "adapters"},
+    {"layer_text_lang_adapters", "adapters"},
 };
 
 static void text_replace(wf_buffer *out, const char *text, const char *old, const char *now) {
@@ -158,8 +171,10 @@ static wf_status one_adapter_check(const wf_adapter *a, const wf_source *from, w
     for (size_t i = 0; i < from->count; i++) {
         if (!wfi_name_segment(from->tensors[i].name, a->method->segment, &name, &length)) continue;
         if (first && (first_length != length || memcmp(first, name, length) != 0))
-            return wfi_fail_at(err, WF_E_DATA, from->tensors[i].name, -1, "the file holds tensors of two adapters, \"%.*s\" and \"%.*s\"",
-                               (int)(first_length > 80 ? 80 : first_length), first, (int)(length > 80 ? 80 : length), name);
+            return wfi_fail_at(err, WF_E_DATA, from->tensors[i].name, -1,
+                               "the file holds tensors of two adapters, \"%.*s\" and \"%.*s\"",
+                               (int)(first_length > 80 ? 80 : first_length), first, (int)(length > 80 ? 80 : length),
+                               name);
         first = name;
         first_length = length;
     }
@@ -173,4 +188,6 @@ wf_status wfi_adapter_load(wf_adapter *a, const wf_source *from, wf_err *err) {
     return st;
 }
 
-void wfi_adapter_changed(wf_adapter *a) { a->version++; }
+void wfi_adapter_changed(wf_adapter *a) {
+    a->version++;
+}

@@ -1,6 +1,7 @@
-/* adapters/bottleneck.c - the bottleneck adapter (Houlsby et al. 2019, Pfeiffer et al. 2021, He et al. 2022) with all settings of
- * the Python library's BnConfig; the steps are numbered as in the design notes' generic block. See bottleneck.h.
- * Departure from the library: the residual sum in front of the frozen LayerNorm is one operation, so it rounds differently. */
+/* adapters/bottleneck.c - the bottleneck adapter (Houlsby et al. 2019, Pfeiffer et al. 2021, He et al. 2022) with all
+ * settings of the Python library's BnConfig; the steps are numbered as in the design notes' generic block. See
+ * bottleneck.h. Departure from the library: the residual sum in front of the frozen LayerNorm is one operation, so it
+ * rounds differently. */
 #include "adapters/bottleneck.h"
 #include "adapters/bottleneck_config.h"
 #include "base/alloc.h"
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SITES = 2 }; /* WF_SITE_ATTN_OUT, WF_SITE_FFN_OUT */
+enum { SITES = 2 };          /* WF_SITE_ATTN_OUT, WF_SITE_FFN_OUT */
 #define ADAPTER_LN_EPS 1e-5f /* torch's default, not BERT's 1e-12 */
 
 typedef struct state {
@@ -82,7 +83,8 @@ static wf_status build(wf_adapter *a, wf_err *err) {
             if (k == 0 ? !s->set.mh_adapter : !s->set.output_adapter) continue;
             wf_bottleneck *p = &s->at[i * SITES + k];
             p->m = m;
-            snprintf(b.stem, sizeof b.stem, "encoder.layer.%d.%s.adapters.%s.", i, k == 0 ? "attention.output" : "output", a->name);
+            snprintf(b.stem, sizeof b.stem, "encoder.layer.%d.%s.adapters.%s.", i,
+                     k == 0 ? "attention.output" : "output", a->name);
             WF_TRY(place_build(&b, &s->set, p, err));
         }
     }
@@ -98,7 +100,8 @@ static void state_free(wf_adapter *a) {
 
 /* ---- first values ---- */
 
-/* With init_weights_seed all places get the same values, as in the library: the key then leaves layer, site and name out. */
+/* With init_weights_seed all places get the same values, as in the library: the key then leaves layer, site and name
+ * out. */
 static uint64_t key_of(const wf_adapter *a, const wf_param *p, uint64_t seed) {
     const wf_bottleneck_settings *s = &((const state *)a->state)->set;
     if (!s->seeded) return wfi_random_key(seed, p->name, 0, 0);
@@ -144,8 +147,10 @@ static void place_init(const wf_adapter *a, const wf_bottleneck *p, uint64_t see
         break;
     }
     if (!p->gate.weight) return;
-    if (how == WF_INIT_HOULSBY) linear_default(a, &p->gate, seed); /* the library leaves it as torch made it */
-    else linear_normal(a, &p->gate, seed);
+    if (how == WF_INIT_HOULSBY)
+        linear_default(a, &p->gate, seed); /* the library leaves it as torch made it */
+    else
+        linear_normal(a, &p->gate, seed);
 }
 
 static void init(wf_adapter *a, uint64_t seed) {
@@ -164,7 +169,9 @@ static int place_index(const wf_adapter *a, wf_site site, int layer) {
 
 extern const wf_adapter_method wfi_method_bottleneck;
 
-bool wfi_adapter_is_bottleneck(const wf_adapter *a) { return a && a->method == &wfi_method_bottleneck; }
+bool wfi_adapter_is_bottleneck(const wf_adapter *a) {
+    return a && a->method == &wfi_method_bottleneck;
+}
 
 const wf_bottleneck *wfi_bottleneck_at(const wf_adapter *a, wf_site site, int layer) {
     if (!wfi_adapter_is_bottleneck(a)) return NULL;
@@ -173,11 +180,16 @@ const wf_bottleneck *wfi_bottleneck_at(const wf_adapter *a, wf_site site, int la
     return i >= 0 && s->at[i].m ? &s->at[i] : NULL;
 }
 
-static bool takes(const wf_adapter *a, wf_site site, int layer) { return wfi_bottleneck_at(a, site, layer) != NULL; }
+static bool takes(const wf_adapter *a, wf_site site, int layer) {
+    return wfi_bottleneck_at(a, site, layer) != NULL;
+}
 
-bool wfi_bottleneck_parallel(const wf_adapter *a) { return ((const state *)a->state)->set.is_parallel; }
+bool wfi_bottleneck_parallel(const wf_adapter *a) {
+    return ((const state *)a->state)->set.is_parallel;
+}
 
-wf_status wfi_bottleneck_inputs(const wf_adapter *a, const wf_pass *pass, wf_value *h, wf_value *x, const wf_norm *norm, wf_value **z, wf_value **r, wf_err *err) {
+wf_status wfi_bottleneck_inputs(const wf_adapter *a, const wf_pass *pass, wf_value *h, wf_value *x, const wf_norm *norm,
+                                wf_value **z, wf_value **r, wf_err *err) {
     if (!wfi_adapter_is_bottleneck(a)) return wfi_fail(err, WF_E_ARG, "adapter \"%s\" is no bottleneck", a->name);
     const wf_bottleneck_settings *s = &((const state *)a->state)->set;
     wf_tape *t = pass->tape;
@@ -202,7 +214,8 @@ wf_status wfi_bottleneck_inputs(const wf_adapter *a, const wf_pass *pass, wf_val
 }
 
 /* Step 7 on a sum that has not been formed. */
-wf_value *wfi_bottleneck_outer_sum(const wf_adapter *a, const wf_pass *pass, int n, wf_value *const *addends, wf_value *x, const wf_norm *norm) {
+wf_value *wfi_bottleneck_outer_sum(const wf_adapter *a, const wf_pass *pass, int n, wf_value *const *addends,
+                                   wf_value *x, const wf_norm *norm) {
     wf_value *all[8];
     if (n < 1 || n > 7) return wfi_tape_fail(pass->tape, WF_E_ARG, "bottleneck: %d addends", n);
     for (int i = 0; i < n; i++) all[i] = addends[i];
@@ -211,7 +224,8 @@ wf_value *wfi_bottleneck_outer_sum(const wf_adapter *a, const wf_pass *pass, int
     return n == 1 ? all[0] : wfi_op_add(pass->tape, n, all);
 }
 
-wf_value *wfi_bottleneck_outer(const wf_adapter *a, const wf_pass *pass, wf_value *o, wf_value *x, const wf_norm *norm) {
+wf_value *wfi_bottleneck_outer(const wf_adapter *a, const wf_pass *pass, wf_value *o, wf_value *x,
+                               const wf_norm *norm) {
     return o ? wfi_bottleneck_outer_sum(a, pass, 1, &o, x, norm) : NULL;
 }
 
@@ -220,25 +234,33 @@ static uint64_t pass_key(const wf_pass *pass, const char *purpose, wf_site site,
 }
 
 /* Steps 2 to 5: z -> gated, dropped, scaled output without residual. */
-static wf_value *inner(const wf_bottleneck_settings *s, const wf_bottleneck *p, const wf_pass *pass, wf_site site, int layer, wf_value *z) {
+static wf_value *inner(const wf_bottleneck_settings *s, const wf_bottleneck *p, const wf_pass *pass, wf_site site,
+                       int layer, wf_value *z) {
     wf_tape *t = pass->tape;
     wf_value *in = p->ln_before.gamma ? wfi_op_norm(t, 1, &z, &p->ln_before) : z;
     wf_value *o = wfi_op_bottleneck(t, in, &p->down, &p->up, p->act);
     if (s->stochastic_depth > 0.0f && !s->is_parallel && wfi_tape_training(t))
-        o = wfi_op_drop_path(t, o, s->stochastic_depth, pass_key(pass, "adapter.stochastic_depth", site, layer), pass->S, pass->offsets);
-    if (p->scale_param) o = wfi_op_scale_param(t, o, p->scale_param);
-    else if (p->scale != 1.0f) o = wfi_op_scale(t, o, p->scale);
-    if (s->dropout > 0.0f && wfi_tape_training(t)) o = wfi_op_dropout(t, o, s->dropout, pass_key(pass, "adapter.dropout", site, layer));
+        o = wfi_op_drop_path(t, o, s->stochastic_depth, pass_key(pass, "adapter.stochastic_depth", site, layer),
+                             pass->S, pass->offsets);
+    if (p->scale_param)
+        o = wfi_op_scale_param(t, o, p->scale_param);
+    else if (p->scale != 1.0f)
+        o = wfi_op_scale(t, o, p->scale);
+    if (s->dropout > 0.0f && wfi_tape_training(t))
+        o = wfi_op_dropout(t, o, s->dropout, pass_key(pass, "adapter.dropout", site, layer));
     if (p->gate.weight) o = wfi_op_gate(t, o, z, &p->gate, pass->S, pass->offsets);
     return o;
 }
 
-static wf_value *block(const wf_adapter *a, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x, const wf_norm *norm) {
+static wf_value *block(const wf_adapter *a, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
+                       const wf_norm *norm) {
     const wf_bottleneck_settings *s = &((const state *)a->state)->set;
     const wf_bottleneck *p = wfi_bottleneck_at(a, site, layer);
     wf_tape *t = pass->tape;
     wf_value *z = NULL, *r = NULL;
-    if (!p) return wfi_tape_fail(t, WF_E_ARG, "adapter \"%s\" has nothing at layer %d, %s", a->name, layer, wfi_site_name(site));
+    if (!p)
+        return wfi_tape_fail(t, WF_E_ARG, "adapter \"%s\" has nothing at layer %d, %s", a->name, layer,
+                             wfi_site_name(site));
     if (!h || !x || wfi_bottleneck_inputs(a, pass, h, x, norm, &z, &r, wfi_tape_err(t)) != WF_OK || !z) return NULL;
     wf_value *o = inner(s, p, pass, site, layer, z);
     if (!o) return NULL;

@@ -3,7 +3,11 @@
 #define WF_ADAPTERS_BOTTLENECK_CONFIG_H
 #include "adapters/adapter.h"
 
-typedef enum wf_residual { WF_RESIDUAL_BEFORE, WF_RESIDUAL_AFTER, WF_RESIDUAL_POST_ADD } wf_residual; /* residual_before_ln true, false, "post_add" */
+typedef enum wf_residual {
+    WF_RESIDUAL_BEFORE,
+    WF_RESIDUAL_AFTER,
+    WF_RESIDUAL_POST_ADD
+} wf_residual; /* residual_before_ln true, false, "post_add" */
 typedef enum wf_scaling { WF_SCALING_CONSTANT, WF_SCALING_LEARNED, WF_SCALING_CHANNEL } wf_scaling;
 typedef enum wf_bottleneck_init { WF_INIT_BERT, WF_INIT_MAM, WF_INIT_HOULSBY } wf_bottleneck_init;
 

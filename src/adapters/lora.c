@@ -1,6 +1,7 @@
 /* adapters/lora.c - LoRA (Hu et al. 2022): y = W x + b + (alpha/r) B A drop(x). Layer 5.
- * Places: query, key, value, the attention's output projection ("o"; the Python class knows the letter but does not reach that
- * matrix of BERT and ignores its tensors), and both feed-forward matrices. With use_gating the gate replaces alpha/r. */
+ * Places: query, key, value, the attention's output projection ("o"; the Python class knows the letter but does not
+ * reach that matrix of BERT and ignores its tensors), and both feed-forward matrices. With use_gating the gate replaces
+ * alpha/r. */
 #include "adapters/adapter.h"
 #include "adapters/presets.h"
 #include "adapters/settings.h"
@@ -53,7 +54,10 @@ static wf_status places_read(const json_t *config, settings *s, wf_err *err) {
     s->at[WF_SITE_FFN_DOWN - FIRST] = down;
     bool any = false;
     for (int i = 0; i < PLACES; i++) any |= s->at[i];
-    if (!any) return wfi_settings_refuse(WF_E_DATA, config, "attn_matrices", "the adapter would sit nowhere (selfattn_lora, intermediate_lora and output_lora do not help either)", err);
+    if (!any)
+        return wfi_settings_refuse(
+            WF_E_DATA, config, "attn_matrices",
+            "the adapter would sit nowhere (selfattn_lora, intermediate_lora and output_lora do not help either)", err);
     return WF_OK;
 }
 
@@ -63,7 +67,8 @@ static wf_status numbers_read(const json_t *config, settings *s, wf_err *err) {
         return wfi_settings_refuse(WF_E_DATA, config, "r", "allowed: an integer from 1 to 16384", err);
     s->r = json_integer_value(r);
     const double scale = json_number_value(alpha) / (double)s->r;
-    if (!json_is_number(alpha) || !isfinite((float)scale)) return wfi_settings_refuse(WF_E_DATA, config, "alpha", "allowed: a number", err);
+    if (!json_is_number(alpha) || !isfinite((float)scale))
+        return wfi_settings_refuse(WF_E_DATA, config, "alpha", "allowed: a number", err);
     s->scale = (float)scale;
     WF_TRY(wfi_settings_rate(config, "dropout", &s->dropout, err));
     return wfi_settings_bool(config, "use_gating", &s->gate, err);
@@ -72,8 +77,11 @@ static wf_status numbers_read(const json_t *config, settings *s, wf_err *err) {
 static wf_status names_read(const json_t *config, settings *s, wf_err *err) {
     const char *mode = NULL, *how = NULL;
     WF_TRY(wfi_settings_string(config, "composition_mode", &mode, err));
-    if (strcmp(mode, "scale") == 0) return wfi_settings_refuse(WF_E_UNSUPPORTED, config, "composition_mode", "(IA)3 is not supported yet; only \"add\"", err);
-    if (strcmp(mode, "add") != 0) return wfi_settings_refuse(WF_E_DATA, config, "composition_mode", "allowed: \"add\"", err);
+    if (strcmp(mode, "scale") == 0)
+        return wfi_settings_refuse(WF_E_UNSUPPORTED, config, "composition_mode",
+                                   "(IA)3 is not supported yet; only \"add\"", err);
+    if (strcmp(mode, "add") != 0)
+        return wfi_settings_refuse(WF_E_DATA, config, "composition_mode", "allowed: \"add\"", err);
     WF_TRY(wfi_settings_unsupported(config, "use_dora", err));
     WF_TRY(wfi_settings_unsupported(config, "vera_d", err));
     WF_TRY(wfi_settings_unsupported(config, "vera_b", err));
@@ -114,7 +122,8 @@ static void sizes_of(const wf_base_shape *b, int k, int64_t *in, int64_t *out) {
     *out = k == WF_SITE_FFN_UP - FIRST ? b->intermediate_size : b->hidden_size;
 }
 
-static wf_status param_add(wf_adapter *a, int layer, int k, const char *name, int rank, const int64_t *shape, wf_param **out, wf_err *err) {
+static wf_status param_add(wf_adapter *a, int layer, int k, const char *name, int rank, const int64_t *shape,
+                           wf_param **out, wf_err *err) {
     static const char *const modules[PLACES] = {"attention.self.query",   "attention.self.key", "attention.self.value",
                                                 "attention.output.dense", "intermediate.dense", "output.dense"};
     char full[320];
@@ -182,7 +191,8 @@ static void init(wf_adapter *a, uint64_t seed) {
         }
         if (!p->gate.weight) continue;
         wfi_init_normal(p->gate.weight, key_of(s, p->gate.weight, seed), 0.02f);
-        wfi_init_uniform(p->gate.bias, key_of(s, p->gate.bias, seed), bound); /* torch.nn.Linear's own, which the library keeps */
+        wfi_init_uniform(p->gate.bias, key_of(s, p->gate.bias, seed),
+                         bound); /* torch.nn.Linear's own, which the library keeps */
     }
     wfi_adapter_changed(a);
 }
@@ -196,19 +206,25 @@ static const place *place_at(const wf_adapter *a, wf_site site, int layer) {
     return p->A.weight ? p : NULL;
 }
 
-static bool takes(const wf_adapter *a, wf_site site, int layer) { return place_at(a, site, layer) != NULL; }
+static bool takes(const wf_adapter *a, wf_site site, int layer) {
+    return place_at(a, site, layer) != NULL;
+}
 
-static wf_value *linear(const wf_adapter *a, const wf_pass *pass, wf_site site, int layer, wf_value *x, const wf_linear *w) {
+static wf_value *linear(const wf_adapter *a, const wf_pass *pass, wf_site site, int layer, wf_value *x,
+                        const wf_linear *w) {
     const settings *s = &((const state *)a->state)->set;
     const place *p = place_at(a, site, layer);
     wf_tape *t = pass->tape;
     const uint64_t key = wfi_random_key(pass->key, "lora.dropout", (uint64_t)layer, (uint64_t)site);
-    if (!p) return wfi_tape_fail(t, WF_E_ARG, "adapter \"%s\" has nothing at layer %d, %s", a->name, layer, wfi_site_name(site));
+    if (!p)
+        return wfi_tape_fail(t, WF_E_ARG, "adapter \"%s\" has nothing at layer %d, %s", a->name, layer,
+                             wfi_site_name(site));
     wf_value *y = wfi_op_linear(t, x, w);
     if (!p->gate.weight) return wfi_op_lora(t, y, x, p->A.weight, p->B.weight, s->scale, s->dropout, key);
     wf_value *in = s->dropout > 0.0f && wfi_tape_training(t) ? wfi_op_dropout(t, x, s->dropout, key) : x;
     wf_value *delta = wfi_op_linear(t, wfi_op_linear(t, in, &p->A), &p->B);
-    delta = wfi_op_gate(t, delta, x, &p->gate, pass->S, pass->offsets); /* the gate reads x as it is and replaces alpha/r */
+    delta =
+        wfi_op_gate(t, delta, x, &p->gate, pass->S, pass->offsets); /* the gate reads x as it is and replaces alpha/r */
     return wfi_op_add(t, 2, (wf_value *[]){y, delta});
 }
 

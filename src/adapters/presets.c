@@ -1,5 +1,5 @@
-/* adapters/presets.c - see presets.h. Fields and defaults as `adapters` 1.3.0 writes them. A preset is a row: name, old name, the
- * fields in which it differs from its method's defaults. */
+/* adapters/presets.c - see presets.h. Fields and defaults as `adapters` 1.3.0 writes them. A preset is a row: name, old
+ * name, the fields in which it differs from its method's defaults. */
 #include "adapters/presets.h"
 #include "adapters/adapter.h"
 #include "adapters/settings.h"
@@ -10,17 +10,22 @@
 
 const char wfi_bottleneck_defaults[] =
     "{\"original_ln_before\": false, \"original_ln_after\": true, \"ln_before\": false, \"ln_after\": false,"
-    " \"init_weights\": \"bert\", \"init_weights_seed\": null, \"is_parallel\": false, \"scaling\": 1.0, \"use_gating\": false,"
+    " \"init_weights\": \"bert\", \"init_weights_seed\": null, \"is_parallel\": false, \"scaling\": 1.0, "
+    "\"use_gating\": false,"
     " \"residual_before_ln\": true, \"adapter_residual_before_ln\": false, \"inv_adapter\": null,"
     " \"inv_adapter_reduction_factor\": null, \"cross_adapter\": false, \"leave_out\": [], \"dropout\": 0.0,"
-    " \"phm_layer\": false, \"phm_dim\": 4, \"factorized_phm_W\": true, \"shared_W_phm\": false, \"shared_phm_rule\": true,"
+    " \"phm_layer\": false, \"phm_dim\": 4, \"factorized_phm_W\": true, \"shared_W_phm\": false, \"shared_phm_rule\": "
+    "true,"
     " \"factorized_phm_rule\": false, \"phm_c_init\": \"normal\", \"phm_init_range\": 0.0001, \"learn_phm\": true,"
-    " \"hypercomplex_nonlinearity\": \"glorot-uniform\", \"phm_rank\": 1, \"phm_bias\": true, \"stochastic_depth\": 0.0}";
+    " \"hypercomplex_nonlinearity\": \"glorot-uniform\", \"phm_rank\": 1, \"phm_bias\": true, \"stochastic_depth\": "
+    "0.0}";
 
 const char wfi_lora_defaults[] =
-    "{\"architecture\": \"lora\", \"selfattn_lora\": true, \"intermediate_lora\": false, \"output_lora\": false, \"leave_out\": [],"
+    "{\"architecture\": \"lora\", \"selfattn_lora\": true, \"intermediate_lora\": false, \"output_lora\": false, "
+    "\"leave_out\": [],"
     " \"r\": 8, \"alpha\": 8, \"dropout\": 0.0, \"attn_matrices\": [\"q\", \"v\"], \"composition_mode\": \"add\","
-    " \"init_weights\": \"lora\", \"init_weights_seed\": null, \"use_gating\": false, \"use_dora\": false, \"vera_d\": null,"
+    " \"init_weights\": \"lora\", \"init_weights_seed\": null, \"use_gating\": false, \"use_dora\": false, \"vera_d\": "
+    "null,"
     " \"vera_b\": null, \"dtype\": null}";
 
 #define SEQ_BN                                                                                                         \
@@ -39,16 +44,25 @@ static const struct {
     {"par_bn", "parallel", wfi_bottleneck_defaults, "{" PAR_BN ", \"scaling\": 4.0}"},
     {"scaled_par_bn", "scaled_parallel", wfi_bottleneck_defaults, "{" PAR_BN ", \"scaling\": \"learned\"}"},
     {"adapter_plus", NULL, wfi_bottleneck_defaults,
-     "{\"original_ln_before\": true, \"original_ln_after\": false, \"residual_before_ln\": false, \"stochastic_depth\": 0.1,"
+     "{\"original_ln_before\": true, \"original_ln_after\": false, \"residual_before_ln\": false, "
+     "\"stochastic_depth\": 0.1,"
      " \"init_weights\": \"houlsby\", \"scaling\": \"channel\", \"mh_adapter\": false, \"output_adapter\": true,"
      " \"reduction_factor\": 96, \"non_linearity\": \"gelu\"}"},
     {"lora", NULL, wfi_lora_defaults, "{}"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
-static const char *const unsupported[] = { /* names of the library that weft knows but cannot do yet */
-    "seq_bn_inv", "double_seq_bn_inv", "pfeiffer+inv", "houlsby+inv", "compacter", "compacter++", "prefix_tuning", "prefix_tuning_flat",
-    "prompt_tuning", "mtl_lora", "ia3", "vera", "dora", "dvora", "loreft", "noreft", "direft", "mam", "unipelt"};
+static const char *const unsupported[] = {/* names of the library that weft knows but cannot do yet */
+                                          "seq_bn_inv",    "double_seq_bn_inv",
+                                          "pfeiffer+inv",  "houlsby+inv",
+                                          "compacter",     "compacter++",
+                                          "prefix_tuning", "prefix_tuning_flat",
+                                          "prompt_tuning", "mtl_lora",
+                                          "ia3",           "vera",
+                                          "dora",          "dvora",
+                                          "loreft",        "noreft",
+                                          "direft",        "mam",
+                                          "unipelt"};
 
 static size_t row_of(const char *name) {
     for (size_t i = 0; i < ROWS; i++)
@@ -56,10 +70,13 @@ static size_t row_of(const char *name) {
     return ROWS;
 }
 
-bool wfi_adapter_preset_known(const char *name) { return row_of(name) < ROWS; }
+bool wfi_adapter_preset_known(const char *name) {
+    return row_of(name) < ROWS;
+}
 
 const char *const *wfi_adapter_presets(size_t *count) {
-    static const char *const names[ROWS] = {"seq_bn", "double_seq_bn", "par_bn", "scaled_par_bn", "adapter_plus", "lora"};
+    static const char *const names[ROWS] = {"seq_bn",        "double_seq_bn", "par_bn",
+                                            "scaled_par_bn", "adapter_plus",  "lora"};
     *count = ROWS;
     return names;
 }

@@ -8,7 +8,8 @@
 
 enum { SETTINGS_MAX_BYTES = 1 << 16 };
 
-wf_status wfi_settings_refuse(wf_status code, const json_t *config, const char *field, const char *allowed, wf_err *err) {
+wf_status wfi_settings_refuse(wf_status code, const json_t *config, const char *field, const char *allowed,
+                              wf_err *err) {
     const json_t *v = json_object_get(config, field);
     char *text = v ? wfi_json_text(v, false) : NULL;
     wfi_fail_at(err, code, field, -1, "%s is %.80s; %s", field, v ? (text ? text : "?") : "missing", allowed);
@@ -61,10 +62,12 @@ wf_status wfi_settings_seed(const json_t *config, const char *field, bool *given
 wf_status wfi_settings_layers(const json_t *config, const char *field, int layers, bool *skip, wf_err *err) {
     const json_t *v = json_object_get(config, field);
     if (!v || json_is_null(v)) return WF_OK;
-    if (!json_is_array(v)) return wfi_settings_refuse(WF_E_DATA, config, field, "allowed: a list of layer numbers", err);
+    if (!json_is_array(v))
+        return wfi_settings_refuse(WF_E_DATA, config, field, "allowed: a list of layer numbers", err);
     for (size_t i = 0; i < json_array_size(v); i++) {
         const json_t *n = json_array_get(v, i);
-        if (!json_is_integer(n)) return wfi_settings_refuse(WF_E_DATA, config, field, "allowed: a list of layer numbers", err);
+        if (!json_is_integer(n))
+            return wfi_settings_refuse(WF_E_DATA, config, field, "allowed: a list of layer numbers", err);
         const json_int_t layer = json_integer_value(n);
         if (layer >= 0 && layer < layers) skip[layer] = true;
     }
@@ -74,7 +77,8 @@ wf_status wfi_settings_layers(const json_t *config, const char *field, int layer
 wf_status wfi_settings_unsupported(const json_t *config, const char *field, wf_err *err) {
     const json_t *v = json_object_get(config, field);
     if (!v || json_is_null(v) || json_is_false(v)) return WF_OK;
-    return wfi_settings_refuse(WF_E_UNSUPPORTED, config, field, "weft does not support this setting yet; only null or false", err);
+    return wfi_settings_refuse(WF_E_UNSUPPORTED, config, field,
+                               "weft does not support this setting yet; only null or false", err);
 }
 
 /* ---- NAME[field=value,...] ---- */
@@ -83,7 +87,8 @@ wf_status wfi_settings_split(const char *text, char **stem, const char **overrid
     const char *open = strchr(text, '[');
     const size_t n = strlen(text);
     if (n > SETTINGS_MAX_BYTES) return wfi_fail(err, WF_E_ARG, "configuration text of %zu bytes is too long", n);
-    if (open && text[n - 1] != ']') return wfi_fail(err, WF_E_ARG, "\"%.80s\": the closing ] is missing; write NAME[field=value,...]", text);
+    if (open && text[n - 1] != ']')
+        return wfi_fail(err, WF_E_ARG, "\"%.80s\": the closing ] is missing; write NAME[field=value,...]", text);
     char *name = wfi_strndup(text, open ? (size_t)(open - text) : n);
     if (!name) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     *stem = name;
@@ -97,12 +102,18 @@ static size_t item_length(const char *s, size_t n) {
     bool quoted = false;
     for (size_t i = 0; i < n; i++) {
         if (quoted) {
-            if (s[i] == '\\' && i + 1 < n) i++;
-            else if (s[i] == '"') quoted = false;
-        } else if (s[i] == '"') quoted = true;
-        else if (s[i] == '[' || s[i] == '{') depth++;
-        else if (s[i] == ']' || s[i] == '}') depth--;
-        else if (s[i] == ',' && depth <= 0) return i;
+            if (s[i] == '\\' && i + 1 < n)
+                i++;
+            else if (s[i] == '"')
+                quoted = false;
+        } else if (s[i] == '"')
+            quoted = true;
+        else if (s[i] == '[' || s[i] == '{')
+            depth++;
+        else if (s[i] == ']' || s[i] == '}')
+            depth--;
+        else if (s[i] == ',' && depth <= 0)
+            return i;
     }
     return n;
 }
@@ -110,7 +121,8 @@ static size_t item_length(const char *s, size_t n) {
 static bool looks_like_json(const char *s, size_t n) {
     if (n == 0) return false;
     if (strchr("[{\"-0123456789", s[0])) return true;
-    return (n == 4 && (memcmp(s, "true", 4) == 0 || memcmp(s, "null", 4) == 0)) || (n == 5 && memcmp(s, "false", 5) == 0);
+    return (n == 4 && (memcmp(s, "true", 4) == 0 || memcmp(s, "null", 4) == 0)) ||
+           (n == 5 && memcmp(s, "false", 5) == 0);
 }
 
 static wf_status item_value(const char *s, size_t n, const char *field, json_t **out, wf_err *err) {
@@ -126,10 +138,14 @@ static wf_status item_value(const char *s, size_t n, const char *field, json_t *
     wfi_buffer_add(&b, s, n);
     wfi_buffer_adds(&b, "]");
     json_t *list = NULL;
-    wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory") : wfi_json_parse(b.data, b.len, field, &list, err);
-    if (st == WF_OK && json_array_size(list) != 1) st = wfi_fail(err, WF_E_ARG, "the value of %.60s is no single JSON value", field);
-    if (st == WF_OK) *out = json_incref(json_array_get(list, 0));
-    else st = WF_E_ARG;
+    wf_status st =
+        b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory") : wfi_json_parse(b.data, b.len, field, &list, err);
+    if (st == WF_OK && json_array_size(list) != 1)
+        st = wfi_fail(err, WF_E_ARG, "the value of %.60s is no single JSON value", field);
+    if (st == WF_OK)
+        *out = json_incref(json_array_get(list, 0));
+    else
+        st = WF_E_ARG;
     json_decref(list);
     wfi_buffer_clear(&b);
     return st;
@@ -139,7 +155,8 @@ static wf_status override_one(json_t *config, const char *stem, const char *item
     while (n && *item == ' ') item++, n--;
     while (n && item[n - 1] == ' ') n--;
     const char *equal = memchr(item, '=', n);
-    if (!equal || equal == item) return wfi_fail(err, WF_E_ARG, "%s[%.*s]: write field=value", stem, (int)(n > 80 ? 80 : n), item);
+    if (!equal || equal == item)
+        return wfi_fail(err, WF_E_ARG, "%s[%.*s]: write field=value", stem, (int)(n > 80 ? 80 : n), item);
     char *field = wfi_strndup(item, (size_t)(equal - item));
     if (!field) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     wf_status st = WF_OK;

@@ -12,7 +12,9 @@ static int must_fail(void) {
     return atomic_fetch_sub(&fail_in, 1) == 1;
 }
 
-void wfi_alloc_fail_at(long n) { atomic_store(&fail_in, n); }
+void wfi_alloc_fail_at(long n) {
+    atomic_store(&fail_in, n);
+}
 
 void *wfi_alloc(size_t count, size_t size) {
     size_t bytes;
@@ -35,7 +37,9 @@ void *wfi_realloc(void *p, size_t count, size_t size) {
     return realloc(p, bytes ? bytes : 1);
 }
 
-void wfi_free(void *p) { free(p); }
+void wfi_free(void *p) {
+    free(p);
+}
 
 char *wfi_strndup(const char *s, size_t n) {
     if (n == SIZE_MAX) return NULL;
@@ -44,4 +48,6 @@ char *wfi_strndup(const char *s, size_t n) {
     return copy;
 }
 
-char *wfi_strdup(const char *s) { return wfi_strndup(s, strlen(s)); }
+char *wfi_strdup(const char *s) {
+    return wfi_strndup(s, strlen(s));
+}

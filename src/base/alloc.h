@@ -4,11 +4,13 @@
 #define WF_BASE_ALLOC_H
 #include <stddef.h>
 
-void *wfi_alloc(size_t count, size_t size);   /* zeroed; NULL when out of memory or count*size overflows; count 0 gives a valid pointer */
-void *wfi_alloc_aligned(size_t bytes);        /* 64-byte aligned, zeroed; free with wfi_free */
+void *
+wfi_alloc(size_t count,
+          size_t size); /* zeroed; NULL when out of memory or count*size overflows; count 0 gives a valid pointer */
+void *wfi_alloc_aligned(size_t bytes);                 /* 64-byte aligned, zeroed; free with wfi_free */
 void *wfi_realloc(void *p, size_t count, size_t size); /* not for aligned blocks; new bytes undefined */
-void wfi_free(void *p);                       /* NULL is fine */
+void wfi_free(void *p);                                /* NULL is fine */
 char *wfi_strdup(const char *s);
 char *wfi_strndup(const char *s, size_t n);
-void wfi_alloc_fail_at(long n);               /* tests: the n-th allocation from now fails (and only it); 0 switches off */
+void wfi_alloc_fail_at(long n); /* tests: the n-th allocation from now fails (and only it); 0 switches off */
 #endif

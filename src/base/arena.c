@@ -11,7 +11,8 @@ wf_status wfi_arena_init(wf_arena *a, size_t reserve, wf_err *err) {
     const size_t huge = (size_t)2 << 20;
     reserve = (reserve + huge - 1) / huge * huge;
     void *p = mmap(NULL, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) return wfi_fail(err, WF_E_NOMEM, "cannot reserve %zu bytes of address space: %s", reserve, strerror(errno));
+    if (p == MAP_FAILED)
+        return wfi_fail(err, WF_E_NOMEM, "cannot reserve %zu bytes of address space: %s", reserve, strerror(errno));
     madvise(p, reserve, MADV_HUGEPAGE); /* advice only */
     *a = (wf_arena){.base = p, .reserved = reserve};
     return WF_OK;
@@ -32,7 +33,9 @@ void *wfi_arena_get(wf_arena *a, size_t bytes) {
     return p;
 }
 
-size_t wfi_arena_mark(const wf_arena *a) { return a->used; }
+size_t wfi_arena_mark(const wf_arena *a) {
+    return a->used;
+}
 
 void wfi_arena_release(wf_arena *a, size_t mark) {
     if (mark > a->used) WF_BUG("arena released beyond its end");

@@ -12,7 +12,7 @@ typedef struct wf_arena {
 } wf_arena;
 
 wf_status wfi_arena_init(wf_arena *a, size_t reserve_bytes, wf_err *err); /* 0: physical memory of the machine */
-void wfi_arena_clear(wf_arena *a);                                       /* accepts a zeroed arena */
+void wfi_arena_clear(wf_arena *a);                                        /* accepts a zeroed arena */
 void *wfi_arena_get(wf_arena *a, size_t bytes); /* 64-byte aligned, NOT zeroed; NULL when the range is full */
 size_t wfi_arena_mark(const wf_arena *a);
 void wfi_arena_release(wf_arena *a, size_t mark); /* frees everything taken since the mark */

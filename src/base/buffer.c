@@ -32,7 +32,9 @@ void wfi_buffer_add(wf_buffer *b, const void *bytes, size_t n) {
     b->data[b->len] = 0;
 }
 
-void wfi_buffer_adds(wf_buffer *b, const char *text) { wfi_buffer_add(b, text, strlen(text)); }
+void wfi_buffer_adds(wf_buffer *b, const char *text) {
+    wfi_buffer_add(b, text, strlen(text));
+}
 
 void wfi_buffer_printf(wf_buffer *b, const char *format, ...) {
     va_list args, again;
@@ -40,7 +42,8 @@ void wfi_buffer_printf(wf_buffer *b, const char *format, ...) {
     va_copy(again, args);
     const int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (n < 0) b->failed = true;
+    if (n < 0)
+        b->failed = true;
     else if (reserve(b, (size_t)n)) {
         vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
         b->len += (size_t)n;

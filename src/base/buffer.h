@@ -1,4 +1,5 @@
-/* base/buffer.h - growing byte string, NUL kept behind the end. Layer 0. A failed append sets `failed` and later calls do nothing. */
+/* base/buffer.h - growing byte string, NUL kept behind the end. Layer 0. A failed append sets `failed` and later calls
+ * do nothing. */
 #ifndef WF_BASE_BUFFER_H
 #define WF_BASE_BUFFER_H
 #include <stdbool.h>

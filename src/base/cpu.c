@@ -23,8 +23,8 @@ const char *wfi_isa_name(wf_isa isa) {
 static void probe_x86(void) {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) cpu.isa = WF_ISA_AVX2;
-    if (cpu.isa == WF_ISA_AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
+    if (cpu.isa == WF_ISA_AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         cpu.isa = WF_ISA_AVX512;
     unsigned a, b, c, d, brand[12];
     if (cpu.isa == WF_ISA_AVX512) {
@@ -33,7 +33,8 @@ static void probe_x86(void) {
         if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) cpu.amx = (d >> 24) & 1;
     }
     if ((unsigned)__get_cpuid_max(0x80000000, NULL) < 0x80000004) return; /* clang declares it int */
-    for (unsigned i = 0; i < 3; i++) __get_cpuid(0x80000002 + i, &brand[4 * i], &brand[4 * i + 1], &brand[4 * i + 2], &brand[4 * i + 3]);
+    for (unsigned i = 0; i < 3; i++)
+        __get_cpuid(0x80000002 + i, &brand[4 * i], &brand[4 * i + 1], &brand[4 * i + 2], &brand[4 * i + 3]);
     memcpy(cpu.name, brand, 48);
 }
 #endif

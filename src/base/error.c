@@ -9,7 +9,8 @@
 const char *wf_status_text(wf_status code) {
     switch (code) {
 #define WF_STATUS_CASE(name, number, sentence)                                                                         \
-    case WF_##name: return sentence;
+    case WF_##name:                                                                                                    \
+        return sentence;
         WF_STATUS_LIST(WF_STATUS_CASE)
 #undef WF_STATUS_CASE
     }

@@ -13,7 +13,7 @@ wf_status wfi_fail_in(wf_err *err, wf_status code, const char *format, ...) __at
 
 #if defined(__clang_analyzer__) && !defined(WF_ERROR_DEFINES)
 /* Tells `make lint`, which reads one file at a time, that these return what they are given and never WF_OK. */
-#define wfi_fail(err, code, ...) (wfi_fail(err, code, __VA_ARGS__), code)
+#define wfi_fail(err, code, ...)    (wfi_fail(err, code, __VA_ARGS__), code)
 #define wfi_fail_at(err, code, ...) (wfi_fail_at(err, code, __VA_ARGS__), code)
 #define wfi_fail_in(err, code, ...) (wfi_fail_in(err, code, __VA_ARGS__), code)
 #endif

@@ -13,7 +13,11 @@
 #include <unistd.h>
 
 static wf_status io_fail(wf_err *err, const char *what, const char *path) {
-    return wfi_fail_at(err, errno == ENOENT ? WF_E_NOTFOUND : errno == ENOMEM ? WF_E_NOMEM : WF_E_IO, path, -1, "cannot %s %s: %s", what, path, strerror(errno));
+    return wfi_fail_at(err,
+                       errno == ENOENT   ? WF_E_NOTFOUND
+                       : errno == ENOMEM ? WF_E_NOMEM
+                                         : WF_E_IO,
+                       path, -1, "cannot %s %s: %s", what, path, strerror(errno));
 }
 
 static wf_status open_regular(const char *path, int *fd, size_t *size, wf_err *err) {
@@ -48,7 +52,9 @@ wf_status wfi_file_read(const char *path, size_t max_bytes, char **out, size_t *
     int fd = -1;
     size_t size = 0, at = 0;
     WF_TRY(open_regular(path, &fd, &size, err));
-    wf_status st = size > max_bytes ? wfi_fail_at(err, WF_E_DATA, path, -1, "%s has %zu bytes, more than the %zu allowed", path, size, max_bytes) : WF_OK;
+    wf_status st = size > max_bytes ? wfi_fail_at(err, WF_E_DATA, path, -1,
+                                                  "%s has %zu bytes, more than the %zu allowed", path, size, max_bytes)
+                                    : WF_OK;
     char *text = st == WF_OK ? wfi_alloc(size + 1, 1) : NULL;
     if (st == WF_OK && !text) st = wfi_fail(err, WF_E_NOMEM, "out of memory for %zu bytes of %s", size, path);
     while (st == WF_OK && at < size) {
@@ -126,7 +132,8 @@ wf_status wfi_dir_make(const char *path, wf_err *err) {
         if (*p && *p != '/') continue;
         const char end = *p;
         *p = 0;
-        if (mkdir(work, 0777) != 0 && (errno != EEXIST || !wfi_dir_exists(work))) st = io_fail(err, "make folder", work);
+        if (mkdir(work, 0777) != 0 && (errno != EEXIST || !wfi_dir_exists(work)))
+            st = io_fail(err, "make folder", work);
         *p = end;
         if (!end) break;
     }
@@ -160,7 +167,9 @@ wf_status wfi_tree_remove(const char *path, wf_err *err) {
     return result;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 wf_status wfi_dir_list(const char *path, char ***names, size_t *count, wf_err *err) {
     DIR *dir = opendir(path);
@@ -180,8 +189,10 @@ wf_status wfi_dir_list(const char *path, char ***names, size_t *count, wf_err *e
             list = more;
         }
         list[n] = wfi_strdup(e->d_name);
-        if (!list[n]) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-        else n++;
+        if (!list[n])
+            st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        else
+            n++;
     }
     closedir(dir);
     if (st != WF_OK) {

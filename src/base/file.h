@@ -12,7 +12,8 @@ typedef struct wf_map {
 
 wf_status wfi_file_map(const char *path, wf_map *out, wf_err *err); /* regular files only */
 void wfi_file_unmap(wf_map *m);
-wf_status wfi_file_read(const char *path, size_t max_bytes, char **out, size_t *out_size, wf_err *err); /* NUL appended; wfi_free */
+wf_status wfi_file_read(const char *path, size_t max_bytes, char **out, size_t *out_size,
+                        wf_err *err); /* NUL appended; wfi_free */
 /* Writes aside, fsyncs, renames, fsyncs the folder: readers see the old or the new file, never half of one. */
 wf_status wfi_file_write(const char *path, const void *data, size_t size, wf_err *err);
 bool wfi_file_exists(const char *path);

@@ -6,7 +6,9 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-struct wf_hash { EVP_MD_CTX *ctx; };
+struct wf_hash {
+    EVP_MD_CTX *ctx;
+};
 
 wf_status wfi_hash_new(wf_hash **out, wf_err *err) {
     wf_hash *h = wfi_alloc(1, sizeof *h);
@@ -19,7 +21,9 @@ wf_status wfi_hash_new(wf_hash **out, wf_err *err) {
     return WF_OK;
 }
 
-void wfi_hash_add(wf_hash *h, const void *data, size_t n) { EVP_DigestUpdate(h->ctx, data, n); }
+void wfi_hash_add(wf_hash *h, const void *data, size_t n) {
+    EVP_DigestUpdate(h->ctx, data, n);
+}
 
 void wfi_hash_hex(wf_hash *h, char hex[WF_HASH_HEX]) {
     unsigned char digest[EVP_MAX_MD_SIZE] = {0};

@@ -3,7 +3,8 @@
 #include <math.h>
 
 void wfi_random_block(uint64_t key, uint64_t counter, uint32_t out[4]) {
-    uint32_t c0 = (uint32_t)counter, c1 = (uint32_t)(counter >> 32), c2 = 0, c3 = 0, k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    uint32_t c0 = (uint32_t)counter, c1 = (uint32_t)(counter >> 32), c2 = 0, c3 = 0, k0 = (uint32_t)key,
+             k1 = (uint32_t)(key >> 32);
     for (int round = 0; round < 10; round++) {
         const uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
         c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
@@ -39,7 +40,9 @@ uint32_t wfi_random_u32(uint64_t key, uint64_t index) {
     return out[index & 3];
 }
 
-float wfi_random_uniform(uint64_t key, uint64_t index) { return (float)(wfi_random_u32(key, index) >> 8) * 0x1p-24f; }
+float wfi_random_uniform(uint64_t key, uint64_t index) {
+    return (float)(wfi_random_u32(key, index) >> 8) * 0x1p-24f;
+}
 
 float wfi_random_normal(uint64_t key, uint64_t index) {
     uint32_t out[4];
@@ -48,11 +51,14 @@ float wfi_random_normal(uint64_t key, uint64_t index) {
     return (float)(sqrt(-2.0 * log(u)) * cos(6.283185307179586476925 * v));
 }
 
-uint32_t wfi_random_below(uint64_t key, uint64_t index, uint32_t n) { return (uint32_t)(((uint64_t)wfi_random_u32(key, index) * n) >> 32); }
+uint32_t wfi_random_below(uint64_t key, uint64_t index, uint32_t n) {
+    return (uint32_t)(((uint64_t)wfi_random_u32(key, index) * n) >> 32);
+}
 
 void wfi_random_shuffle(uint64_t key, int64_t *items, size_t n) {
     for (size_t i = n; i > 1; i--) {
-        const size_t j = i <= UINT32_MAX ? wfi_random_below(key, i, (uint32_t)i) : (size_t)(((unsigned __int128)mix(key ^ i) * i) >> 64);
+        const size_t j = i <= UINT32_MAX ? wfi_random_below(key, i, (uint32_t)i)
+                                         : (size_t)(((unsigned __int128)mix(key ^ i) * i) >> 64);
         const int64_t t = items[i - 1];
         items[i - 1] = items[j];
         items[j] = t;

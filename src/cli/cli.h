@@ -1,5 +1,6 @@
 /* cli/cli.h - what the commands share. The command line sees public headers and jansson only. Layer 13.
- * A command is one file with one `const cli_command`: its options are rows from which parsing, help, completion and manual pages are made. */
+ * A command is one file with one `const cli_command`: its options are rows from which parsing, help, completion and
+ * manual pages are made. */
 #ifndef WF_CLI_H
 #define WF_CLI_H
 #include <jansson.h>
@@ -28,15 +29,15 @@ typedef struct cli_option {
     const char *value; /* how its value is called in help; NULL: a flag */
     const char *help;
     cli_type type;
-    size_t at;         /* offset in cli_args */
+    size_t at; /* offset in cli_args */
 } cli_option;
 
 typedef struct cli_command {
-    const char *name;     /* "train", "base add" */
-    const char *words;    /* "TASK", "NAME PATH", "[TEXT...]" */
-    int least, most;      /* words it takes */
-    const char *summary;  /* one line */
-    const char *text;     /* more, for help and the manual; may be NULL */
+    const char *name;    /* "train", "base add" */
+    const char *words;   /* "TASK", "NAME PATH", "[TEXT...]" */
+    int least, most;     /* words it takes */
+    const char *summary; /* one line */
+    const char *text;    /* more, for help and the manual; may be NULL */
     const char *example;
     const cli_option *options; /* ends with name NULL; may be NULL */
     int (*run)(const cli_args *a);
@@ -49,7 +50,8 @@ extern const cli_option cli_globals[];
 /* options.c: fills *a from argv; false: said what is wrong on standard error. */
 bool cli_parse(int argc, char **argv, const cli_command *command, cli_args *a);
 const cli_command *cli_find(int argc, char **argv, int *used); /* by one or two words; NULL: none */
-const char *cli_nearest(const char *word, const char *(*candidate)(size_t i)); /* best guess for a mistyped word; NULL */
+const char *cli_nearest(const char *word,
+                        const char *(*candidate)(size_t i)); /* best guess for a mistyped word; NULL */
 /* "a,b,c" as a list; the caller frees with cli_list_free. Separators inside [ ] and { } do not count. */
 char **cli_list(const char *text, char separator, size_t *count);
 void cli_list_free(char **list, size_t count);
@@ -60,8 +62,10 @@ int cli_man(const char *name);
 int cli_complete_bash(void);
 
 /* session.c */
-int cli_open(const cli_args *a, wf_lab **lab); /* opens the lab with progress and messages on standard error; EXIT_DONE or says why */
-void cli_stop_gently(void); /* for work that keeps a checkpoint: Ctrl-C stops it at its next step. Other commands simply end */
+int cli_open(const cli_args *a,
+             wf_lab **lab); /* opens the lab with progress and messages on standard error; EXIT_DONE or says why */
+void cli_stop_gently(
+    void); /* for work that keeps a checkpoint: Ctrl-C stops it at its next step. Other commands simply end */
 int cli_fail(wf_status status, const wf_err *err); /* one line on standard error; the exit code */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_progress_end(void); /* wipes the progress line */
@@ -70,17 +74,18 @@ void cli_progress_end(void); /* wipes the progress line */
 typedef struct cli_table cli_table;
 cli_table *cli_table_new(void);
 void cli_cell(cli_table *t, bool right, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void cli_row(cli_table *t);            /* ends a row; the first one is the header */
-void cli_table_print(cli_table *t);    /* and frees it */
-/* Ends a call: prints its result (with --json as it is, else by `show`, NULL: nothing), frees it, says what failed. The exit code. */
+void cli_row(cli_table *t);         /* ends a row; the first one is the header */
+void cli_table_print(cli_table *t); /* and frees it */
+/* Ends a call: prints its result (with --json as it is, else by `show`, NULL: nothing), frees it, says what failed. The
+ * exit code. */
 int cli_finish(const cli_args *a, wf_status status, const wf_err *err, char *text, void (*show)(const json_t *result));
-const char *cli_text(const json_t *object, const char *key); /* "" when absent */
-double cli_number(const json_t *object, const char *key);    /* NaN when absent */
+const char *cli_text(const json_t *object, const char *key);    /* "" when absent */
+double cli_number(const json_t *object, const char *key);       /* NaN when absent */
 void cli_score(char out[16], const char *metric, double value); /* 87.3 for shares, 0.123 for errors and correlations */
 /* The metrics people look at first that `scores` has, at most `most`; returns how many. */
 size_t cli_metrics(const json_t *scores, size_t most, const char **out);
-void cli_count(char out[16], double n);                           /* 950, 12.3k, 4.5M */
-void cli_trained_show(const json_t *result);                      /* what train, fuse and resume print */
+void cli_count(char out[16], double n);      /* 950, 12.3k, 4.5M */
+void cli_trained_show(const json_t *result); /* what train, fuse and resume print */
 
 /* cmd_train.c: the settings that train, fuse and compare share, and what is no plain field of the public struct. */
 void cli_train_fill(cli_args *a);

@@ -5,8 +5,9 @@
 static void base_show(const json_t *j) {
     char parameters[16];
     cli_count(parameters, cli_number(j, "parameters"));
-    printf("base %s: %s, %.0f layers, width %.0f, %s parameters, %s pooling, hash %.12s\n", cli_text(j, "name"), cli_text(j, "model_type"),
-           cli_number(j, "layers"), cli_number(j, "hidden_size"), parameters, cli_text(j, "pooling"), cli_text(j, "hash"));
+    printf("base %s: %s, %.0f layers, width %.0f, %s parameters, %s pooling, hash %.12s\n", cli_text(j, "name"),
+           cli_text(j, "model_type"), cli_number(j, "layers"), cli_number(j, "hidden_size"), parameters,
+           cli_text(j, "pooling"), cli_text(j, "hash"));
 }
 
 static void list_show(const json_t *j) {
@@ -19,7 +20,8 @@ static void list_show(const json_t *j) {
 static void check_show(const json_t *j) {
     size_t i;
     const json_t *one;
-    json_array_foreach(json_object_get(j, "failures"), i, one) printf("%s: %s\n", cli_text(one, "name"), cli_text(one, "why"));
+    json_array_foreach(json_object_get(j, "failures"), i, one)
+        printf("%s: %s\n", cli_text(one, "name"), cli_text(one, "why"));
     if (i == 0) printf("%zu checked, unchanged\n", json_array_size(json_object_get(j, "checked")));
 }
 
@@ -57,16 +59,24 @@ static int check(const cli_args *a) {
 }
 
 const cli_command cli_base_add = {
-    .name = "base add", .words = "NAME PATH", .least = 2, .most = 2, .run = add,
+    .name = "base add",
+    .words = "NAME PATH",
+    .least = 2,
+    .most = 2,
+    .run = add,
     .summary = "import a frozen base model",
-    .text = "PATH is a Hugging Face style folder of a BERT family model: config.json, model.safetensors, and tokenizer.json or vocab.txt.\n"
+    .text = "PATH is a Hugging Face style folder of a BERT family model: config.json, model.safetensors, and "
+            "tokenizer.json or vocab.txt.\n"
             "The files are copied into the lab, hashed, and never written to again.",
     .example = "weft base add minilm all-MiniLM-L6-v2/",
 };
 const cli_command cli_base_list = {
     .name = "base list", .words = "", .run = list, .summary = "show the imported bases", .example = "weft base list"};
 const cli_command cli_base_check = {
-    .name = "base check", .words = "[NAME]", .most = 1, .run = check,
+    .name = "base check",
+    .words = "[NAME]",
+    .most = 1,
+    .run = check,
     .summary = "hash bases again; exit code 3 when one changed since import",
     .example = "weft base check minilm",
 };

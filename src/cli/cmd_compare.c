@@ -31,8 +31,10 @@ static void compare_show(const json_t *j) {
             char value[16], spread[16];
             cli_score(value, names[k], cli_number(mean, names[k]));
             cli_score(spread, names[k], cli_number(sd, names[k]));
-            if (isnan(cli_number(sd, names[k]))) cli_cell(t, true, "%s", value);
-            else cli_cell(t, true, "%s +- %s", value, spread);
+            if (isnan(cli_number(sd, names[k])))
+                cli_cell(t, true, "%s", value);
+            else
+                cli_cell(t, true, "%s +- %s", value, spread);
         }
         cli_cell(t, true, "%s", parameters);
         cli_cell(t, true, "%.1f", cli_number(s, "wall_seconds"));
@@ -43,7 +45,10 @@ static void compare_show(const json_t *j) {
     cli_table_print(t);
 }
 
-typedef struct words { char **list; size_t count; } words;
+typedef struct words {
+    char **list;
+    size_t count;
+} words;
 
 static bool word_add(words *w, const char *text, size_t n) {
     char **list = realloc(w->list, (w->count + 1) * sizeof *list);
@@ -53,13 +58,15 @@ static bool word_add(words *w, const char *text, size_t n) {
     return list[w->count++] != NULL;
 }
 
-/* "head,seq_bn,fuse:A,B;lora": pieces between ';', in each of them methods between ',' (outside brackets) until a fusion, which takes the rest. */
+/* "head,seq_bn,fuse:A,B;lora": pieces between ';', in each of them methods between ',' (outside brackets) until a
+ * fusion, which takes the rest. */
 static bool methods_split(const char *text, words *out) {
     int depth = 0;
     for (const char *at = text; *at;) {
         const char *end = at;
         const bool fusion = strncmp(at, "fuse:", 5) == 0 || strncmp(at, "fusion:", 7) == 0;
-        for (depth = 0; *end && (depth > 0 || (*end != ';' && (fusion || *end != ','))); end++) depth += (*end == '[' || *end == '{') - (*end == ']' || *end == '}');
+        for (depth = 0; *end && (depth > 0 || (*end != ';' && (fusion || *end != ','))); end++)
+            depth += (*end == '[' || *end == '{') - (*end == ']' || *end == '}');
         if (end > at && !word_add(out, at, (size_t)(end - at))) return false;
         at = *end ? end + 1 : end;
     }
@@ -73,11 +80,14 @@ static int sizes_read(const char *text, int64_t **out, size_t *count) {
     for (size_t i = 0; list && rows && code == EXIT_DONE && i < *count; i++) {
         errno = 0;
         rows[i] = strtoll(list[i], &end, 10);
-        if (*end || errno || rows[i] < 1) code = cli_usage("--rows needs whole numbers from 1, such as 100,300,1000, not \"%s\"", list[i]);
+        if (*end || errno || rows[i] < 1)
+            code = cli_usage("--rows needs whole numbers from 1, such as 100,300,1000, not \"%s\"", list[i]);
     }
     cli_list_free(list, *count);
-    if (code == EXIT_DONE) *out = rows;
-    else free(rows);
+    if (code == EXIT_DONE)
+        *out = rows;
+    else
+        free(rows);
     return code;
 }
 
@@ -90,8 +100,14 @@ static int compare(const cli_args *given, const words *methods, const int64_t *r
     if (code != EXIT_DONE) return code;
     cli_stop_gently();
     cli_train_fill(&a);
-    const wf_compare_spec spec = {.task = a.words[0], .base = a.train.base, .methods = (const char *const *)methods->list, .method_count = methods->count,
-                                  .rows = rows, .rows_count = row_count, .seeds = (int)a.seeds, .train = a.train};
+    const wf_compare_spec spec = {.task = a.words[0],
+                                  .base = a.train.base,
+                                  .methods = (const char *const *)methods->list,
+                                  .method_count = methods->count,
+                                  .rows = rows,
+                                  .rows_count = row_count,
+                                  .seeds = (int)a.seeds,
+                                  .train = a.train};
     const wf_status st = wf_compare(lab, &spec, &text, &err);
     wf_lab_close(lab);
     return cli_finish(given, st, &err, text, compare_show);
@@ -103,7 +119,8 @@ static int run(const cli_args *a) {
     size_t row_count = 0;
     if (!a->methods) return cli_usage("which methods? weft compare TASK --methods head,seq_bn,fuse:A,B");
     if (a->seeds < 0 || a->seeds > 1000) return cli_usage("--seeds must lie in [1, 1000]");
-    int code = methods_split(a->methods, &methods) ? EXIT_DONE : cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
+    int code =
+        methods_split(a->methods, &methods) ? EXIT_DONE : cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
     if (code == EXIT_DONE && a->rows_list) code = sizes_read(a->rows_list, &rows, &row_count);
     if (code == EXIT_DONE) code = compare(a, &methods, rows, row_count);
     cli_list_free(methods.list, methods.count);
@@ -112,17 +129,25 @@ static int run(const cli_args *a) {
 }
 
 static const cli_option options[] = {
-    {"--methods", "LIST", "head, full, seq_bn, ..., fuse:A,B[@static]; a fusion stands last, or ';' ends it", CLI_TEXT, CLI_AT(methods)},
-    {"--rows", "N,N,...", "training rows to try, nested stratified samples (default: all)", CLI_TEXT, CLI_AT(rows_list)},
+    {"--methods", "LIST", "head, full, seq_bn, ..., fuse:A,B[@static]; a fusion stands last, or ';' ends it", CLI_TEXT,
+     CLI_AT(methods)},
+    {"--rows", "N,N,...", "training rows to try, nested stratified samples (default: all)", CLI_TEXT,
+     CLI_AT(rows_list)},
     {"--seeds", "N", "seeds 0 to N-1 (default: 3)", CLI_INT, CLI_AT(seeds)},
     CLI_TRAINING_OPTIONS,
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
 
 const cli_command cli_compare = {
-    .name = "compare", .words = "TASK", .least = 1, .most = 1, .options = options, .run = run,
+    .name = "compare",
+    .words = "TASK",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
     .summary = "train and score several methods over sizes and seeds",
-    .text = "Every method is trained with its own defaults unless you set them. Nothing is kept in the lab but the scores. A comparison that was\n"
+    .text = "Every method is trained with its own defaults unless you set them. Nothing is kept in the lab but the "
+            "scores. A comparison that was\n"
             "interrupted goes on with weft resume, where it stopped.",
     .example = "weft compare editorials --methods head,seq_bn,fuse:amazon,movies,tweets --rows 100,300,1000 --seeds 3",
 };

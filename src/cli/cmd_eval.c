@@ -6,7 +6,8 @@ static void eval_show(const json_t *j) {
     const json_t *metrics = json_object_get(j, "metrics"), *m;
     const char *name;
     cli_table *t = cli_table_new();
-    printf("%s on %s (%s, %.0f rows), 95 %% bootstrap intervals\n", cli_text(j, "name"), cli_text(j, "task"), cli_text(j, "split"), cli_number(j, "rows"));
+    printf("%s on %s (%s, %.0f rows), 95 %% bootstrap intervals\n", cli_text(j, "name"), cli_text(j, "task"),
+           cli_text(j, "split"), cli_number(j, "rows"));
     json_object_foreach((json_t *)metrics, name, m) {
         char value[16], low[16], high[16];
         cli_score(value, name, cli_number(m, "value"));
@@ -42,7 +43,12 @@ static const cli_option options[] = {
 };
 
 const cli_command cli_eval = {
-    .name = "eval", .words = "NAME", .least = 1, .most = 1, .options = options, .run = run,
+    .name = "eval",
+    .words = "NAME",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
     .summary = "score a trained model, with confidence intervals",
     .example = "weft eval reviews --split test",
 };

@@ -35,16 +35,24 @@ static int run(const cli_args *given) {
 static const cli_option options[] = {
     {"--from", "A,B,C", "trained adapters to fuse, in this order", CLI_TEXT, CLI_AT(from)},
     {"--config", "C", "dynamic (default) or static; settings in brackets", CLI_TEXT, CLI_AT(train.config)},
-    {"--train-adapters", NULL, "train copies of the adapters along; they become part of the fusion", CLI_FLAG, CLI_AT(train_adapters)},
+    {"--train-adapters", NULL, "train copies of the adapters along; they become part of the fusion", CLI_FLAG,
+     CLI_AT(train_adapters)},
     CLI_ONE_RUN_OPTIONS,
     CLI_TRAINING_OPTIONS,
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
 
 const cli_command cli_fuse = {
-    .name = "fuse", .words = "TASK", .least = 1, .most = 1, .options = options, .run = run,
+    .name = "fuse",
+    .words = "TASK",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
     .summary = "train a fusion of adapters, and a head, for a task",
-    .text = "AdapterFusion (Pfeiffer et al. 2021): at every layer an attention picks from what the adapters say, token by token. The adapters and\n"
-            "the base stay as they are. Settings of the fusion stand in brackets: dynamic[value_before_softmax=false,dropout_prob=0].",
+    .text = "AdapterFusion (Pfeiffer et al. 2021): at every layer an attention picks from what the adapters say, token "
+            "by token. The adapters and\n"
+            "the base stay as they are. Settings of the fusion stand in brackets: "
+            "dynamic[value_before_softmax=false,dropout_prob=0].",
     .example = "weft fuse editorials --from amazon,movies,tweets --rows 300",
 };

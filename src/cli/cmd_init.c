@@ -13,14 +13,21 @@ static int run(const cli_args *a) {
     char *text = json_dumps(j, 0);
     json_decref(j);
     if (!text) return cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory for the result"});
-    if (a->json) puts(text);
-    else if (!a->quiet) printf("made a lab in %s; next: weft%s%s base add NAME PATH\n", dir, strcmp(dir, ".") ? " -C " : "", strcmp(dir, ".") ? dir : "");
+    if (a->json)
+        puts(text);
+    else if (!a->quiet)
+        printf("made a lab in %s; next: weft%s%s base add NAME PATH\n", dir, strcmp(dir, ".") ? " -C " : "",
+               strcmp(dir, ".") ? dir : "");
     free(text);
     return cli_finish(a, WF_OK, &err, NULL, NULL);
 }
 
 const cli_command cli_init = {
-    .name = "init", .words = "[DIR]", .least = 0, .most = 1, .run = run,
+    .name = "init",
+    .words = "[DIR]",
+    .least = 0,
+    .most = 1,
+    .run = run,
     .summary = "make a lab: a folder for bases, tasks and trained models",
     .example = "weft init reviews-lab",
 };

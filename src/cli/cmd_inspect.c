@@ -4,9 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* {"accuracy": 0.91, ...} in one line. */
+static void scores_print(const char *key, const json_t *scores) {
+    const char *name;
+    const json_t *v;
+    const char *separator = " ";
+    printf("  %s:", key);
+    json_object_foreach((json_t *)scores, name, v) {
+        printf("%s%s %.4g", separator, name, json_number_value(v));
+        separator = ", ";
+    }
+    puts("");
+}
+
 static void value_print(const char *key, const json_t *value) {
-    if (json_is_string(value)) printf("  %s: %s\n", key, json_string_value(value));
-    else if (json_is_real(value)) printf("  %s: %.6g\n", key, json_real_value(value));
+    if (strcmp(key, "dev") == 0 || strcmp(key, "test") == 0)
+        scores_print(key, value);
+    else if (json_is_string(value))
+        printf("  %s: %s\n", key, json_string_value(value));
+    else if (json_is_real(value))
+        printf("  %s: %.6g\n", key, json_real_value(value));
     else {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
         printf("  %s: %s\n", key, text ? text : "");
@@ -41,7 +58,8 @@ static void attention_print(const json_t *blocks) {
 static void relatives_print(const char *what, const json_t *list) {
     size_t i;
     const json_t *one;
-    json_array_foreach(list, i, one) printf("  %s: %s %s (%.12s)\n", what, cli_text(one, "kind"), cli_text(one, "name"), cli_text(one, "hash"));
+    json_array_foreach(list, i, one)
+        printf("  %s: %s %s (%.12s)\n", what, cli_text(one, "kind"), cli_text(one, "name"), cli_text(one, "hash"));
 }
 
 static void inspect_show(const json_t *j) {
@@ -49,7 +67,8 @@ static void inspect_show(const json_t *j) {
     const json_t *value;
     printf("%s %s\n", cli_text(j, "kind_of_object"), cli_text(j, "name"));
     json_object_foreach((json_t *)j, key, value) {
-        static const char *const apart[] = {"name", "kind_of_object", "attention", "parents", "children", "files"};
+        static const char *const apart[] = {"name",     "kind_of_object", "attention", "parents",
+                                            "children", "files",          "settings"}; /* the last two with --json */
         size_t i = 0;
         while (i < sizeof apart / sizeof *apart && strcmp(apart[i], key) != 0) i++;
         if (i == sizeof apart / sizeof *apart) value_print(key, value);
@@ -71,7 +90,11 @@ static int run(const cli_args *a) {
 }
 
 const cli_command cli_inspect = {
-    .name = "inspect", .words = "NAME", .least = 1, .most = 1, .run = run,
+    .name = "inspect",
+    .words = "NAME",
+    .least = 1,
+    .most = 1,
+    .run = run,
     .summary = "show a model, task or base: sizes, settings, lineage, and where a fusion looks",
     .example = "weft inspect editorials",
 };

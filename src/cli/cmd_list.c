@@ -32,13 +32,17 @@ static void list_show(const json_t *j) {
     size_t i;
     const json_t *one;
     json_array_foreach(json_object_get(j, "bases"), i, one)
-        printf("base %s: %s, %.0f layers, width %.0f\n", cli_text(one, "name"), cli_text(one, "model_type"), cli_number(one, "layers"), cli_number(one, "hidden_size"));
+        printf("base %s: %s, %.0f layers, width %.0f\n", cli_text(one, "name"), cli_text(one, "model_type"),
+               cli_number(one, "layers"), cli_number(one, "hidden_size"));
     json_array_foreach(json_object_get(j, "tasks"), i, one)
-        printf("task %s: %s, %.0f training rows\n", cli_text(one, "name"), cli_text(one, "kind"), cli_number(json_object_get(one, "rows"), "train"));
+        printf("task %s: %s, %.0f training rows\n", cli_text(one, "name"), cli_text(one, "kind"),
+               cli_number(json_object_get(one, "rows"), "train"));
     if (json_array_size(json_object_get(j, "models"))) models_print(json_object_get(j, "models"));
     json_array_foreach(json_object_get(j, "runs"), i, one)
-        printf("run %.0f: %s %s, %s, started %s\n", cli_number(one, "run"), cli_text(one, "command"), cli_text(one, "name"), cli_text(one, "status"), cli_text(one, "started"));
-    if (json_array_size(json_object_get(j, "bases")) == 0) puts("this lab is empty; start with: weft base add NAME PATH");
+        printf("run %.0f: %s %s, %s, started %s\n", cli_number(one, "run"), cli_text(one, "command"),
+               cli_text(one, "name"), cli_text(one, "status"), cli_text(one, "started"));
+    if (json_array_size(json_object_get(j, "bases")) == 0)
+        puts("this lab is empty; start with: weft base add NAME PATH");
 }
 
 static int run(const cli_args *a) {
@@ -52,5 +56,8 @@ static int run(const cli_args *a) {
     return cli_finish(a, st, &err, text, list_show);
 }
 
-const cli_command cli_show = {
-    .name = "list", .words = "", .run = run, .summary = "show what is in the lab: bases, tasks, models, runs", .example = "weft list"};
+const cli_command cli_show = {.name = "list",
+                              .words = "",
+                              .run = run,
+                              .summary = "show what is in the lab: bases, tasks, models, runs",
+                              .example = "weft list"};

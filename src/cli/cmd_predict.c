@@ -38,12 +38,16 @@ static void probs_print(const json_t *probs) {
 static void row_show(const json_t *row) {
     const char *name;
     const json_t *r;
-    printf("%s%s%s\n", cli_text(row, "text"), json_object_get(row, "text_pair") ? " | " : "", cli_text(row, "text_pair"));
+    printf("%s%s%s\n", cli_text(row, "text"), json_object_get(row, "text_pair") ? " | " : "",
+           cli_text(row, "text_pair"));
     json_object_foreach(json_object_get(row, "results"), name, r) {
         printf("  %s: ", name);
-        if (json_object_get(r, "value")) printf("%.4g", cli_number(r, "value"));
-        else if (json_object_get(r, "labels")) labels_print(json_object_get(r, "labels"));
-        else printf("%s", cli_text(r, "label"));
+        if (json_object_get(r, "value"))
+            printf("%.4g", cli_number(r, "value"));
+        else if (json_object_get(r, "labels"))
+            labels_print(json_object_get(r, "labels"));
+        else
+            printf("%s", cli_text(r, "label"));
         if (json_object_get(r, "probs")) {
             fputs("  (", stdout);
             probs_print(json_object_get(r, "probs"));
@@ -69,8 +73,10 @@ static void rows_show(const cli_args *a, const char *text) {
     const json_t *row;
     json_array_foreach(json_object_get(j, "rows"), i, row) {
         char *line = json_dumps(row, JSON_COMPACT | JSON_SORT_KEYS);
-        if (line && a->json) puts(line);
-        else row_show(row);
+        if (line && a->json)
+            puts(line);
+        else
+            row_show(row);
         free(line);
     }
     json_decref(j);
@@ -132,9 +138,12 @@ static int run(const cli_args *a) {
     }
     wf_status st = wf_predictor_open(lab, (const char *const *)names, count, &p, &err);
     if (st == WF_OK) {
-        if (a->input) st = wf_predictor_file(p, a->input, on_line, (void *)a, &err);
-        else if (texts) st = texts_run(a, p, a->words + !a->all, (size_t)texts, &err);
-        else st = input_run(a, p, &err);
+        if (a->input)
+            st = wf_predictor_file(p, a->input, on_line, (void *)a, &err);
+        else if (texts)
+            st = texts_run(a, p, a->words + !a->all, (size_t)texts, &err);
+        else
+            st = input_run(a, p, &err);
     }
     wf_predictor_close(p);
     cli_list_free(names, count);
@@ -150,7 +159,12 @@ static const cli_option options[] = {
 };
 
 const cli_command cli_predict = {
-    .name = "predict", .words = "NAME[,NAME...] [TEXT...]", .least = 0, .most = POSITIONALS_MAX, .options = options, .run = run,
+    .name = "predict",
+    .words = "NAME[,NAME...] [TEXT...]",
+    .least = 0,
+    .most = POSITIONALS_MAX,
+    .options = options,
+    .run = run,
     .summary = "label texts with one or more trained models",
     .text = "Without texts and --input, lines of standard input are read. With --json, one JSON object a line.",
     .example = "weft predict editorials,amazon \"The new bridge will save families an hour every day.\"",

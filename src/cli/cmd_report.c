@@ -2,7 +2,9 @@
 #include "cli/cli.h"
 #include <stdio.h>
 
-static void report_show(const json_t *j) { printf("wrote %s\n", cli_text(j, "report")); }
+static void report_show(const json_t *j) {
+    printf("wrote %s\n", cli_text(j, "report"));
+}
 
 static int run(const cli_args *a) {
     wf_lab *lab = NULL;
@@ -21,7 +23,10 @@ static const cli_option options[] = {
 };
 
 const cli_command cli_report = {
-    .name = "report", .words = "", .options = options, .run = run,
+    .name = "report",
+    .words = "",
+    .options = options,
+    .run = run,
     .summary = "write the lab as one self-contained HTML page",
     .example = "weft report -o report.html",
 };

@@ -4,26 +4,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void removed_show(const json_t *j) { printf("removed %s %s\n", cli_text(j, "kind"), cli_text(j, "removed")); }
+static void removed_show(const json_t *j) {
+    printf("removed %s %s\n", cli_text(j, "kind"), cli_text(j, "removed"));
+}
 
 static void log_show(const json_t *j) {
     size_t i;
     const json_t *line;
-    printf("run %.0f: %s %s, %s, started %s, finished %s\n", cli_number(j, "run"), cli_text(j, "command"), cli_text(j, "name"), cli_text(j, "status"),
-           cli_text(j, "started"), cli_text(j, "finished"));
+    printf("run %.0f: %s %s, %s, started %s, finished %s\n", cli_number(j, "run"), cli_text(j, "command"),
+           cli_text(j, "name"), cli_text(j, "status"), cli_text(j, "started"), cli_text(j, "finished"));
     json_array_foreach(json_object_get(j, "lines"), i, line) puts(json_string_value(line));
 }
 
 static void resumed_show(const json_t *j) {
-    if (json_object_get(j, "summary")) printf("the comparison is done; see: weft --json log %.0f, or: weft report\n", cli_number(j, "run"));
-    else cli_trained_show(j);
+    if (json_object_get(j, "summary"))
+        printf("the comparison is done; see: weft --json log %.0f, or: weft report\n", cli_number(j, "run"));
+    else
+        cli_trained_show(j);
 }
 
 static int run_number(const char *text, int64_t *out) {
     char *end = NULL;
     errno = 0;
     *out = strtoll(text, &end, 10);
-    if (!*text || *end || errno || *out < 1) return cli_usage("a run is a number such as 3, not \"%s\"; see: weft list", text);
+    if (!*text || *end || errno || *out < 1)
+        return cli_usage("a run is a number such as 3, not \"%s\"; see: weft list", text);
     return EXIT_DONE;
 }
 
@@ -66,14 +71,27 @@ static int resume_run(const cli_args *a) {
 }
 
 const cli_command cli_rm = {
-    .name = "rm", .words = "NAME", .least = 1, .most = 1, .run = rm_run,
+    .name = "rm",
+    .words = "NAME",
+    .least = 1,
+    .most = 1,
+    .run = rm_run,
     .summary = "remove a model, task or base; refused while something else depends on it",
     .example = "weft rm reviews-lora",
 };
-const cli_command cli_log = {
-    .name = "log", .words = "RUN", .least = 1, .most = 1, .run = log_run, .summary = "show what a run said, epoch by epoch", .example = "weft log 3"};
+const cli_command cli_log = {.name = "log",
+                             .words = "RUN",
+                             .least = 1,
+                             .most = 1,
+                             .run = log_run,
+                             .summary = "show what a run said, epoch by epoch",
+                             .example = "weft log 3"};
 const cli_command cli_resume = {
-    .name = "resume", .words = "RUN", .least = 1, .most = 1, .run = resume_run,
+    .name = "resume",
+    .words = "RUN",
+    .least = 1,
+    .most = 1,
+    .run = resume_run,
     .summary = "go on with a run that was interrupted; ends with the same bits as an unbroken one",
     .example = "weft resume 3",
 };

@@ -4,8 +4,9 @@
 
 static void rows_print(const json_t *j) {
     const json_t *rows = json_object_get(j, "rows");
-    printf("task %s: %s%s, metric %s; rows: %.0f train, %.0f dev, %.0f test\n", cli_text(j, "name"), cli_text(j, "kind"),
-           json_is_true(json_object_get(j, "pair")) ? " of pairs" : "", cli_text(j, "metric"), cli_number(rows, "train"), cli_number(rows, "dev"), cli_number(rows, "test"));
+    printf("task %s: %s%s, metric %s; rows: %.0f train, %.0f dev, %.0f test\n", cli_text(j, "name"),
+           cli_text(j, "kind"), json_is_true(json_object_get(j, "pair")) ? " of pairs" : "", cli_text(j, "metric"),
+           cli_number(rows, "train"), cli_number(rows, "dev"), cli_number(rows, "test"));
 }
 
 enum { LABELS_SHOWN = 12 };
@@ -17,9 +18,12 @@ static void task_show(const json_t *j) {
     rows_print(j);
     json_object_foreach((json_t *)balance, label, one) {
         if (n++ == LABELS_SHOWN) printf("  ... %zu labels in all\n", json_object_size(balance));
-        if (n <= LABELS_SHOWN) printf("  %-24s %6.0f train %6.0f dev %6.0f test\n", label, cli_number(one, "train"), cli_number(one, "dev"), cli_number(one, "test"));
+        if (n <= LABELS_SHOWN)
+            printf("  %-24s %6.0f train %6.0f dev %6.0f test\n", label, cli_number(one, "train"),
+                   cli_number(one, "dev"), cli_number(one, "test"));
     }
-    if (n) printf("  the largest class has %.1f %% of the rows that are judged\n", 100 * cli_number(j, "majority_share"));
+    if (n)
+        printf("  the largest class has %.1f %% of the rows that are judged\n", 100 * cli_number(j, "majority_share"));
 }
 
 static void list_show(const json_t *j) {
@@ -55,12 +59,14 @@ static int list(const cli_args *a) {
 }
 
 static const cli_option options[] = {
-    {"--kind", "K", "classification, regression, multiple_choice or multilabel (default: detected)", CLI_TEXT, CLI_AT(task.kind)},
+    {"--kind", "K", "classification, regression, multiple_choice or multilabel (default: detected)", CLI_TEXT,
+     CLI_AT(task.kind)},
     {"--text", "FIELD", "the text's field (default: detected)", CLI_TEXT, CLI_AT(task.text)},
     {"--pair", "FIELD", "the second text's field (default: detected)", CLI_TEXT, CLI_AT(task.pair)},
     {"--label", "FIELD", "the label's field (default: detected)", CLI_TEXT, CLI_AT(task.label)},
     {"--group", "FIELD", "a field that groups rows for audits", CLI_TEXT, CLI_AT(task.group)},
-    {"--split-group", "FIELD", "keep rows of one value of this field in one part when splitting", CLI_TEXT, CLI_AT(task.split_group)},
+    {"--split-group", "FIELD", "keep rows of one value of this field in one part when splitting", CLI_TEXT,
+     CLI_AT(task.split_group)},
     {"--metric", "M", "what training is judged by (default: by kind and balance)", CLI_TEXT, CLI_AT(task.metric)},
     {"--dev-share", "P", "share for dev when one file is split (default: 0.1)", CLI_REAL, CLI_AT(task.dev_share)},
     {"--test-share", "P", "share for test when one file is split (default: 0.2)", CLI_REAL, CLI_AT(task.test_share)},
@@ -69,11 +75,18 @@ static const cli_option options[] = {
 };
 
 const cli_command cli_task_add = {
-    .name = "task add", .words = "NAME PATH", .least = 2, .most = 2, .options = options, .run = add,
+    .name = "task add",
+    .words = "NAME PATH",
+    .least = 2,
+    .most = 2,
+    .options = options,
+    .run = add,
     .summary = "add a data set as a task",
-    .text = "PATH is a folder with train, dev and test files (train is needed), or one file that is split with a seed.\n"
-            "Files are JSONL, CSV or TSV. The lab keeps its own copy. Class balance, repeated rows and rows that are shared\n"
-            "between parts are reported.",
+    .text =
+        "PATH is a folder with train, dev and test files (train is needed), or one file that is split with a seed.\n"
+        "Files are JSONL, CSV or TSV. The lab keeps its own copy. Class balance, repeated rows and rows that are "
+        "shared\n"
+        "between parts are reported.",
     .example = "weft task add tickets tickets.csv --text subject --label team",
 };
 const cli_command cli_task_list = {

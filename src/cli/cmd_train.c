@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 void cli_train_fill(cli_args *a) {
-    a->train.head_layers = (int)(a->head_layers < -1 || a->head_layers > 9 ? 9 : a->head_layers); /* out of range: refused below */
+    a->train.head_layers =
+        (int)(a->head_layers < -1 || a->head_layers > 9 ? 9 : a->head_layers); /* out of range: refused below */
     a->train.patience = (int)(a->patience < -1 ? -1 : a->patience > 1000000 ? 1000000 : a->patience);
     a->train.train_adapters = a->train_adapters;
 }
@@ -24,9 +25,11 @@ void cli_trained_show(const json_t *j) {
     char parameters[16], tokens[16];
     cli_count(parameters, cli_number(j, "trainable_params"));
     cli_count(tokens, cli_number(j, "tokens_per_second"));
-    printf("%s: %s for %s, %s trained parameters, %.0f steps (best epoch %.0f of %.0f%s), %.1f s, %s tokens/s\n", cli_text(j, "name"), cli_text(j, "method"),
-           cli_text(j, "task"), parameters, cli_number(j, "steps"), cli_number(j, "best_epoch"), cli_number(j, "epochs"),
-           json_is_true(json_object_get(j, "stopped_early")) ? ", stopped early" : "", cli_number(j, "wall_seconds"), tokens);
+    printf("%s: %s for %s, %s trained parameters, %.0f steps (best epoch %.0f of %.0f%s), %.1f s, %s tokens/s\n",
+           cli_text(j, "name"), cli_text(j, "method"), cli_text(j, "task"), parameters, cli_number(j, "steps"),
+           cli_number(j, "best_epoch"), cli_number(j, "epochs"),
+           json_is_true(json_object_get(j, "stopped_early")) ? ", stopped early" : "", cli_number(j, "wall_seconds"),
+           tokens);
     scores_print(j, "dev");
     scores_print(j, "test");
 }
@@ -47,16 +50,24 @@ static int run(const cli_args *given) {
 }
 
 static const cli_option options[] = {
-    {"--method", "M", "seq_bn (default), double_seq_bn, par_bn, scaled_par_bn, lora, head, full; settings in brackets", CLI_TEXT, CLI_AT(train.method)},
+    {"--method", "M", "seq_bn (default), double_seq_bn, par_bn, scaled_par_bn, lora, head, full; settings in brackets",
+     CLI_TEXT, CLI_AT(train.method)},
     CLI_ONE_RUN_OPTIONS,
     CLI_TRAINING_OPTIONS,
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
 
 const cli_command cli_train = {
-    .name = "train", .words = "TASK", .least = 1, .most = 1, .options = options, .run = run,
+    .name = "train",
+    .words = "TASK",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .run = run,
     .summary = "train one adapter (or a head alone, or everything) on a task",
-    .text = "The base stays as it is; only the adapter and the task's head are trained. A method takes settings of its own in brackets:\n"
-            "seq_bn[reduction_factor=8,non_linearity=gelu], lora[r=16,alpha=16,attn_matrices=q,k,v]. Ctrl-C keeps a checkpoint; weft resume goes on.",
+    .text = "The base stays as it is; only the adapter and the task's head are trained. A method takes settings of its "
+            "own in brackets:\n"
+            "seq_bn[reduction_factor=8,non_linearity=gelu], lora[r=16,alpha=16,attn_matrices=q,k,v]. Ctrl-C keeps a "
+            "checkpoint; weft resume goes on.",
     .example = "weft train reviews --method seq_bn --name reviews",
 };

@@ -5,8 +5,11 @@
 static void verify_show(const json_t *j) {
     size_t i;
     const json_t *f;
-    json_array_foreach(json_object_get(j, "failures"), i, f) printf("%s %s: %s\n", cli_text(f, "kind"), cli_text(f, "name"), cli_text(f, "why"));
-    if (i == 0) printf("verified: all %.0f artefacts are unchanged, and every model gives its recorded predictions\n", cli_number(j, "checked"));
+    json_array_foreach(json_object_get(j, "failures"), i, f)
+        printf("%s %s: %s\n", cli_text(f, "kind"), cli_text(f, "name"), cli_text(f, "why"));
+    if (i == 0)
+        printf("verified: all %.0f artefacts are unchanged, and every model gives its recorded predictions\n",
+               cli_number(j, "checked"));
 }
 
 static int run(const cli_args *a) {
@@ -21,9 +24,12 @@ static int run(const cli_args *a) {
 }
 
 const cli_command cli_verify = {
-    .name = "verify", .words = "", .run = run,
+    .name = "verify",
+    .words = "",
+    .run = run,
     .summary = "check that nothing stored has changed; exit code 3 when something did",
-    .text = "Hashes every file again and runs every model on the rows whose outputs were recorded when it was trained. On the processor and\n"
+    .text = "Hashes every file again and runs every model on the rows whose outputs were recorded when it was trained. "
+            "On the processor and\n"
             "thread count that trained it, the outputs must agree in every bit.",
     .example = "weft verify",
 };

@@ -15,11 +15,13 @@ static void options_print(const cli_option *options) {
 }
 
 static void program_help(void) {
-    puts("weft trains, fuses, evaluates and audits small adapters on one frozen transformer.\n\nusage: weft [-C LAB] [--json] [--quiet] [--threads N] COMMAND ...\n\ncommands:");
+    puts("weft trains, fuses, evaluates and audits small adapters on one frozen transformer.\n\nusage: weft [-C LAB] "
+         "[--json] [--quiet] [--threads N] COMMAND ...\n\ncommands:");
     for (size_t i = 0; cli_commands[i]; i++) printf("  %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     puts("\noptions of every command:");
     options_print(cli_globals);
-    puts("  --version                  show the version\n\nweft COMMAND --help shows a command's options and an example.\n"
+    puts("  --version                  show the version\n\nweft COMMAND --help shows a command's options and an "
+         "example.\n"
          "exit codes: 0 done; 1 it failed while running; 2 wrong usage or bad input; 3 a check did not hold");
 }
 
@@ -28,7 +30,8 @@ void cli_help(const cli_command *c) {
         program_help();
         return;
     }
-    printf("%s\n\nusage: weft %s%s%s%s\n", c->summary, c->name, *c->words ? " " : "", c->words, c->options ? " [options]" : "");
+    printf("%s\n\nusage: weft %s%s%s%s\n", c->summary, c->name, *c->words ? " " : "", c->words,
+           c->options ? " [options]" : "");
     if (c->text) printf("\n%s\n", c->text);
     if (c->options) puts("\noptions:");
     options_print(c->options);
@@ -41,9 +44,12 @@ static void roff(const char *text) {
     bool start = true;
     for (; *text; text++) {
         if (start && (*text == '.' || *text == '\'')) fputs("\\&", stdout);
-        if (*text == '-') fputs("\\-", stdout);
-        else if (*text == '\\') fputs("\\e", stdout);
-        else putchar(*text);
+        if (*text == '-')
+            fputs("\\-", stdout);
+        else if (*text == '\\')
+            fputs("\\e", stdout);
+        else
+            putchar(*text);
         start = *text == '\n';
     }
 }
@@ -83,11 +89,14 @@ static void man_command(const cli_command *c) {
     roff_options(cli_globals);
     fputs(".SH EXAMPLE\n.nf\n", stdout);
     roff(c->example);
-    fputs("\n.fi\n.SH EXIT STATUS\n0 done; 1 it failed while running; 2 wrong usage or bad input; 3 a check did not hold.\n.SH SEE ALSO\n.BR weft (1)\n", stdout);
+    fputs("\n.fi\n.SH EXIT STATUS\n0 done; 1 it failed while running; 2 wrong usage or bad input; 3 a check did not "
+          "hold.\n.SH SEE ALSO\n.BR weft (1)\n",
+          stdout);
 }
 
 static void man_program(void) {
-    printf(".TH WEFT 1 \"\" \"weft %s\" \"weft manual\"\n.SH NAME\nweft \\- train, fuse, evaluate and audit adapters on one frozen transformer\n"
+    printf(".TH WEFT 1 \"\" \"weft %s\" \"weft manual\"\n.SH NAME\nweft \\- train, fuse, evaluate and audit adapters "
+           "on one frozen transformer\n"
            ".SH SYNOPSIS\n\\fBweft\\fR [\\fIoptions\\fR] \\fICOMMAND\\fR ...\n.SH COMMANDS\n",
            wf_version());
     for (size_t i = 0; cli_commands[i]; i++) {
@@ -101,7 +110,10 @@ static void man_program(void) {
     }
     fputs(".SH OPTIONS\n", stdout);
     roff_options(cli_globals);
-    fputs(".SH ENVIRONMENT\n.TP\nWEFT_LAB\nthe lab when \\-C is not given\n.TP\nWEFT_ISA\nscalar, avx2 or avx512: use no more than this level of instructions\n.SH EXIT STATUS\n0 done; 1 it failed while running; 2 wrong usage or bad input; 3 a check did not hold.\n", stdout);
+    fputs(".SH ENVIRONMENT\n.TP\nWEFT_LAB\nthe lab when \\-C is not given\n.TP\nWEFT_ISA\nscalar, avx2 or avx512: use "
+          "no more than this level of instructions\n.SH EXIT STATUS\n0 done; 1 it failed while running; 2 wrong usage "
+          "or bad input; 3 a check did not hold.\n",
+          stdout);
 }
 
 int cli_man(const char *name) {
@@ -127,8 +139,10 @@ static void names_print(const cli_option *options) {
 }
 
 int cli_complete_bash(void) {
-    puts("# bash completion for weft\n_weft() {\n    local word=${COMP_WORDS[COMP_CWORD]} command= second= i\n    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-         "        case ${COMP_WORDS[i]} in\n        -C | --threads) ((i++)) ;;\n        -*) ;;\n        *) if [ -z \"$command\" ]; then command=${COMP_WORDS[i]}; elif [ -z \"$second\" ]; then second=${COMP_WORDS[i]}; fi ;;\n"
+    puts("# bash completion for weft\n_weft() {\n    local word=${COMP_WORDS[COMP_CWORD]} command= second= i\n    for "
+         "((i = 1; i < COMP_CWORD; i++)); do\n"
+         "        case ${COMP_WORDS[i]} in\n        -C | --threads) ((i++)) ;;\n        -*) ;;\n        *) if [ -z "
+         "\"$command\" ]; then command=${COMP_WORDS[i]}; elif [ -z \"$second\" ]; then second=${COMP_WORDS[i]}; fi ;;\n"
          "        esac\n    done\n    local words=\n    case \"$command $second\" in");
     for (size_t i = 0; cli_commands[i]; i++) {
         printf("    \"%s \"*) words=\"", cli_commands[i]->name);
@@ -141,6 +155,8 @@ int cli_complete_bash(void) {
     for (size_t i = 0; cli_commands[i]; i++)
         if (!strchr(cli_commands[i]->name, ' ')) printf("%s ", cli_commands[i]->name);
     names_print(cli_globals);
-    puts("--version\" ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n    [ -n \"$word\" ] && [ \"${word#-}\" = \"$word\" ] && COMPREPLY+=($(compgen -f -- \"$word\"))\n}\ncomplete -o filenames -F _weft weft");
+    puts("--version\" ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n    [ -n \"$word\" ] && [ "
+         "\"${word#-}\" = \"$word\" ] && COMPREPLY+=($(compgen -f -- \"$word\"))\n}\ncomplete -o filenames -F _weft "
+         "weft");
     return EXIT_DONE;
 }

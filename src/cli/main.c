@@ -14,10 +14,13 @@ const cli_command *const cli_commands[] = {
 #undef CLI_COMMAND
     NULL};
 
-static const char *command_name(size_t i) { return cli_commands[i] ? cli_commands[i]->name : NULL; }
+static const char *command_name(size_t i) {
+    return cli_commands[i] ? cli_commands[i]->name : NULL;
+}
 
-/* Threads of GNU OpenMP spin while they wait, which is many times slower when other programs use the processors too. The library
- * reads its setting once, before main, so a process that was started without one starts itself again with a short spin. */
+/* Threads of GNU OpenMP spin while they wait, which is many times slower when other programs use the processors too.
+ * The library reads its setting once, before main, so a process that was started without one starts itself again with a
+ * short spin. */
 static void spin_less(char **argv) {
     char program[4096];
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY") || setenv("GOMP_SPINCOUNT", "20000", 1) != 0) return;
@@ -40,7 +43,8 @@ static int command_incomplete(const char *word) {
 static int command_unknown(const char *word) {
     if (command_incomplete(word) != EXIT_DONE) return EXIT_USAGE;
     const char *near = cli_nearest(word, command_name);
-    return cli_usage("there is no command \"%s\"%s%s%s; see: weft --help", word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    return cli_usage("there is no command \"%s\"%s%s%s; see: weft --help", word, near ? " (did you mean " : "",
+                     near ? near : "", near ? "?)" : "");
 }
 
 /* Global options may stand in front of the command. Returns how many words they take, -1 when they are wrong. */
@@ -64,7 +68,9 @@ static int command_run(const cli_command *c, cli_args *a) {
         return EXIT_DONE;
     }
     if (a->count < c->least) return cli_usage("too few words; usage: weft %s %s", c->name, c->words);
-    if (a->count > c->most) return cli_usage("what is \"%s\"? usage: weft %s%s%s", a->words[c->most], c->name, *c->words ? " " : "", c->words);
+    if (a->count > c->most)
+        return cli_usage("what is \"%s\"? usage: weft %s%s%s", a->words[c->most], c->name, *c->words ? " " : "",
+                         c->words);
     if (a->threads < 0 || a->threads > 4096) return cli_usage("--threads must lie in [0, 4096]");
     if (environment_check() != EXIT_DONE) return EXIT_USAGE;
     if (!a->lab) a->lab = getenv("WEFT_LAB");
@@ -97,5 +103,7 @@ static int program(int argc, char **argv) {
 int main(int argc, char **argv) {
     spin_less(argv);
     const int code = program(argc - 1, argv + 1);
-    return code == EXIT_DONE && (fflush(stdout) != 0 || ferror(stdout)) ? cli_fail(WF_E_IO, &(wf_err){.text = "cannot write to standard output"}) : code;
+    return code == EXIT_DONE && (fflush(stdout) != 0 || ferror(stdout))
+               ? cli_fail(WF_E_IO, &(wf_err){.text = "cannot write to standard output"})
+               : code;
 }

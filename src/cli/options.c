@@ -79,8 +79,12 @@ static bool option_set(const cli_option *o, const char *value, cli_args *a) {
     char *end = NULL;
     errno = 0;
     switch (o->type) {
-    case CLI_FLAG: memcpy(at, &(bool){true}, sizeof(bool)); return true;
-    case CLI_TEXT: memcpy(at, &value, sizeof value); return true;
+    case CLI_FLAG:
+        memcpy(at, &(bool){true}, sizeof(bool));
+        return true;
+    case CLI_TEXT:
+        memcpy(at, &value, sizeof value);
+        return true;
     case CLI_INT: {
         const long long v = strtoll(value, &end, 10);
         if (!*value || *end || errno) return number_bad(o, value, "a whole number");
@@ -113,7 +117,8 @@ static const char *option_name(size_t i) {
 static bool option_unknown(const char *word, const cli_command *command) {
     asked = command;
     const char *near = cli_nearest(word, option_name);
-    cli_usage("there is no option %s%s%s%s; see: weft %s --help", word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "", command ? command->name : "");
+    cli_usage("there is no option %s%s%s%s; see: weft %s --help", word, near ? " (did you mean " : "", near ? near : "",
+              near ? "?)" : "", command ? command->name : "");
     return false;
 }
 
@@ -137,7 +142,8 @@ bool cli_parse(int argc, char **argv, const cli_command *command, cli_args *a) {
         if (!o && strcmp(word, "-h") == 0) o = option_find(cli_globals, "--help", 6);
         if (!o) return option_unknown(word, command);
         if (o->type == CLI_FLAG && value) return cli_usage("%s takes no value", o->name), false;
-        if (o->type != CLI_FLAG && !value && !(value = i + 1 < argc ? argv[++i] : NULL)) return cli_usage("%s needs a value (%s)", o->name, o->value), false;
+        if (o->type != CLI_FLAG && !value && !(value = i + 1 < argc ? argv[++i] : NULL))
+            return cli_usage("%s needs a value (%s)", o->name, o->value), false;
         if (!option_set(o, value, a)) return false;
     }
     return true;

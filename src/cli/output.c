@@ -6,14 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct cell { char *text; bool right; } cell;
+typedef struct cell {
+    char *text;
+    bool right;
+} cell;
 struct cli_table {
     cell *cells;
     size_t count, cap, columns, row_start;
     bool failed;
 };
 
-cli_table *cli_table_new(void) { return calloc(1, sizeof(cli_table)); }
+cli_table *cli_table_new(void) {
+    return calloc(1, sizeof(cli_table));
+}
 
 static cell *cell_add(cli_table *t) {
     if (t->count == t->cap) {
@@ -59,11 +64,14 @@ void cli_table_print(cli_table *t) {
         const cell *c = &t->cells[i];
         const size_t column = i % t->columns;
         int width = 0;
-        for (size_t k = column; k < t->count; k += t->columns) width = width_of(t->cells[k].text) > width ? width_of(t->cells[k].text) : width;
+        for (size_t k = column; k < t->count; k += t->columns)
+            width = width_of(t->cells[k].text) > width ? width_of(t->cells[k].text) : width;
         const int blanks = width - width_of(c->text);
         const bool last = column + 1 == t->columns;
-        if (c->right) printf("%*s%s", blanks, "", c->text ? c->text : "");
-        else printf("%s%*s", c->text ? c->text : "", last ? 0 : blanks, "");
+        if (c->right)
+            printf("%*s%s", blanks, "", c->text ? c->text : "");
+        else
+            printf("%s%*s", c->text ? c->text : "", last ? 0 : blanks, "");
         fputs(last ? "\n" : "  ", stdout);
     }
     for (size_t i = 0; i < t->count; i++) free(t->cells[i].text);
@@ -78,13 +86,16 @@ int cli_finish(const cli_args *a, wf_status status, const wf_err *err, char *tex
         puts(text);
     } else if (text && show) {
         json_t *j = json_loads(text, JSON_DECODE_ANY, NULL);
-        if (j) show(j);
-        else code = cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory for the result"});
+        if (j)
+            show(j);
+        else
+            code = cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory for the result"});
         json_decref(j);
     }
     wf_free(text);
     if (status != WF_OK) code = cli_fail(status, err);
-    if (fflush(stdout) != 0 || ferror(stdout)) code = cli_fail(WF_E_IO, &(wf_err){.text = "cannot write to standard output"});
+    if (fflush(stdout) != 0 || ferror(stdout))
+        code = cli_fail(WF_E_IO, &(wf_err){.text = "cannot write to standard output"});
     return code;
 }
 
@@ -105,12 +116,15 @@ void cli_score(char out[16], const char *metric, double value) {
             snprintf(out, 16, "%.1f", 100 * value);
             return;
         }
-    if (isnan(value)) snprintf(out, 16, "-");
-    else snprintf(out, 16, "%.3f", value);
+    if (isnan(value))
+        snprintf(out, 16, "-");
+    else
+        snprintf(out, 16, "%.3f", value);
 }
 
 size_t cli_metrics(const json_t *scores, size_t most, const char **out) {
-    static const char *const order[] = {"accuracy", "macro_f1", "f1", "mcc", "micro_f1", "pearson", "spearman", "mae", "mse"};
+    static const char *const order[] = {"accuracy", "macro_f1", "f1",  "mcc", "micro_f1",
+                                        "pearson",  "spearman", "mae", "mse"};
     size_t n = 0;
     for (size_t i = 0; i < sizeof order / sizeof *order && n < most; i++)
         if (json_object_get(scores, order[i])) out[n++] = order[i];
@@ -118,7 +132,10 @@ size_t cli_metrics(const json_t *scores, size_t most, const char **out) {
 }
 
 void cli_count(char out[16], double n) {
-    if (n >= 1e6) snprintf(out, 16, "%.1fM", n / 1e6);
-    else if (n >= 1e4) snprintf(out, 16, "%.1fk", n / 1e3);
-    else snprintf(out, 16, "%.0f", n);
+    if (n >= 1e6)
+        snprintf(out, 16, "%.1fM", n / 1e6);
+    else if (n >= 1e4)
+        snprintf(out, 16, "%.1fk", n / 1e3);
+    else
+        snprintf(out, 16, "%.0f", n);
 }

@@ -12,7 +12,10 @@
 
 enum { PLAIN_SECONDS = 10, BAR_CELLS = 20 };
 
-static struct { bool terminal, shown; double printed; } screen;
+static struct {
+    bool terminal, shown;
+    double printed;
+} screen;
 static volatile sig_atomic_t interrupts;
 
 /* The first Ctrl-C ends the work at the next step, where its checkpoint is kept; the second ends the process. */
@@ -43,15 +46,21 @@ void cli_progress_end(void) {
 }
 
 static void time_left(char out[24], double seconds) {
-    if (!(seconds >= 0)) out[0] = 0;
-    else if (seconds < 3600) snprintf(out, 24, ", %d:%02d left", (int)seconds / 60, (int)seconds % 60);
-    else snprintf(out, 24, ", %d:%02d h left", (int)(seconds / 3600), (int)seconds % 3600 / 60);
+    if (!(seconds >= 0))
+        out[0] = 0;
+    else if (seconds < 3600)
+        snprintf(out, 24, ", %d:%02d left", (int)seconds / 60, (int)seconds % 60);
+    else
+        snprintf(out, 24, ", %d:%02d h left", (int)(seconds / 3600), (int)seconds % 3600 / 60);
 }
 
 static void amount(char out[16], double v) {
-    if (v >= 1e6) snprintf(out, 16, "%.1fM", v / 1e6);
-    else if (v >= 1e4) snprintf(out, 16, "%.0fk", v / 1e3);
-    else snprintf(out, 16, "%.0f", v);
+    if (v >= 1e6)
+        snprintf(out, 16, "%.1fM", v / 1e6);
+    else if (v >= 1e4)
+        snprintf(out, 16, "%.0fk", v / 1e3);
+    else
+        snprintf(out, 16, "%.0f", v);
 }
 
 static void bar_print(const wf_progress *p) {
@@ -61,9 +70,11 @@ static void bar_print(const wf_progress *p) {
     for (int i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '#' : '-';
     time_left(left, p->total > 0 ? p->seconds_left : -1);
     amount(rate, p->rate);
-    int n = snprintf(text, sizeof text, "%s %s [%s] %lld/%lld", p->stage, p->name ? p->name : "", bar, (long long)p->done, (long long)p->total);
+    int n = snprintf(text, sizeof text, "%s %s [%s] %lld/%lld", p->stage, p->name ? p->name : "", bar,
+                     (long long)p->done, (long long)p->total);
     if (!isnan(p->loss)) n += snprintf(text + n, sizeof text - (size_t)n, ", loss %.3f", p->loss);
-    if (p->rate > 0) n += snprintf(text + n, sizeof text - (size_t)n, ", %s %s", rate, p->rate_unit ? p->rate_unit : "");
+    if (p->rate > 0)
+        n += snprintf(text + n, sizeof text - (size_t)n, ", %s %s", rate, p->rate_unit ? p->rate_unit : "");
     snprintf(text + n, sizeof text - (size_t)n, "%s", left);
     const int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 10 ? size.ws_col - 1 : 100;
     fprintf(stderr, "\r\033[K%.*s", width, text);
@@ -84,7 +95,8 @@ static int on_progress(const wf_progress *p, void *user) {
         char left[24], rate[16];
         time_left(left, p->total > 0 ? p->seconds_left : -1);
         amount(rate, p->rate);
-        fprintf(stderr, "%s %s: %lld of %lld, %s %s%s\n", p->stage, p->name ? p->name : "", (long long)p->done, (long long)p->total, rate, p->rate_unit ? p->rate_unit : "", left);
+        fprintf(stderr, "%s %s: %lld of %lld, %s %s%s\n", p->stage, p->name ? p->name : "", (long long)p->done,
+                (long long)p->total, rate, p->rate_unit ? p->rate_unit : "", left);
     }
     if (end || due) screen.printed = now();
     return 0;
@@ -112,15 +124,18 @@ int cli_fail(wf_status status, const wf_err *err) {
     cli_progress_end();
     fprintf(stderr, "weft: %s\n", err->text[0] ? err->text : wf_status_text(status));
     switch (status) {
-    case WF_E_CHECK: return EXIT_CHECK;
+    case WF_E_CHECK:
+        return EXIT_CHECK;
     case WF_E_ARG:
     case WF_E_DATA:
     case WF_E_SHAPE:
     case WF_E_NOTFOUND:
     case WF_E_EXISTS:
     case WF_E_UNSUPPORTED:
-    case WF_E_BUSY: return EXIT_USAGE;
-    default: return EXIT_FAILED;
+    case WF_E_BUSY:
+        return EXIT_USAGE;
+    default:
+        return EXIT_FAILED;
     }
 }
 

@@ -1,32 +1,44 @@
-/* cli/training.h - option rows of the settings that train, fuse and compare share; used inside their option tables. Layer 13. */
+/* cli/training.h - option rows of the settings that train, fuse and compare share; used inside their option tables.
+ * Layer 13. */
 #ifndef WF_CLI_TRAINING_H
 #define WF_CLI_TRAINING_H
 #include "cli/cli.h"
 
-#define CLI_TRAINING_OPTIONS                                                                                                             \
-    {"--base", "NAME", "the base to train on (default: the lab's only one)", CLI_TEXT, CLI_AT(train.base)},                               \
-    {"--base-dtype", "T", "f32, bf16 or auto: bf16 where this machine is faster with it (default)", CLI_TEXT, CLI_AT(train.base_dtype)},   \
-    {"--epochs", "E", "passes over the data (default: 5 to 30, about 600 steps)", CLI_REAL, CLI_AT(train.epochs)},                        \
-    {"--steps", "N", "train for about N optimiser steps instead", CLI_INT, CLI_AT(train.steps)},                                          \
-    {"--lr", "R", "learning rate (default: the method's)", CLI_REAL, CLI_AT(train.lr)},                                                   \
-    {"--schedule", "S", "linear (default), cosine or constant", CLI_TEXT, CLI_AT(train.schedule)},                                        \
-    {"--warmup", "SHARE", "share of the steps that warm up (default: 0.1; -1: none)", CLI_REAL, CLI_AT(train.warmup)},                    \
-    {"--weight-decay", "D", "AdamW's decay (default: 0)", CLI_REAL, CLI_AT(train.weight_decay)},                                          \
-    {"--max-grad-norm", "N", "clip gradients at this norm (default: 1; -1: never)", CLI_REAL, CLI_AT(train.max_grad_norm)},               \
-    {"--label-smoothing", "P", "smoothing of the targets (default: 0)", CLI_REAL, CLI_AT(train.label_smoothing)},                         \
-    {"--head-dropout", "P", "dropout in the head (default: 0.1; -1: none)", CLI_REAL, CLI_AT(train.head_dropout)},                        \
-    {"--base-dropout", "P", "-1: no dropout inside the base (default: as the base was trained)", CLI_REAL, CLI_AT(train.base_dropout)},   \
-    {"--class-weights", "W", "auto (default: balanced where classes are uneven), balanced, none", CLI_TEXT, CLI_AT(train.class_weights)}, \
-    {"--pooling", "P", "mean, cls or pooler (default: the base's own)", CLI_TEXT, CLI_AT(train.pooling)},                                 \
-    {"--head-layers", "N", "layers of the head, 1 or 2 (default: 2)", CLI_INT, CLI_AT(head_layers)},                                      \
-    {"--max-length", "N", "tokens a text is cut at (default: 256)", CLI_INT, CLI_AT(train.max_length)},                                   \
-    {"--batch-rows", "N", "rows a batch at most (default: 32)", CLI_INT, CLI_AT(train.batch_rows)},                                       \
-    {"--batch-tokens", "T", "tokens a batch at most (default: 8192)", CLI_INT, CLI_AT(train.batch_tokens)},                               \
-    {"--accumulate", "N", "batches an optimiser step (default: 1)", CLI_INT, CLI_AT(train.accumulate)},                                   \
-    {"--patience", "P", "evaluations on dev without a better score before stopping (default: 5; -1: never)", CLI_INT, CLI_AT(patience)}
+#define CLI_TRAINING_OPTIONS                                                                                           \
+    {"--base", "NAME", "the base to train on (default: the lab's only one)", CLI_TEXT, CLI_AT(train.base)},            \
+        {"--base-dtype", "T", "f32, bf16 or auto: bf16 where this machine is faster with it (default)", CLI_TEXT,      \
+         CLI_AT(train.base_dtype)},                                                                                    \
+        {"--epochs", "E", "passes over the data (default: 5 to 30, about 600 steps)", CLI_REAL, CLI_AT(train.epochs)}, \
+        {"--steps", "N", "train for about N optimiser steps instead", CLI_INT, CLI_AT(train.steps)},                   \
+        {"--lr", "R", "learning rate (default: the method's)", CLI_REAL, CLI_AT(train.lr)},                            \
+        {"--schedule", "S", "linear (default), cosine or constant", CLI_TEXT, CLI_AT(train.schedule)},                 \
+        {"--warmup", "SHARE", "share of the steps that warm up (default: 0.1; -1: none)", CLI_REAL,                    \
+         CLI_AT(train.warmup)},                                                                                        \
+        {"--weight-decay", "D", "AdamW's decay (default: 0)", CLI_REAL, CLI_AT(train.weight_decay)},                   \
+        {"--max-grad-norm", "N", "clip gradients at this norm (default: 1; -1: never)", CLI_REAL,                      \
+         CLI_AT(train.max_grad_norm)},                                                                                 \
+        {"--label-smoothing", "P", "smoothing of the targets (default: 0)", CLI_REAL, CLI_AT(train.label_smoothing)},  \
+        {"--head-dropout", "P", "dropout in the head (default: 0.1; -1: none)", CLI_REAL, CLI_AT(train.head_dropout)}, \
+        {"--base-dropout", "P", "-1: no dropout inside the base (default: as the base was trained)", CLI_REAL,         \
+         CLI_AT(train.base_dropout)},                                                                                  \
+        {"--class-weights", "W", "auto (default: balanced where classes are uneven), balanced, none", CLI_TEXT,        \
+         CLI_AT(train.class_weights)},                                                                                 \
+        {"--pooling", "P", "mean, cls or pooler (default: the base's own)", CLI_TEXT, CLI_AT(train.pooling)},          \
+        {"--head-layers", "N", "layers of the head, 1 or 2 (default: 2)", CLI_INT, CLI_AT(head_layers)},               \
+        {"--max-length", "N", "tokens a text is cut at (default: 256)", CLI_INT, CLI_AT(train.max_length)},            \
+        {"--batch-rows", "N", "rows a batch at most (default: 32)", CLI_INT, CLI_AT(train.batch_rows)},                \
+        {"--batch-tokens", "T", "tokens a batch at most (default: 8192)", CLI_INT, CLI_AT(train.batch_tokens)},        \
+        {"--accumulate", "N", "batches an optimiser step (default: 1)", CLI_INT, CLI_AT(train.accumulate)}, {          \
+        "--patience", "P", "evaluations on dev without a better score before stopping (default: 5; -1: never)",        \
+            CLI_INT, CLI_AT(patience)                                                                                  \
+    }
 
-#define CLI_ONE_RUN_OPTIONS                                                                                                  \
-    {"--name", "A", "what to call it (default: TASK-METHOD)", CLI_TEXT, CLI_AT(train.name)},                                  \
-    {"--rows", "N", "training rows to use, a stratified sample by the seed (default: all)", CLI_INT, CLI_AT(train.rows)},     \
-    {"--seed", "S", "of all randomness; the same seed and threads give the same bits (default: 0)", CLI_SEED, CLI_AT(train.seed)}
+#define CLI_ONE_RUN_OPTIONS                                                                                            \
+    {"--name", "A", "what to call it (default: TASK-METHOD)", CLI_TEXT, CLI_AT(train.name)},                           \
+        {"--rows", "N", "training rows to use, a stratified sample by the seed (default: all)", CLI_INT,               \
+         CLI_AT(train.rows)},                                                                                          \
+    {                                                                                                                  \
+        "--seed", "S", "of all randomness; the same seed and threads give the same bits (default: 0)", CLI_SEED,       \
+            CLI_AT(train.seed)                                                                                         \
+    }
 #endif

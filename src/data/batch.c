@@ -14,13 +14,18 @@ void wfi_batches_clear(wf_batches *b) {
     *b = (wf_batches){0};
 }
 
-static int64_t row_tokens(const wf_encoded *e, int64_t row) { return e->offsets[e->first[row + 1]] - e->offsets[e->first[row]]; }
+static int64_t row_tokens(const wf_encoded *e, int64_t row) {
+    return e->offsets[e->first[row + 1]] - e->offsets[e->first[row]];
+}
 
-typedef struct sized { int64_t tokens, place, row; } sized;
+typedef struct sized {
+    int64_t tokens, place, row;
+} sized;
 
 static int by_tokens(const void *a, const void *b) {
     const sized *x = a, *y = b;
-    return x->tokens != y->tokens ? (x->tokens > y->tokens) - (x->tokens < y->tokens) : (x->place > y->place) - (x->place < y->place);
+    return x->tokens != y->tokens ? (x->tokens > y->tokens) - (x->tokens < y->tokens)
+                                  : (x->place > y->place) - (x->place < y->place);
 }
 
 static void sort_by_tokens(const wf_encoded *e, int64_t *order, sized *space, int64_t n) {
@@ -44,28 +49,36 @@ static void cut(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, wf_ba
     b->first[b->count] = (int64_t)e->rows;
 }
 
-wf_status wfi_batches_make(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, bool shuffle, uint64_t key, wf_batches *out, wf_err *err) {
-    if (max_rows < 1 || max_tokens < 1) return wfi_fail(err, WF_E_ARG, "a batch must hold at least one row and one token");
+wf_status wfi_batches_make(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, bool shuffle, uint64_t key,
+                           wf_batches *out, wf_err *err) {
+    if (max_rows < 1 || max_tokens < 1)
+        return wfi_fail(err, WF_E_ARG, "a batch must hold at least one row and one token");
     const int64_t n = (int64_t)e->rows;
     wf_batches b = {.order = wfi_alloc(e->rows + 1, sizeof *b.order), .first = wfi_alloc(e->rows + 1, sizeof *b.first)};
     sized *space = wfi_alloc(e->rows + 1, sizeof *space);
-    wf_status st = b.order && b.first && space ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for %zu rows", e->rows);
+    wf_status st =
+        b.order && b.first && space ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for %zu rows", e->rows);
     if (st == WF_OK) {
         for (int64_t i = 0; i < n; i++) b.order[i] = i;
-        if (shuffle) wfi_random_shuffle(key, b.order, (size_t)n);
-        else sort_by_tokens(e, b.order, space, n);
+        if (shuffle)
+            wfi_random_shuffle(key, b.order, (size_t)n);
+        else
+            sort_by_tokens(e, b.order, space, n);
         cut(e, max_rows, max_tokens, &b);
     }
     wfi_free(space);
-    if (st != WF_OK) wfi_batches_clear(&b);
-    else *out = b;
+    if (st != WF_OK)
+        wfi_batches_clear(&b);
+    else
+        *out = b;
     return st;
 }
 
 /* ---- packing ---- */
 
 void wfi_batch_clear(wf_batch *b) {
-    void *all[] = {b->ids, b->positions, b->types, b->offsets, b->row_counts, b->row_index, b->label, b->target, b->labels, b->pooled};
+    void *all[] = {b->ids,       b->positions, b->types,  b->offsets, b->row_counts,
+                   b->row_index, b->label,     b->target, b->labels,  b->pooled};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) wfi_free(all[i]);
     *b = (wf_batch){0};
 }
@@ -81,7 +94,8 @@ static wf_status reserve(wf_batch *b, size_t tokens, size_t sequences, size_t ro
     bool good = true;
     if (tokens > b->cap_tokens) {
         const size_t cap = tokens + tokens / 4;
-        good = grow(&b->ids, cap, sizeof *b->ids) && grow(&b->positions, cap, sizeof *b->positions) && grow(&b->types, cap, 1);
+        good = grow(&b->ids, cap, sizeof *b->ids) && grow(&b->positions, cap, sizeof *b->positions) &&
+               grow(&b->types, cap, 1);
         b->cap_tokens = good ? cap : 0;
     }
     if (good && sequences + 1 > b->cap_sequences) {
@@ -91,8 +105,9 @@ static wf_status reserve(wf_batch *b, size_t tokens, size_t sequences, size_t ro
     }
     if (good && rows > b->cap_rows) {
         const size_t cap = rows + rows / 4;
-        good = grow(&b->row_counts, cap, sizeof *b->row_counts) && grow(&b->row_index, cap, sizeof *b->row_index) && grow(&b->label, cap, sizeof *b->label) &&
-               grow(&b->target, cap, sizeof *b->target) && (!labels || grow(&b->labels, cap, labels));
+        good = grow(&b->row_counts, cap, sizeof *b->row_counts) && grow(&b->row_index, cap, sizeof *b->row_index) &&
+               grow(&b->label, cap, sizeof *b->label) && grow(&b->target, cap, sizeof *b->target) &&
+               (!labels || grow(&b->labels, cap, labels));
         b->cap_rows = good ? cap : 0;
     }
     return good ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for a batch of %zu tokens", tokens);
@@ -103,7 +118,8 @@ static wf_status pooled_fill(wf_batch *b, const wf_encoded *e, const int64_t *ro
     const size_t width = (size_t)e->pooled_width, need = (size_t)b->S * width;
     float *to = b->pooled;
     if (need > b->cap_pooled) {
-        if (!grow(&b->pooled, need + need / 4, sizeof *b->pooled)) return wfi_fail(err, WF_E_NOMEM, "out of memory for the features of a batch");
+        if (!grow(&b->pooled, need + need / 4, sizeof *b->pooled))
+            return wfi_fail(err, WF_E_NOMEM, "out of memory for the features of a batch");
         b->cap_pooled = need + need / 4;
         to = b->pooled;
     }
@@ -119,7 +135,8 @@ wf_status wfi_batch_fill(wf_batch *b, const wf_encoded *e, const int64_t *rows, 
     const size_t width = e->labels ? (size_t)e->label_count : 0;
     size_t tokens = 0, sequences = 0;
     for (int64_t r = 0; r < n; r++) {
-        if (rows[r] < 0 || rows[r] >= (int64_t)e->rows) return wfi_fail(err, WF_E_ARG, "row %lld does not exist", (long long)rows[r]);
+        if (rows[r] < 0 || rows[r] >= (int64_t)e->rows)
+            return wfi_fail(err, WF_E_ARG, "row %lld does not exist", (long long)rows[r]);
         tokens += (size_t)row_tokens(e, rows[r]);
         sequences += (size_t)(e->first[rows[r] + 1] - e->first[rows[r]]);
     }

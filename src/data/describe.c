@@ -10,11 +10,18 @@
 
 static const char *const part_names[] = {"train", "dev", "test"};
 
-typedef struct parts { const wf_rows *rows[3]; } parts;
+typedef struct parts {
+    const wf_rows *rows[3];
+} parts;
 
-typedef struct entry { const wf_row *row; int part; } entry;
+typedef struct entry {
+    const wf_row *row;
+    int part;
+} entry;
 
-static int text_compare(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : ""); }
+static int text_compare(const char *a, const char *b) {
+    return strcmp(a ? a : "", b ? b : "");
+}
 
 static int same_input(const wf_row *a, const wf_row *b) {
     const int c = strcmp(a->text, b->text);
@@ -64,7 +71,8 @@ static wf_status repeats_count(const parts *p, wf_kind kind, repeats *out, wf_er
         for (size_t i = 0; i < p->rows[k]->count; i++) e[at++] = (entry){&p->rows[k]->rows[i], k};
     if (total) qsort(e, total, sizeof *e, by_input);
     for (size_t i = 0, n; i < total; i += n) {
-        for (n = 1; i + n < total && same_input(e[i].row, e[i + n].row) == 0; n++) {}
+        for (n = 1; i + n < total && same_input(e[i].row, e[i + n].row) == 0; n++) {
+        }
         run_count(e + i, n, kind, out);
     }
     wfi_free(e);
@@ -86,7 +94,8 @@ static double words_mean(const wf_rows *rows) {
 
 static int64_t label_count(const wf_task *t, const wf_rows *rows, int32_t c) {
     int64_t n = 0;
-    for (size_t i = 0; i < rows->count; i++) n += t->kind == WF_KIND_MULTILABEL ? rows->rows[i].labels[c] : rows->rows[i].label == c;
+    for (size_t i = 0; i < rows->count; i++)
+        n += t->kind == WF_KIND_MULTILABEL ? rows->rows[i].labels[c] : rows->rows[i].label == c;
     return n;
 }
 
@@ -105,7 +114,8 @@ static void unseen_warn(const wf_task *t, const wf_rows *train, json_t *warnings
     enum { NAMED = 3 };
     int64_t unseen = 0;
     for (int32_t c = 0; t->labels && c < t->label_count; c++)
-        if (label_count(t, train, c) == 0 && ++unseen <= NAMED) warn(warnings, "label \"%.60s\" has no training rows; it cannot be learned", t->labels[c]);
+        if (label_count(t, train, c) == 0 && ++unseen <= NAMED)
+            warn(warnings, "label \"%.60s\" has no training rows; it cannot be learned", t->labels[c]);
     if (unseen > NAMED) warn(warnings, "%lld more labels have no training rows", (long long)(unseen - NAMED));
 }
 
@@ -115,7 +125,8 @@ static json_t *balance(const wf_task *t, const parts *p, double *majority, json_
     int64_t most = 0, largest = 0, least = INT64_MAX;
     for (int32_t c = 0; t->labels && c < t->label_count; c++) {
         json_t *one = json_object();
-        for (int k = 0; k < 3; k++) json_object_set_new(one, part_names[k], json_integer(label_count(t, p->rows[k], c)));
+        for (int k = 0; k < 3; k++)
+            json_object_set_new(one, part_names[k], json_integer(label_count(t, p->rows[k], c)));
         const int64_t train = json_integer_value(json_object_get(one, "train")), here = label_count(t, judged, c);
         if (here > most) most = here;
         if (train > largest) largest = train;
@@ -125,7 +136,8 @@ static json_t *balance(const wf_task *t, const parts *p, double *majority, json_
     unseen_warn(t, p->rows[0], warnings);
     *majority = judged->count ? (double)most / (double)judged->count : 0;
     if (t->kind == WF_KIND_CLASSIFICATION && least > 0 && largest > 3 * least)
-        warn(warnings, "classes are uneven (%lld to %lld training rows); look at macro_f1, not only at accuracy", (long long)least, (long long)largest);
+        warn(warnings, "classes are uneven (%lld to %lld training rows); look at macro_f1, not only at accuracy",
+             (long long)least, (long long)largest);
     return out;
 }
 
@@ -140,11 +152,14 @@ static json_t *groups(const parts *p) {
 }
 
 static void repeats_warn(const repeats *r, json_t *warnings) {
-    static const char *const where[] = {"dev rows are also in train", "test rows are also in train", "test rows are also in dev"};
+    static const char *const where[] = {"dev rows are also in train", "test rows are also in train",
+                                        "test rows are also in dev"};
     for (int k = 0; k < 3; k++)
-        if (r->shared[k]) warn(warnings, "%lld %s: scores will look better than they are", (long long)r->shared[k], where[k]);
+        if (r->shared[k])
+            warn(warnings, "%lld %s: scores will look better than they are", (long long)r->shared[k], where[k]);
     if (r->inside[0]) warn(warnings, "%lld training rows are repeated", (long long)r->inside[0]);
-    if (r->conflicts) warn(warnings, "%lld training rows have the same text but different labels", (long long)r->conflicts);
+    if (r->conflicts)
+        warn(warnings, "%lld training rows have the same text but different labels", (long long)r->conflicts);
 }
 
 wf_status wfi_task_describe(const wf_task *t, char **json, wf_err *err) {
@@ -155,17 +170,21 @@ wf_status wfi_task_describe(const wf_task *t, char **json, wf_err *err) {
     double majority = 0;
     json_t *even = balance(t, &p, &majority, warnings);
     repeats_warn(&r, warnings);
-    if (t->dev.count == 0) warn(warnings, "there are no dev rows; training cannot stop early");
-    else if (t->dev.count < 30) warn(warnings, "%zu dev rows are few; the best state is chosen almost by chance", t->dev.count);
+    if (t->dev.count == 0)
+        warn(warnings, "there are no dev rows; training cannot stop early");
+    else if (t->dev.count < 30)
+        warn(warnings, "%zu dev rows are few; the best state is chosen almost by chance", t->dev.count);
     for (int k = 0; k < 3; k++) {
         json_object_set_new(rows, part_names[k], json_integer((json_int_t)p.rows[k]->count));
         json_object_set_new(inside, part_names[k], json_integer(r.inside[k]));
     }
     for (int32_t c = 0; t->labels && c < t->label_count; c++) json_array_append_new(labels, json_string(t->labels[c]));
-    json_t *j = json_pack("{s:s, s:s, s:s, s:b, s:o, s:i, s:o, s:o, s:f, s:f, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "name", t->name, "kind", wfi_kind_name(t->kind), "metric",
-                          t->metric, "pair", (int)t->has_pair, "labels", labels, "label_count", (int)t->label_count, "rows", rows, "balance", even, "majority_share", majority,
-                          "mean_words", words_mean(&t->train), "duplicates", inside, "shared", "train_dev", (json_int_t)r.shared[0], "train_test", (json_int_t)r.shared[1],
-                          "dev_test", (json_int_t)r.shared[2], "groups", groups(&p), "warnings", warnings);
+    json_t *j = json_pack(
+        "{s:s, s:s, s:s, s:b, s:o, s:i, s:o, s:o, s:f, s:f, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "name", t->name, "kind",
+        wfi_kind_name(t->kind), "metric", t->metric, "pair", (int)t->has_pair, "labels", labels, "label_count",
+        (int)t->label_count, "rows", rows, "balance", even, "majority_share", majority, "mean_words",
+        words_mean(&t->train), "duplicates", inside, "shared", "train_dev", (json_int_t)r.shared[0], "train_test",
+        (json_int_t)r.shared[1], "dev_test", (json_int_t)r.shared[2], "groups", groups(&p), "warnings", warnings);
     char *text = j ? wfi_json_text(j, false) : NULL;
     json_decref(j);
     if (!text) return wfi_fail(err, WF_E_NOMEM, "out of memory");

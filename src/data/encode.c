@@ -42,28 +42,34 @@ static wf_status append(piece *p, int64_t *length, wf_err *err) {
     return WF_OK;
 }
 
-static wf_status sequence(piece *p, const wf_tokenizer *tok, const char *text, size_t n, const char *pair, size_t max_length, int64_t *length, wf_err *err) {
+static wf_status sequence(piece *p, const wf_tokenizer *tok, const char *text, size_t n, const char *pair,
+                          size_t max_length, int64_t *length, wf_err *err) {
     WF_TRY(wfi_tokenizer_encode(tok, text, n, pair, pair ? strlen(pair) : 0, max_length, &p->encoding, err));
     return append(p, length, err);
 }
 
-/* Choice c of a row: (text, choice); with a second text (text, second text and choice); or, where the text has one "_", (text with the
- * choice in the gap up to there, the rest). */
-static wf_status choice(piece *p, const wf_tokenizer *tok, const wf_row *r, int32_t c, size_t max_length, int64_t *length, wf_err *err) {
+/* Choice c of a row: (text, choice); with a second text (text, second text and choice); or, where the text has one "_",
+ * (text with the choice in the gap up to there, the rest). */
+static wf_status choice(piece *p, const wf_tokenizer *tok, const wf_row *r, int32_t c, size_t max_length,
+                        int64_t *length, wf_err *err) {
     const char *gap = strchr(r->text, '_');
     const bool filled = !r->pair && gap && !strchr(gap + 1, '_');
     if (!r->pair && !filled) return sequence(p, tok, r->text, strlen(r->text), r->choices[c], max_length, length, err);
     p->filled.len = 0;
-    if (filled) wfi_buffer_add(&p->filled, r->text, (size_t)(gap - r->text));
-    else wfi_buffer_printf(&p->filled, "%s ", r->pair);
+    if (filled)
+        wfi_buffer_add(&p->filled, r->text, (size_t)(gap - r->text));
+    else
+        wfi_buffer_printf(&p->filled, "%s ", r->pair);
     wfi_buffer_adds(&p->filled, r->choices[c]);
     if (p->filled.failed) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (!filled) return sequence(p, tok, r->text, strlen(r->text), p->filled.data, max_length, length, err);
     return sequence(p, tok, p->filled.data, p->filled.len, gap + 1 + strspn(gap + 1, " "), max_length, length, err);
 }
 
-static wf_status row_encode(piece *p, const wf_tokenizer *tok, const wf_row *r, const wf_task *task, size_t max_length, int64_t *lengths, wf_err *err) {
-    if (task->kind != WF_KIND_MULTIPLE_CHOICE) return sequence(p, tok, r->text, strlen(r->text), r->pair, max_length, lengths, err);
+static wf_status row_encode(piece *p, const wf_tokenizer *tok, const wf_row *r, const wf_task *task, size_t max_length,
+                            int64_t *lengths, wf_err *err) {
+    if (task->kind != WF_KIND_MULTIPLE_CHOICE)
+        return sequence(p, tok, r->text, strlen(r->text), r->pair, max_length, lengths, err);
     for (int32_t c = 0; c < r->choice_count; c++) WF_TRY(choice(p, tok, r, c, max_length, &lengths[c], err));
     return WF_OK;
 }
@@ -76,10 +82,12 @@ static wf_status tables_make(const wf_rows *rows, const wf_task *task, wf_encode
     e->label = wfi_alloc(e->rows + 1, sizeof *e->label);
     e->target = wfi_alloc(e->rows + 1, sizeof *e->target);
     if (many) e->labels = wfi_alloc(e->rows + 1, (size_t)task->label_count);
-    if (!e->first || !e->label || !e->target || (many && !e->labels)) return wfi_fail(err, WF_E_NOMEM, "out of memory for %zu rows", e->rows);
+    if (!e->first || !e->label || !e->target || (many && !e->labels))
+        return wfi_fail(err, WF_E_NOMEM, "out of memory for %zu rows", e->rows);
     for (size_t i = 0; i < e->rows; i++) {
         const wf_row *r = &rows->rows[i];
-        if (task->kind == WF_KIND_MULTIPLE_CHOICE && r->choice_count < 1) return wfi_fail(err, WF_E_DATA, "row %zu has no choices", i + 1);
+        if (task->kind == WF_KIND_MULTIPLE_CHOICE && r->choice_count < 1)
+            return wfi_fail(err, WF_E_DATA, "row %zu has no choices", i + 1);
         e->first[i + 1] = e->first[i] + (task->kind == WF_KIND_MULTIPLE_CHOICE ? r->choice_count : 1);
         e->label[i] = r->label;
         e->target[i] = (float)r->target;
@@ -116,7 +124,8 @@ static wf_status first_failure(const piece *pieces, int threads, const wf_rows *
     return WF_OK;
 }
 
-wf_status wfi_encode(const wf_tokenizer *tok, const wf_rows *rows, const wf_task *task, size_t max_length, wf_encoded *out, wf_err *err) {
+wf_status wfi_encode(const wf_tokenizer *tok, const wf_rows *rows, const wf_task *task, size_t max_length,
+                     wf_encoded *out, wf_err *err) {
     const int threads = rows->count < 64 ? 1 : omp_get_max_threads();
     wf_encoded e = {0};
     piece *pieces = wfi_alloc((size_t)threads, sizeof *pieces);
@@ -125,7 +134,8 @@ wf_status wfi_encode(const wf_tokenizer *tok, const wf_rows *rows, const wf_task
 #pragma omp parallel for num_threads(threads) schedule(static)
         for (int t = 0; t < threads; t++) {
             piece *p = &pieces[t];
-            const size_t from = rows->count * (size_t)t / (size_t)threads, to = rows->count * (size_t)(t + 1) / (size_t)threads;
+            const size_t from = rows->count * (size_t)t / (size_t)threads,
+                         to = rows->count * (size_t)(t + 1) / (size_t)threads;
             for (size_t i = from; p->status == WF_OK && i < to; i++) {
                 p->failed_row = (int64_t)i;
                 p->status = row_encode(p, tok, &rows->rows[i], task, max_length, &e.offsets[e.first[i] + 1], &p->err);
@@ -141,7 +151,9 @@ wf_status wfi_encode(const wf_tokenizer *tok, const wf_rows *rows, const wf_task
         wfi_buffer_clear(&pieces[t].filled);
     }
     wfi_free(pieces);
-    if (st != WF_OK) wfi_encoded_clear(&e);
-    else *out = e;
+    if (st != WF_OK)
+        wfi_encoded_clear(&e);
+    else
+        *out = e;
     return st;
 }

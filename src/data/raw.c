@@ -32,17 +32,20 @@ static wf_status wrong(wf_err *err, const char *place, const char *field, int64_
 }
 
 /* A text; absent or null gives NULL. Texts may not hold NUL (they are C strings from here on). */
-static wf_status text_get(wf_text_pool *pool, const json_t *row, const char *field, const char *place, int64_t line, const char **out, wf_err *err) {
+static wf_status text_get(wf_text_pool *pool, const json_t *row, const char *field, const char *place, int64_t line,
+                          const char **out, wf_err *err) {
     const json_t *v = field[0] ? json_object_get(row, field) : NULL;
     *out = NULL;
     if (!v || json_is_null(v)) return WF_OK;
     if (!json_is_string(v)) return wrong(err, place, field, line, "a text");
-    if (strlen(json_string_value(v)) != json_string_length(v)) return wrong(err, place, field, line, "a text without NUL characters");
+    if (strlen(json_string_value(v)) != json_string_length(v))
+        return wrong(err, place, field, line, "a text without NUL characters");
     return copy(pool, v, out, err);
 }
 
 /* Group names may be numbers. */
-static wf_status name_get(wf_text_pool *pool, const json_t *row, const char *field, const char *place, int64_t line, const char **out, wf_err *err) {
+static wf_status name_get(wf_text_pool *pool, const json_t *row, const char *field, const char *place, int64_t line,
+                          const char **out, wf_err *err) {
     const json_t *v = field[0] ? json_object_get(row, field) : NULL;
     char number[40];
     if (!json_is_integer(v)) return text_get(pool, row, field, place, line, out, err);
@@ -51,8 +54,8 @@ static wf_status name_get(wf_text_pool *pool, const json_t *row, const char *fie
     return *out ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for texts");
 }
 
-static wf_status list_get(wf_text_pool *pool, const json_t *v, const char *field, const char *place, int64_t line, int32_t low, int32_t high,
-                          const char *const **out, int32_t *count, wf_err *err) {
+static wf_status list_get(wf_text_pool *pool, const json_t *v, const char *field, const char *place, int64_t line,
+                          int32_t low, int32_t high, const char *const **out, int32_t *count, wf_err *err) {
     const size_t n = json_array_size(v);
     if (!json_is_array(v) || n < (size_t)low || n > (size_t)high) {
         char want[64];
@@ -87,7 +90,8 @@ static double number_of(const char *text) {
     return *end || !isfinite(v) ? NAN : v;
 }
 
-static wf_status label_get(wf_text_pool *pool, const json_t *row, const char *field, const char *place, int64_t line, wf_raw *r, wf_err *err) {
+static wf_status label_get(wf_text_pool *pool, const json_t *row, const char *field, const char *place, int64_t line,
+                           wf_raw *r, wf_err *err) {
     const json_t *v = field[0] ? json_object_get(row, field) : NULL;
     char number[40];
     r->number = NAN;
@@ -108,8 +112,10 @@ static wf_status label_get(wf_text_pool *pool, const json_t *row, const char *fi
     } else if (json_is_number(v)) {
         r->kind = WF_LABEL_NUMBER;
         r->number = json_number_value(v);
-        if (json_is_integer(v)) snprintf(number, sizeof number, "%lld", (long long)json_integer_value(v));
-        else snprintf(number, sizeof number, "%.17g", r->number);
+        if (json_is_integer(v))
+            snprintf(number, sizeof number, "%lld", (long long)json_integer_value(v));
+        else
+            snprintf(number, sizeof number, "%.17g", r->number);
     } else {
         return wrong(err, place, field, line, "a text, a number or a list of texts");
     }
@@ -128,7 +134,8 @@ static wf_status add(void *user, const json_t *row, const char *place, int64_t l
     WF_TRY(name_get(pool, row, w->f->group, place, line, &r.group, err));
     WF_TRY(name_get(pool, row, w->f->together, place, line, &r.together, err));
     const json_t *choices = w->f->choices[0] ? json_object_get(row, w->f->choices) : NULL;
-    if (w->f->choices[0]) WF_TRY(list_get(pool, choices, w->f->choices, place, line, 2, CHOICES_MAX, &r.choices, &r.choice_count, err));
+    if (w->f->choices[0])
+        WF_TRY(list_get(pool, choices, w->f->choices, place, line, 2, CHOICES_MAX, &r.choices, &r.choice_count, err));
     WF_TRY(label_get(pool, row, w->f->label, place, line, &r, err));
     if (w->out->count == w->out->cap) {
         const size_t cap = w->out->cap ? w->out->cap * 2 : 1024;

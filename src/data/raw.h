@@ -11,11 +11,11 @@ typedef struct wf_raw {
     const char *const *choices;
     int32_t choice_count;
     wf_raw_label kind;
-    const char *label;        /* the label as text (numbers too); NULL without label */
-    double number;            /* NUMBER, or TEXT that reads as a number; else NaN */
-    const char *const *list;  /* LIST */
+    const char *label;       /* the label as text (numbers too); NULL without label */
+    double number;           /* NUMBER, or TEXT that reads as a number; else NaN */
+    const char *const *list; /* LIST */
     int32_t list_count;
-    const char *file;         /* for messages */
+    const char *file; /* for messages */
     int64_t line;
 } wf_raw;
 

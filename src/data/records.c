@@ -24,7 +24,9 @@ static wf_status give(reader *r, const json_t *row, wf_err *err) {
     return r->fn(r->user, row, place, r->line, err);
 }
 
-static bool enough(const reader *r) { return r->limit && r->done >= r->limit; }
+static bool enough(const reader *r) {
+    return r->limit && r->done >= r->limit;
+}
 
 static bool blank(const char *text, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -33,7 +35,9 @@ static bool blank(const char *text, size_t n) {
 }
 
 static wf_status object_check(const reader *r, const json_t *row, wf_err *err) {
-    return json_is_object(row) ? WF_OK : wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: every row must be a JSON object", r->name, (long long)r->line);
+    return json_is_object(row) ? WF_OK
+                               : wfi_fail_at(err, WF_E_DATA, r->name, r->line,
+                                             "%s:%lld: every row must be a JSON object", r->name, (long long)r->line);
 }
 
 static wf_status jsonl_read(reader *r, wf_err *err) {
@@ -43,12 +47,15 @@ static wf_status jsonl_read(reader *r, wf_err *err) {
         r->at += n + 1;
         r->line++;
         if (blank(start, n)) continue;
-        if (n > LINE_MAX_BYTES) return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: a line of %zu bytes is too long", r->name, (long long)r->line, n);
+        if (n > LINE_MAX_BYTES)
+            return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: a line of %zu bytes is too long", r->name,
+                               (long long)r->line, n);
         json_t *row = NULL;
         wf_err inner = {0};
         if (wfi_json_parse(start, n, "row", &row, &inner) != WF_OK) {
             const char *said = strstr(inner.text, ", column ");
-            return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: not valid JSON (%.200s)", r->name, (long long)r->line, said ? said + 2 : inner.text);
+            return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: not valid JSON (%.200s)", r->name,
+                               (long long)r->line, said ? said + 2 : inner.text);
         }
         wf_status st = object_check(r, row, err);
         if (st == WF_OK) st = give(r, row, err);
@@ -73,13 +80,16 @@ static wf_status array_read(reader *r, wf_err *err) {
 }
 
 /* One cell into `cell`; *last: it ended its row. Moves r->at behind the separator; counts line breaks inside quotes. */
-static wf_status cell_read(reader *r, char separator, bool quotes, wf_buffer *cell, bool *last, int64_t *breaks, wf_err *err) {
+static wf_status cell_read(reader *r, char separator, bool quotes, wf_buffer *cell, bool *last, int64_t *breaks,
+                           wf_err *err) {
     cell->len = 0;
     wfi_buffer_add(cell, "", 0);
     if (quotes && r->at < r->size && r->data[r->at] == '"') {
         for (r->at++;;) {
             const char *end = r->at < r->size ? memchr(r->data + r->at, '"', r->size - r->at) : NULL;
-            if (!end) return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: a quoted cell is never closed", r->name, (long long)r->line);
+            if (!end)
+                return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: a quoted cell is never closed", r->name,
+                                   (long long)r->line);
             const size_t n = (size_t)(end - r->data) - r->at;
             for (size_t i = 0; i < n; i++) *breaks += r->data[r->at + i] == '\n';
             wfi_buffer_add(cell, r->data + r->at, n);
@@ -89,13 +99,17 @@ static wf_status cell_read(reader *r, char separator, bool quotes, wf_buffer *ce
             r->at++;
         }
         if (r->at < r->size && r->data[r->at] != separator && r->data[r->at] != '\n' && r->data[r->at] != '\r')
-            return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: text behind the closing quote of a cell (quotes inside are doubled)", r->name, (long long)r->line);
+            return wfi_fail_at(err, WF_E_DATA, r->name, r->line,
+                               "%s:%lld: text behind the closing quote of a cell (quotes inside are doubled)", r->name,
+                               (long long)r->line);
     } else {
         const size_t start = r->at;
         while (r->at < r->size && r->data[r->at] != separator && r->data[r->at] != '\n') r->at++;
         wfi_buffer_add(cell, r->data + start, r->at - start);
     }
-    if (cell->len > LINE_MAX_BYTES) return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: a cell of %zu bytes is too long", r->name, (long long)r->line, cell->len);
+    if (cell->len > LINE_MAX_BYTES)
+        return wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: a cell of %zu bytes is too long", r->name,
+                           (long long)r->line, cell->len);
     if (r->at < r->size && r->data[r->at] == '\r') r->at++;
     *last = r->at >= r->size || r->data[r->at] == '\n';
     r->at++;
@@ -105,7 +119,9 @@ static wf_status cell_read(reader *r, char separator, bool quotes, wf_buffer *ce
 
 static wf_status cell_text(const reader *r, const wf_buffer *cell, const char *column, json_t **out, wf_err *err) {
     *out = json_stringn(cell->len ? cell->data : "", cell->len);
-    return *out ? WF_OK : wfi_fail_at(err, WF_E_DATA, column, r->line, "%s:%lld: column \"%.80s\" is not valid UTF-8", r->name, (long long)r->line, column);
+    return *out ? WF_OK
+                : wfi_fail_at(err, WF_E_DATA, column, r->line, "%s:%lld: column \"%.80s\" is not valid UTF-8", r->name,
+                              (long long)r->line, column);
 }
 
 static wf_status header_read(reader *r, char separator, bool quotes, json_t *columns, wf_err *err) {
@@ -118,9 +134,12 @@ static wf_status header_read(reader *r, char separator, bool quotes, json_t *col
         json_t *name = NULL;
         st = cell_read(r, separator, quotes, &cell, &last, &breaks, err);
         if (st == WF_OK) st = cell_text(r, &cell, "header", &name, err);
-        if (st == WF_OK && json_array_size(columns) >= COLUMNS_MAX) st = wfi_fail_at(err, WF_E_DATA, r->name, 1, "%s:1: more than %d columns", r->name, COLUMNS_MAX);
+        if (st == WF_OK && json_array_size(columns) >= COLUMNS_MAX)
+            st = wfi_fail_at(err, WF_E_DATA, r->name, 1, "%s:1: more than %d columns", r->name, COLUMNS_MAX);
         for (size_t i = 0; st == WF_OK && i < json_array_size(columns); i++)
-            if (json_equal(name, json_array_get(columns, i))) st = wfi_fail_at(err, WF_E_DATA, r->name, 1, "%s:1: column \"%.80s\" stands twice in the header", r->name, json_string_value(name));
+            if (json_equal(name, json_array_get(columns, i)))
+                st = wfi_fail_at(err, WF_E_DATA, r->name, 1, "%s:1: column \"%.80s\" stands twice in the header",
+                                 r->name, json_string_value(name));
         if (st == WF_OK) json_array_append(columns, name);
         json_decref(name);
     }
@@ -129,7 +148,8 @@ static wf_status header_read(reader *r, char separator, bool quotes, json_t *col
     return st;
 }
 
-static wf_status table_row(reader *r, char separator, bool quotes, const json_t *columns, wf_buffer *cell, wf_err *err) {
+static wf_status table_row(reader *r, char separator, bool quotes, const json_t *columns, wf_buffer *cell,
+                           wf_err *err) {
     json_t *row = json_object();
     const size_t want = json_array_size(columns);
     size_t n = 0;
@@ -141,12 +161,14 @@ static wf_status table_row(reader *r, char separator, bool quotes, const json_t 
         json_t *text = NULL;
         st = cell_read(r, separator, quotes, cell, &last, &breaks, err);
         if (st == WF_OK && n < want) st = cell_text(r, cell, column, &text, err);
-        if (st == WF_OK && n < want && json_object_set_new(row, column, text) != 0) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        if (st == WF_OK && n < want && json_object_set_new(row, column, text) != 0)
+            st = wfi_fail(err, WF_E_NOMEM, "out of memory");
         n++;
     }
     const bool empty = n == 1 && blank(cell->data, cell->len); /* a blank line */
     if (st == WF_OK && !empty && n != want)
-        st = wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: %zu cells, but the header has %zu columns", r->name, (long long)r->line, n, want);
+        st = wfi_fail_at(err, WF_E_DATA, r->name, r->line, "%s:%lld: %zu cells, but the header has %zu columns",
+                         r->name, (long long)r->line, n, want);
     if (st == WF_OK && !empty) st = give(r, row, err);
     r->line += 1 + breaks;
     json_decref(row);
@@ -164,13 +186,15 @@ static wf_status table_read(reader *r, char separator, bool quotes, wf_err *err)
     return st;
 }
 
-wf_status wfi_records_parse(const char *data, size_t size, const char *format, const char *name, size_t limit, wf_record_fn fn, void *user, wf_err *err) {
+wf_status wfi_records_parse(const char *data, size_t size, const char *format, const char *name, size_t limit,
+                            wf_record_fn fn, void *user, wf_err *err) {
     reader r = {.data = data, .name = name, .size = size, .limit = limit, .fn = fn, .user = user};
     if (size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0) {
         r.data += 3;
         r.size -= 3;
     }
-    if (r.size && memchr(r.data, 0, r.size)) return wfi_fail_at(err, WF_E_DATA, name, -1, "%s: the file holds NUL bytes; it is no text file", name);
+    if (r.size && memchr(r.data, 0, r.size))
+        return wfi_fail_at(err, WF_E_DATA, name, -1, "%s: the file holds NUL bytes; it is no text file", name);
     if (strcmp(format, "csv") == 0) return table_read(&r, ',', true, err);
     if (strcmp(format, "tsv") == 0) return table_read(&r, '\t', false, err);
     size_t first = 0;
@@ -187,14 +211,17 @@ static const char *format_of(const char *path) {
     return NULL;
 }
 
-bool wfi_records_extension(const char *path) { return format_of(path) != NULL; }
+bool wfi_records_extension(const char *path) {
+    return format_of(path) != NULL;
+}
 
 wf_status wfi_records_each(const char *path, size_t limit, wf_record_fn fn, void *user, wf_err *err) {
     const char *format = format_of(path);
     wf_map map = {0};
     if (!format) return wfi_fail_at(err, WF_E_ARG, path, -1, "%s: weft reads .jsonl, .json, .csv and .tsv files", path);
     WF_TRY(wfi_file_map(path, &map, err));
-    wf_status st = wfi_records_parse(map.size ? (const char *)map.data : "", map.size, format, path, limit, fn, user, err);
+    wf_status st =
+        wfi_records_parse(map.size ? (const char *)map.data : "", map.size, format, path, limit, fn, user, err);
     wfi_file_unmap(&map);
     return st;
 }

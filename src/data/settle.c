@@ -22,13 +22,20 @@ bool wfi_kind_parse(const char *name, wf_kind *out) {
     return false;
 }
 
-const char *wfi_kind_name(wf_kind k) { return (unsigned)k < 4 ? kinds[k] : "unknown"; }
+const char *wfi_kind_name(wf_kind k) {
+    return (unsigned)k < 4 ? kinds[k] : "unknown";
+}
 
 /* ---- sets of texts ---- */
 
-typedef struct text_set { const char **items; size_t count, cap; } text_set;
+typedef struct text_set {
+    const char **items;
+    size_t count, cap;
+} text_set;
 
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static int by_value(const void *a, const void *b) {
     const double x = strtod(*(const char *const *)a, NULL), y = strtod(*(const char *const *)b, NULL);
@@ -112,12 +119,17 @@ static wf_status cells_split(wf_raws *all, wf_err *err) {
 
 static wf_status labels_take(wf_task *task, text_set *set, wf_err *err) {
     bool numeric = set->count > 0;
-    for (size_t i = 0; i < set->count; i++) numeric &= set->items[i][0] && strspn(set->items[i], "+-.0123456789") == strlen(set->items[i]);
+    for (size_t i = 0; i < set->count; i++)
+        numeric &= set->items[i][0] && strspn(set->items[i], "+-.0123456789") == strlen(set->items[i]);
     if (set->count < (task->kind == WF_KIND_MULTILABEL ? 1u : 2u))
-        return wfi_fail_at(err, WF_E_DATA, "label", -1, "task \"%s\": all rows have the same label%s%.80s%s; there is nothing to learn", task->name, set->count ? " \"" : "",
-                           set->count ? set->items[0] : "", set->count ? "\"" : "");
+        return wfi_fail_at(err, WF_E_DATA, "label", -1,
+                           "task \"%s\": all rows have the same label%s%.80s%s; there is nothing to learn", task->name,
+                           set->count ? " \"" : "", set->count ? set->items[0] : "", set->count ? "\"" : "");
     if (set->count > CLASSES_MAX)
-        return wfi_fail_at(err, WF_E_DATA, "label", -1, "task \"%s\": %zu different labels are too many (at most %d); is this the right --label field?", task->name, set->count, CLASSES_MAX);
+        return wfi_fail_at(
+            err, WF_E_DATA, "label", -1,
+            "task \"%s\": %zu different labels are too many (at most %d); is this the right --label field?", task->name,
+            set->count, CLASSES_MAX);
     if (numeric) qsort(set->items, set->count, sizeof *set->items, by_value);
     task->labels = wfi_alloc(set->count, sizeof *task->labels);
     if (!task->labels) return wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -132,7 +144,9 @@ static wf_status labels_take(wf_task *task, text_set *set, wf_err *err) {
 static wf_status labels_present(const wf_raws *all, wf_err *err) {
     for (size_t i = 0; i < all->count; i++) {
         const wf_raw *r = &all->rows[i];
-        if (r->kind == WF_LABEL_NONE) return wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: the label is missing", r->file, (long long)r->line);
+        if (r->kind == WF_LABEL_NONE)
+            return wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: the label is missing", r->file,
+                               (long long)r->line);
     }
     return WF_OK;
 }
@@ -142,13 +156,21 @@ wf_status wfi_settle_kind(wf_task *task, const wf_raws *all, const char *asked, 
     WF_TRY(labels_present(all, err));
     wf_status st = distinct_labels(all, &set, err);
     if (st == WF_OK && asked && !wfi_kind_parse(asked, &task->kind))
-        st = wfi_fail(err, WF_E_ARG, "kind \"%.40s\" does not exist; use classification, pair, regression, multiple_choice or multilabel", asked);
+        st = wfi_fail(
+            err, WF_E_ARG,
+            "kind \"%.40s\" does not exist; use classification, pair, regression, multiple_choice or multilabel",
+            asked);
     if (st == WF_OK && !asked) task->kind = kind_guess(all, set.count);
-    if (st == WF_OK && !asked && task->kind == WF_KIND_CLASSIFICATION && set.count > NUMBERS_AS_CLASSES && set.count > all->count / 2)
-        st = wfi_fail_at(err, WF_E_DATA, "label", -1, "task \"%s\": %zu different labels in %zu rows are hardly classes; is this the right --label field? (--kind classification insists)", task->name,
-                         set.count, all->count);
+    if (st == WF_OK && !asked && task->kind == WF_KIND_CLASSIFICATION && set.count > NUMBERS_AS_CLASSES &&
+        set.count > all->count / 2)
+        st = wfi_fail_at(err, WF_E_DATA, "label", -1,
+                         "task \"%s\": %zu different labels in %zu rows are hardly classes; is this the right --label "
+                         "field? (--kind classification insists)",
+                         task->name, set.count, all->count);
     task->has_pair = all->count && all->rows[0].pair;
-    if (st == WF_OK && asked && strcmp(asked, "pair") == 0 && !task->has_pair) st = wfi_fail(err, WF_E_DATA, "task \"%s\": kind pair needs a second text; name its field with --pair", task->name);
+    if (st == WF_OK && asked && strcmp(asked, "pair") == 0 && !task->has_pair)
+        st = wfi_fail(err, WF_E_DATA, "task \"%s\": kind pair needs a second text; name its field with --pair",
+                      task->name);
     if (st == WF_OK && task->kind == WF_KIND_MULTILABEL) {
         st = cells_split((wf_raws *)(uintptr_t)all, err);
         set.count = 0;
@@ -156,12 +178,15 @@ wf_status wfi_settle_kind(wf_task *task, const wf_raws *all, const char *asked, 
     }
     if (st == WF_OK && task->kind == WF_KIND_REGRESSION) {
         task->label_count = 1;
-        if (set.count < 2) st = wfi_fail_at(err, WF_E_DATA, "label", -1, "task \"%s\": all rows have the same value; there is nothing to learn", task->name);
+        if (set.count < 2)
+            st = wfi_fail_at(err, WF_E_DATA, "label", -1,
+                             "task \"%s\": all rows have the same value; there is nothing to learn", task->name);
     }
     if (st == WF_OK && task->kind == WF_KIND_MULTIPLE_CHOICE)
         for (size_t i = 0; i < all->count; i++)
             if (all->rows[i].choice_count > task->label_count) task->label_count = all->rows[i].choice_count;
-    if (st == WF_OK && (task->kind == WF_KIND_CLASSIFICATION || task->kind == WF_KIND_MULTILABEL)) st = labels_take(task, &set, err);
+    if (st == WF_OK && (task->kind == WF_KIND_CLASSIFICATION || task->kind == WF_KIND_MULTILABEL))
+        st = labels_take(task, &set, err);
     wfi_free(set.items);
     return st;
 }
@@ -175,7 +200,8 @@ static int32_t label_find(const wf_task *task, const char *label) {
 }
 
 static wf_status refuse(wf_err *err, const wf_raw *r, const char *what) {
-    return wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: label \"%.80s\" %s", r->file, (long long)r->line, r->label ? r->label : "", what);
+    return wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: label \"%.80s\" %s", r->file, (long long)r->line,
+                       r->label ? r->label : "", what);
 }
 
 static wf_status choice_find(const wf_raw *r, int32_t *out, wf_err *err) {
@@ -191,25 +217,45 @@ static wf_status choice_find(const wf_raw *r, int32_t *out, wf_err *err) {
     return refuse(err, r, "is neither the index of a choice (from 0) nor one of the choices");
 }
 
-static wf_status multilabel_fill(const wf_task *task, const wf_raw *r, wf_text_pool *pool, bool need, wf_row *row, wf_err *err) {
+static wf_status multilabel_fill(const wf_task *task, const wf_raw *r, wf_text_pool *pool, bool need, wf_row *row,
+                                 wf_err *err) {
     uint8_t *labels = wfi_pool_get(pool, (size_t)task->label_count, 1);
     if (!labels) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (int32_t k = 0; k < r->list_count; k++) {
         const int32_t c = label_find(task, r->list[k]);
-        if (c >= 0) labels[c] = 1;
-        else if (need) return wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: label \"%.80s\" is unknown to task \"%s\"", r->file, (long long)r->line, r->list[k], task->name);
+        if (c >= 0)
+            labels[c] = 1;
+        else if (need)
+            return wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: label \"%.80s\" is unknown to task \"%s\"",
+                               r->file, (long long)r->line, r->list[k], task->name);
     }
     row->labels = labels;
     return WF_OK;
 }
 
-static wf_status row_fill(const wf_task *task, const wf_raw *r, wf_text_pool *pool, bool need, wf_row *row, wf_err *err) {
-    *row = (wf_row){.text = r->text, .pair = r->pair, .choices = r->choices, .choice_count = r->choice_count, .label = -1, .group = r->group, .line = r->line};
-    if (task->has_pair && !r->pair) return wfi_fail_at(err, WF_E_DATA, "text_pair", r->line, "%s:%lld: task \"%s\" is about pairs of texts; the second is missing", r->file, (long long)r->line, task->name);
-    if (task->kind == WF_KIND_MULTIPLE_CHOICE && !r->choices) return wfi_fail_at(err, WF_E_DATA, "choices", r->line, "%s:%lld: field \"choices\" is missing", r->file, (long long)r->line);
-    if (r->kind == WF_LABEL_NONE) return need ? wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: the label is missing", r->file, (long long)r->line) : WF_OK;
+static wf_status row_fill(const wf_task *task, const wf_raw *r, wf_text_pool *pool, bool need, wf_row *row,
+                          wf_err *err) {
+    *row = (wf_row){.text = r->text,
+                    .pair = r->pair,
+                    .choices = r->choices,
+                    .choice_count = r->choice_count,
+                    .label = -1,
+                    .group = r->group,
+                    .line = r->line};
+    if (task->has_pair && !r->pair)
+        return wfi_fail_at(err, WF_E_DATA, "text_pair", r->line,
+                           "%s:%lld: task \"%s\" is about pairs of texts; the second is missing", r->file,
+                           (long long)r->line, task->name);
+    if (task->kind == WF_KIND_MULTIPLE_CHOICE && !r->choices)
+        return wfi_fail_at(err, WF_E_DATA, "choices", r->line, "%s:%lld: field \"choices\" is missing", r->file,
+                           (long long)r->line);
+    if (r->kind == WF_LABEL_NONE)
+        return need ? wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: the label is missing", r->file,
+                                  (long long)r->line)
+                    : WF_OK;
     switch (task->kind) {
-    case WF_KIND_MULTILABEL: return multilabel_fill(task, r, pool, need, row, err);
+    case WF_KIND_MULTILABEL:
+        return multilabel_fill(task, r, pool, need, row, err);
     case WF_KIND_MULTIPLE_CHOICE: {
         const wf_status st = choice_find(r, &row->label, need ? err : NULL);
         return need ? st : WF_OK;
@@ -226,11 +272,15 @@ static wf_status row_fill(const wf_task *task, const wf_raw *r, wf_text_pool *po
     return WF_OK;
 }
 
-wf_status wfi_settle_rows(const wf_task *task, const wf_raws *from, const int64_t *indices, size_t n, bool need_label, wf_rows *out, wf_err *err) {
+wf_status wfi_settle_rows(const wf_task *task, const wf_raws *from, const int64_t *indices, size_t n, bool need_label,
+                          wf_rows *out, wf_err *err) {
     wf_rows rows = {.rows = wfi_alloc(n + 1, sizeof *rows.rows), .count = n, .pool = wfi_pool_share(from->pool)};
     wf_status st = rows.rows ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for %zu rows", n);
-    for (size_t i = 0; st == WF_OK && i < n; i++) st = row_fill(task, &from->rows[indices ? indices[i] : (int64_t)i], from->pool, need_label, &rows.rows[i], err);
-    if (st == WF_OK) *out = rows;
-    else wfi_rows_clear(&rows);
+    for (size_t i = 0; st == WF_OK && i < n; i++)
+        st = row_fill(task, &from->rows[indices ? indices[i] : (int64_t)i], from->pool, need_label, &rows.rows[i], err);
+    if (st == WF_OK)
+        *out = rows;
+    else
+        wfi_rows_clear(&rows);
     return st;
 }

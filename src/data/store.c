@@ -19,14 +19,20 @@ static json_t *texts(const char *const *items, int32_t n) {
 
 static json_t *label_json(const wf_task *t, const wf_row *r) {
     switch (t->kind) {
-    case WF_KIND_REGRESSION: return json_real(r->target);
-    case WF_KIND_MULTIPLE_CHOICE: return json_integer(r->label);
-    case WF_KIND_CLASSIFICATION: return json_string(t->labels[r->label]); /* NOLINT(clang-analyzer-core.NullDereference): a task with labels */
-    case WF_KIND_MULTILABEL: break;
+    case WF_KIND_REGRESSION:
+        return json_real(r->target);
+    case WF_KIND_MULTIPLE_CHOICE:
+        return json_integer(r->label);
+    case WF_KIND_CLASSIFICATION:
+        return json_string(t->labels[r->label]); /* NOLINT(clang-analyzer-core.NullDereference): a task with labels */
+    case WF_KIND_MULTILABEL:
+        break;
     }
     json_t *list = json_array();
     for (int32_t c = 0; c < t->label_count; c++)
-        if (r->labels[c]) json_array_append_new(list, json_string(t->labels[c])); /* NOLINT(clang-analyzer-core.NullDereference): set for this kind */
+        if (r->labels[c])
+            json_array_append_new(
+                list, json_string(t->labels[c])); /* NOLINT(clang-analyzer-core.NullDereference): set for this kind */
     return list;
 }
 
@@ -49,7 +55,8 @@ static wf_status rows_save(const wf_task *t, const wf_rows *rows, const char *di
         json_decref(j);
     }
     char *path = wfi_path_join(dir, file);
-    if (st == WF_OK) st = path ? wfi_file_write(path, b.data ? b.data : "", b.len, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK)
+        st = path ? wfi_file_write(path, b.data ? b.data : "", b.len, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     wfi_free(path);
     wfi_buffer_clear(&b);
     return st;
@@ -60,8 +67,9 @@ wf_status wfi_task_save(const wf_task *t, const char *dir, wf_err *err) {
     const bool named = t->labels != NULL;
     WF_TRY(wfi_dir_make(dir, err));
     for (int p = 0; p < 3; p++) WF_TRY(rows_save(t, parts[p], dir, part_files[p], err));
-    json_t *j = json_pack("{s:s, s:s, s:b, s:i, s:s, s:o}", "name", t->name, "kind", wfi_kind_name(t->kind), "pair", (int)t->has_pair, "label_count", (int)t->label_count,
-                          "metric", t->metric, "labels", named ? texts((const char *const *)t->labels, t->label_count) : json_null());
+    json_t *j = json_pack("{s:s, s:s, s:b, s:i, s:s, s:o}", "name", t->name, "kind", wfi_kind_name(t->kind), "pair",
+                          (int)t->has_pair, "label_count", (int)t->label_count, "metric", t->metric, "labels",
+                          named ? texts((const char *const *)t->labels, t->label_count) : json_null());
     char *path = wfi_path_join(dir, "task.json");
     wf_status st = j && path ? wfi_json_write(path, j, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     wfi_free(path);
@@ -77,17 +85,22 @@ static wf_status head_open(wf_task *t, const json_t *j, const char *where, wf_er
     WF_TRY(wfi_json_str(j, "metric", where, &metric, err));
     WF_TRY(wfi_json_int(j, "label_count", where, 1, 1 << 20, &count, err));
     WF_TRY(wfi_json_bool_or(j, "pair", where, false, &t->has_pair, err));
-    if (!wfi_kind_parse(kind, &t->kind)) return wfi_fail_at(err, WF_E_DATA, "kind", -1, "%s: kind \"%.40s\" is unknown", where, kind);
+    if (!wfi_kind_parse(kind, &t->kind))
+        return wfi_fail_at(err, WF_E_DATA, "kind", -1, "%s: kind \"%.40s\" is unknown", where, kind);
     t->name = wfi_strdup(name);
     t->metric = wfi_strdup(metric);
     if (!t->name || !t->metric) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     const json_t *labels = json_object_get(j, "labels");
     const bool named = t->kind == WF_KIND_CLASSIFICATION || t->kind == WF_KIND_MULTILABEL;
-    if (named && json_array_size(labels) != (size_t)count) return wfi_fail_at(err, WF_E_DATA, "labels", -1, "%s: field \"labels\" must list %lld texts", where, (long long)count);
-    if (named && !(t->labels = wfi_alloc((size_t)count, sizeof *t->labels))) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (named && json_array_size(labels) != (size_t)count)
+        return wfi_fail_at(err, WF_E_DATA, "labels", -1, "%s: field \"labels\" must list %lld texts", where,
+                           (long long)count);
+    if (named && !(t->labels = wfi_alloc((size_t)count, sizeof *t->labels)))
+        return wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (int32_t c = 0; named && c < count; c++) {
         const char *label = json_string_value(json_array_get(labels, (size_t)c));
-        if (!label) return wfi_fail_at(err, WF_E_DATA, "labels", -1, "%s: field \"labels\" must be a list of texts", where);
+        if (!label)
+            return wfi_fail_at(err, WF_E_DATA, "labels", -1, "%s: field \"labels\" must be a list of texts", where);
         if (!(t->labels[c] = wfi_strdup(label))) return wfi_fail(err, WF_E_NOMEM, "out of memory");
         t->label_count = c + 1;
     }
@@ -120,7 +133,9 @@ wf_status wfi_task_open(const char *dir, wf_task **out, wf_err *err) {
     }
     json_decref(j);
     wfi_free(path);
-    if (st != WF_OK) wfi_task_free(t);
-    else *out = t;
+    if (st != WF_OK)
+        wfi_task_free(t);
+    else
+        *out = t;
     return st;
 }

@@ -46,7 +46,8 @@ static wf_status part_find(const char *dir, const char *const *stems, char **out
                 continue;
             }
             if (*out) {
-                wf_status st = wfi_fail_at(err, WF_E_DATA, dir, -1, "%s holds both %s and %s; which is meant?", dir, wfi_path_base(*out), name);
+                wf_status st = wfi_fail_at(err, WF_E_DATA, dir, -1, "%s holds both %s and %s; which is meant?", dir,
+                                           wfi_path_base(*out), name);
                 wfi_free(path);
                 wfi_free(*out);
                 *out = NULL;
@@ -58,7 +59,8 @@ static wf_status part_find(const char *dir, const char *const *stems, char **out
 }
 
 static wf_status parts_find(const char *path, char *files[PARTS], wf_err *err) {
-    static const char *const stems[PARTS][5] = {{"train", NULL}, {"dev", "validation", "valid", "val", NULL}, {"test", NULL}};
+    static const char *const stems[PARTS][5] = {
+        {"train", NULL}, {"dev", "validation", "valid", "val", NULL}, {"test", NULL}};
     if (!wfi_dir_exists(path)) {
         if (!wfi_file_exists(path)) return wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s does not exist", path);
         files[TRAIN] = wfi_strdup(path);
@@ -66,11 +68,15 @@ static wf_status parts_find(const char *path, char *files[PARTS], wf_err *err) {
     }
     for (int p = 0; p < PARTS; p++) WF_TRY(part_find(path, stems[p], &files[p], err));
     if (files[TRAIN]) return WF_OK;
-    if (files[TEST]) return wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s holds no train.jsonl, train.csv or train.tsv; %s alone can only be evaluated on", path, wfi_path_base(files[TEST]));
+    if (files[TEST])
+        return wfi_fail_at(err, WF_E_NOTFOUND, path, -1,
+                           "%s holds no train.jsonl, train.csv or train.tsv; %s alone can only be evaluated on", path,
+                           wfi_path_base(files[TEST]));
     return wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s holds no train.jsonl, train.csv or train.tsv", path);
 }
 
-static wf_status files_read(char *const files[PARTS], const wf_task_options *o, wf_raws *all, size_t ends[PARTS], wf_err *err) {
+static wf_status files_read(char *const files[PARTS], const wf_task_options *o, wf_raws *all, size_t ends[PARTS],
+                            wf_err *err) {
     for (int p = 0; p < PARTS; p++) {
         wf_fields f;
         if (files[p]) {
@@ -84,14 +90,19 @@ static wf_status files_read(char *const files[PARTS], const wf_task_options *o, 
 
 /* ---- parts ---- */
 
-static bool is_regression(const wf_task *t) { return t->kind == WF_KIND_REGRESSION; }
+static bool is_regression(const wf_task *t) {
+    return t->kind == WF_KIND_REGRESSION;
+}
 
 /* part[i]: 0 train, 1 dev, 2 test. */
-static wf_status parts_assign(const wf_task *t, const wf_raws *all, char *const files[PARTS], const size_t ends[PARTS], const wf_task_options *o, uint8_t *part, wf_err *err) {
+static wf_status parts_assign(const wf_task *t, const wf_raws *all, char *const files[PARTS], const size_t ends[PARTS],
+                              const wf_task_options *o, uint8_t *part, wf_err *err) {
     const bool one = !files[DEV] && !files[TEST];
     for (size_t i = 0; i < all->count; i++) part[i] = i < ends[TRAIN] ? TRAIN : i < ends[DEV] ? DEV : TEST;
     if (files[DEV]) return WF_OK;
-    const double dev = o->dev_share > 0 ? o->dev_share : 0.1, test = !one ? 0.0 : o->test_share > 0 ? o->test_share : 0.2;
+    const double dev = o->dev_share > 0 ? o->dev_share : 0.1, test = !one                ? 0.0
+                                                                     : o->test_share > 0 ? o->test_share
+                                                                                         : 0.2;
     const wf_raws train = {.rows = all->rows, .count = ends[TRAIN], .pool = all->pool};
     return wfi_split_make(&train, is_regression(t), dev, test, o->seed, part, err);
 }
@@ -107,16 +118,20 @@ static wf_status rows_make(wf_task *t, const wf_raws *all, const uint8_t *part, 
         st = wfi_settle_rows(t, all, indices, n, true, parts[p], err);
     }
     wfi_free(indices);
-    if (st == WF_OK && t->train.count < 2) return wfi_fail(err, WF_E_DATA, "task \"%s\": %zu training rows are too few", t->name, t->train.count);
+    if (st == WF_OK && t->train.count < 2)
+        return wfi_fail(err, WF_E_DATA, "task \"%s\": %zu training rows are too few", t->name, t->train.count);
     return st;
 }
 
 static wf_status metric_check(const wf_task *t, const char *metric, wf_err *err) {
-    static const char *const known[4] = {" accuracy macro_f1 f1 mcc ece brier ", " pearson spearman mae mse ", " accuracy macro_f1 mcc ", " micro_f1 macro_f1 accuracy "};
+    static const char *const known[4] = {" accuracy macro_f1 f1 mcc ece brier ", " pearson spearman mae mse ",
+                                         " accuracy macro_f1 mcc ", " micro_f1 macro_f1 accuracy "};
     char wanted[64];
     snprintf(wanted, sizeof wanted, " %s ", metric);
-    if (strlen(metric) < 32 && strstr(known[t->kind], wanted) && (strcmp(metric, "f1") != 0 || t->label_count == 2)) return WF_OK;
-    return wfi_fail(err, WF_E_ARG, "metric \"%.40s\" does not exist for %s; there are:%s", metric, wfi_kind_name(t->kind), known[t->kind]);
+    if (strlen(metric) < 32 && strstr(known[t->kind], wanted) && (strcmp(metric, "f1") != 0 || t->label_count == 2))
+        return WF_OK;
+    return wfi_fail(err, WF_E_ARG, "metric \"%.40s\" does not exist for %s; there are:%s", metric,
+                    wfi_kind_name(t->kind), known[t->kind]);
 }
 
 static const char *metric_default(const wf_task *t) {
@@ -157,18 +172,23 @@ static wf_status task_make(wf_task *t, const char *path, const wf_task_options *
     return st;
 }
 
-wf_status wfi_task_read(const char *name, const char *path, const wf_task_options *options, wf_task **out, wf_err *err) {
+wf_status wfi_task_read(const char *name, const char *path, const wf_task_options *options, wf_task **out,
+                        wf_err *err) {
     static const wf_task_options none;
     wf_task *t = wfi_alloc(1, sizeof *t);
     if (!t) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     t->name = wfi_strdup(name);
-    wf_status st = t->name ? task_make(t, path, options ? options : &none, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st != WF_OK) wfi_task_free(t);
-    else *out = t;
+    wf_status st =
+        t->name ? task_make(t, path, options ? options : &none, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st != WF_OK)
+        wfi_task_free(t);
+    else
+        *out = t;
     return st;
 }
 
-wf_status wfi_rows_read(const char *path, const wf_task *task, const wf_task_options *options, bool need_label, wf_rows *out, wf_err *err) {
+wf_status wfi_rows_read(const char *path, const wf_task *task, const wf_task_options *options, bool need_label,
+                        wf_rows *out, wf_err *err) {
     static const wf_task_options none;
     wf_raws all = {0};
     wf_fields f;

@@ -3,24 +3,30 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-static wf_value *block_hook(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x, const wf_norm *norm) {
+static wf_value *block_hook(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
+                            const wf_norm *norm) {
     const wf_context *c = self;
     if (c->fusion && wfi_fusion_takes(c->fusion, site, layer))
         return wfi_fusion_block(c->fusion, pass, site, layer, h, x, norm, c->model->config.attention_dropout);
     const wf_adapter *a = c->adapter;
-    if (a && a->method->block && a->method->takes(a, site, layer)) return a->method->block(a, pass, site, layer, h, x, norm);
+    if (a && a->method->block && a->method->takes(a, site, layer))
+        return a->method->block(a, pass, site, layer, h, x, norm);
     return wfi_site_block(NULL, pass, site, layer, h, x, norm);
 }
 
-static wf_value *linear_hook(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *x, const wf_linear *w) {
+static wf_value *linear_hook(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *x,
+                             const wf_linear *w) {
     const wf_context *c = self;
     const wf_adapter *a = c->adapter;
-    if (a && a->method->linear && a->method->takes(a, site, layer)) return a->method->linear(a, pass, site, layer, x, w);
+    if (a && a->method->linear && a->method->takes(a, site, layer))
+        return a->method->linear(a, pass, site, layer, x, w);
     return wfi_site_linear(NULL, pass, site, layer, x, w);
 }
 
 wf_base_shape wfi_context_shape(const wf_bert *model) {
-    return (wf_base_shape){.layers = model->config.layers, .hidden_size = model->config.hidden_size, .intermediate_size = model->config.intermediate_size};
+    return (wf_base_shape){.layers = model->config.layers,
+                           .hidden_size = model->config.hidden_size,
+                           .intermediate_size = model->config.intermediate_size};
 }
 
 wf_status wfi_context_new(const wf_bert *model, wf_context **out, wf_err *err) {
@@ -54,7 +60,8 @@ static wf_value *result_check(const wf_context *c, wf_value *result, wf_err *err
     return result;
 }
 
-wf_value *wfi_context_forward(wf_context *c, const wf_batch *b, bool training, uint64_t key, wf_value **each, wf_err *err) {
+wf_value *wfi_context_forward(wf_context *c, const wf_batch *b, bool training, uint64_t key, wf_value **each,
+                              wf_err *err) {
     wfi_tape_reset(c->tape, training);
     const wf_pass pass = {.tape = c->tape, .S = b->S, .offsets = b->offsets, .key = key};
     wf_value *pooled = b->pooled ? wfi_tape_constant(c->tape, b->pooled, b->S, c->head->hidden_size)

@@ -5,7 +5,9 @@
 
 /* ---- memory ---- */
 
-static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+static size_t rounded(size_t bytes) {
+    return (bytes + 63) & ~(size_t)63;
+}
 
 wf_status wfi_stack_bytes(const wf_bottleneck *const *branch, size_t count, size_t *bytes, wf_err *err) {
     size_t M = 0, floats = 0;
@@ -50,7 +52,9 @@ static float scale_at(const wf_bottleneck *b, int64_t c) {
     return b->scale_param->data[b->scale_param->count == 1 ? 0 : c];
 }
 
-bool wfi_stack_normed(const wf_fuse_stack *s, int64_t i) { return s->branch[i]->ln_before.gamma != NULL; }
+bool wfi_stack_normed(const wf_fuse_stack *s, int64_t i) {
+    return s->branch[i]->ln_before.gamma != NULL;
+}
 
 static void fill_down(wf_fuse_stack *s, int64_t i) {
     const wf_bottleneck *b = s->branch[i];
@@ -90,13 +94,15 @@ void wfi_stack_fill(wf_fuse_stack *s) {
     }
 }
 
-static bool grad_of(const wf_param *p) { return p && p->grad; }
+static bool grad_of(const wf_param *p) {
+    return p && p->grad;
+}
 
 bool wfi_stack_trained(const wf_fuse_stack *s) {
     for (int64_t i = 0; i < s->N; i++) {
         const wf_bottleneck *b = s->branch[i];
-        if (grad_of(b->down.weight) || grad_of(b->down.bias) || grad_of(b->up.weight) || grad_of(b->up.bias) || grad_of(b->scale_param) ||
-            grad_of(b->ln_before.gamma) || grad_of(b->ln_before.beta))
+        if (grad_of(b->down.weight) || grad_of(b->down.bias) || grad_of(b->up.weight) || grad_of(b->up.bias) ||
+            grad_of(b->scale_param) || grad_of(b->ln_before.gamma) || grad_of(b->ln_before.beta))
             return true;
     }
     return false;
@@ -158,7 +164,8 @@ wf_status wfi_stack_pack(wf_fuse_stack *s, bool full, bool backward, wf_err *err
     if (!s->down_forward) WF_TRY(wfi_packed_new(true, d, M, s->down, d, WF_DTYPE_F32, &s->down_forward, err));
     if (!full && !s->up_score) WF_TRY(wfi_packed_new(true, d, K, s->up, d, WF_DTYPE_F32, &s->up_score, err));
     if (!full && !s->up_mix) WF_TRY(wfi_packed_new(false, K, d, s->up, d, WF_DTYPE_F32, &s->up_mix, err));
-    if (backward && !s->down_backward) WF_TRY(wfi_packed_new(false, M, d, s->down, d, WF_DTYPE_F32, &s->down_backward, err));
+    if (backward && !s->down_backward)
+        WF_TRY(wfi_packed_new(false, M, d, s->down, d, WF_DTYPE_F32, &s->down_backward, err));
     return WF_OK;
 }
 
@@ -187,7 +194,8 @@ uint64_t wfi_stack_stamp(const wf_fuse_stack *s) {
     uint64_t h = 0x243f6a8885a308d3u;
     for (int64_t i = 0; i < s->N; i++) {
         const wf_bottleneck *b = s->branch[i];
-        const wf_param *all[] = {b->up.bias, b->down.bias, b->up.weight, b->down.weight, b->scale_param, b->ln_before.gamma, b->ln_before.beta};
+        const wf_param *all[] = {b->up.bias,     b->down.bias,       b->up.weight,     b->down.weight,
+                                 b->scale_param, b->ln_before.gamma, b->ln_before.beta};
         for (size_t k = 0; k < sizeof all / sizeof *all; k++) h = mix_in(h, all[k]);
     }
     return h;

@@ -1,10 +1,11 @@
-/* fusion/fusion.c - fusions: their blocks, parameters, and what happens at a site. See fusion.h; the arithmetic is op_fuse.c.
+/* fusion/fusion.c - fusions: their blocks, parameters, and what happens at a site. See fusion.h; the arithmetic is
+ * op_fuse.c.
  *
- * One block stands at every (layer, site) where at least one of the adapters sits. The last adapter there decides about inputs,
- * residual and outer norm, as in the library; so a Fuse of parallel adapters adds x twice, which is reproduced.
- * Frozen adapters' weights are stacked and packed once a block and kept; they are made anew when an adapter's version, or one of a
- * few sampled values, has changed, and whenever the adapters are being trained. Stochastic depth and dropout of the fused adapters
- * play no part here. */
+ * One block stands at every (layer, site) where at least one of the adapters sits. The last adapter there decides about
+ * inputs, residual and outer norm, as in the library; so a Fuse of parallel adapters adds x twice, which is reproduced.
+ * Frozen adapters' weights are stacked and packed once a block and kept; they are made anew when an adapter's version,
+ * or one of a few sampled values, has changed, and whenever the adapters are being trained. Stochastic depth and
+ * dropout of the fused adapters play no part here. */
 #include "fusion/fusion.h"
 #include "adapters/settings.h"
 #include "base/alloc.h"
@@ -25,43 +26,52 @@ enum { ADAPTERS_MAX = 1024, NAME_MAX_BYTES = 8192 };
 typedef struct fuse_block {
     int layer;
     wf_site site;
-    size_t *which;             /* [stack.N] index of each branch's adapter */
+    size_t *which;               /* [stack.N] index of each branch's adapter */
     wf_linear query, key, value; /* weight NULL: not used */
-    wf_fuse_stack stack;       /* of frozen adapters; filled when valid */
+    wf_fuse_stack stack;         /* of frozen adapters; filled when valid */
     void *memory;
     bool valid;
-    uint64_t version, stamp;   /* what it was filled from */
-    uint64_t own_stamp;        /* of query, key, value when they were packed */
+    uint64_t version, stamp; /* what it was filled from */
+    uint64_t own_stamp;      /* of query, key, value when they were packed */
 } fuse_block;
 
 typedef struct state {
     wf_fusion_settings set;
     size_t count;
     fuse_block *blocks;
-    int *at;                   /* [layers, 2] block index or -1 */
+    int *at; /* [layers, 2] block index or -1 */
     float temperature;
-    pthread_mutex_t lock;      /* of the frozen forms */
+    pthread_mutex_t lock; /* of the frozen forms */
 } state;
 
 /* ---- making ---- */
 
 static wf_status adapters_check(wf_adapter *const *adapters, size_t count, const wf_base_shape *base, wf_err *err) {
     static const char *const common[] = {"mh_adapter", "output_adapter"};
-    if (count < 1 || count > ADAPTERS_MAX) return wfi_fail(err, WF_E_ARG, "a fusion of %zu adapters; possible are 1 to %d", count, ADAPTERS_MAX);
+    if (count < 1 || count > ADAPTERS_MAX)
+        return wfi_fail(err, WF_E_ARG, "a fusion of %zu adapters; possible are 1 to %d", count, ADAPTERS_MAX);
     for (size_t i = 0; i < count; i++) {
         const wf_adapter *a = adapters[i];
         if (!wfi_adapter_is_bottleneck(a))
-            return wfi_fail(err, WF_E_ARG, "adapter \"%s\" is a %s; only bottleneck adapters can be fused", a->name, a->method->name);
+            return wfi_fail(err, WF_E_ARG, "adapter \"%s\" is a %s; only bottleneck adapters can be fused", a->name,
+                            a->method->name);
         if (a->base.layers != base->layers || a->base.hidden_size != base->hidden_size)
-            return wfi_fail(err, WF_E_SHAPE, "adapter \"%s\" was made for a base of %d layers of width %lld, the fusion for %d of %lld", a->name,
-                            a->base.layers, (long long)a->base.hidden_size, base->layers, (long long)base->hidden_size);
-        if (strchr(a->name, ',')) return wfi_fail(err, WF_E_ARG, "adapter \"%s\": a comma in the name; commas separate the names of fused adapters", a->name);
+            return wfi_fail(err, WF_E_SHAPE,
+                            "adapter \"%s\" was made for a base of %d layers of width %lld, the fusion for %d of %lld",
+                            a->name, a->base.layers, (long long)a->base.hidden_size, base->layers,
+                            (long long)base->hidden_size);
+        if (strchr(a->name, ','))
+            return wfi_fail(err, WF_E_ARG,
+                            "adapter \"%s\": a comma in the name; commas separate the names of fused adapters",
+                            a->name);
         for (size_t k = 0; k < i; k++)
-            if (strcmp(adapters[k]->name, a->name) == 0) return wfi_fail(err, WF_E_ARG, "adapter \"%s\" stands twice in the fusion", a->name);
+            if (strcmp(adapters[k]->name, a->name) == 0)
+                return wfi_fail(err, WF_E_ARG, "adapter \"%s\" stands twice in the fusion", a->name);
         for (size_t k = 0; k < sizeof common / sizeof *common; k++)
             if (!json_equal(json_object_get(a->config, common[k]), json_object_get(adapters[0]->config, common[k])))
-                return wfi_fail(err, WF_E_ARG, "adapters \"%s\" and \"%s\" differ in %s; fused adapters must sit at the same places", adapters[0]->name,
-                                a->name, common[k]);
+                return wfi_fail(err, WF_E_ARG,
+                                "adapters \"%s\" and \"%s\" differ in %s; fused adapters must sit at the same places",
+                                adapters[0]->name, a->name, common[k]);
     }
     return WF_OK;
 }
@@ -73,10 +83,14 @@ static char *name_of(wf_adapter *const *adapters, size_t count) {
 }
 
 static wf_status name_check(const char *name, wf_err *err) {
-    if (strlen(name) > NAME_MAX_BYTES || !*name) return wfi_fail(err, WF_E_ARG, "a fusion's name has 1 to %d bytes", NAME_MAX_BYTES);
+    if (strlen(name) > NAME_MAX_BYTES || !*name)
+        return wfi_fail(err, WF_E_ARG, "a fusion's name has 1 to %d bytes", NAME_MAX_BYTES);
     for (const char *c = name; *c; c++)
         if (*c == '.' || (unsigned char)*c < 0x20 || *c == 0x7f)
-            return wfi_fail(err, WF_E_ARG, "fusion name \"%.128s\": dots and control characters are not possible (names become part of tensor names)", name);
+            return wfi_fail(err, WF_E_ARG,
+                            "fusion name \"%.128s\": dots and control characters are not possible (names become part "
+                            "of tensor names)",
+                            name);
     return WF_OK;
 }
 
@@ -86,11 +100,14 @@ static wf_status linear_add(wf_fusion *f, const fuse_block *b, const char *part,
     *l = (wf_linear){.in = d, .out = d};
     for (int k = 0; k < 1 + bias; k++) {
         name.len = 0;
-        wfi_buffer_printf(&name, "encoder.layer.%d.%s.adapter_fusion_layer.%s.%s.%s", b->layer, wfi_site_name(b->site), f->name, part, k ? "bias" : "weight");
+        wfi_buffer_printf(&name, "encoder.layer.%d.%s.adapter_fusion_layer.%s.%s.%s", b->layer, wfi_site_name(b->site),
+                          f->name, part, k ? "bias" : "weight");
         const bool decay = k == 0 && bias; /* W_v must not be pulled to zero: it starts at the identity */
         wf_param *p = name.failed ? NULL : wfi_pset_add(&f->params, name.data, k ? 1 : 2, (int64_t[]){d, d}, decay);
-        if (k) l->bias = p;
-        else l->weight = p;
+        if (k)
+            l->bias = p;
+        else
+            l->weight = p;
         if (!p) break;
     }
     wfi_buffer_clear(&name);
@@ -110,7 +127,8 @@ static wf_status block_build(wf_fusion *f, fuse_block *b, int layer, wf_site sit
         b->which[k++] = i;
     }
     if (st == WF_OK) st = wfi_stack_bytes(branch, n, &bytes, err);
-    if (st == WF_OK && !(b->memory = wfi_alloc_aligned(bytes))) st = wfi_fail(err, WF_E_NOMEM, "out of memory for a fusion");
+    if (st == WF_OK && !(b->memory = wfi_alloc_aligned(bytes)))
+        st = wfi_fail(err, WF_E_NOMEM, "out of memory for a fusion");
     if (st == WF_OK) wfi_stack_lay(&b->stack, branch, n, b->memory);
     if (st == WF_OK && s->set.query) st = linear_add(f, b, "query", true, &b->query, err);
     if (st == WF_OK && s->set.key) st = linear_add(f, b, "key", true, &b->key, err);
@@ -138,7 +156,8 @@ static wf_status blocks_build(wf_fusion *f, wf_err *err) {
     return WF_OK;
 }
 
-static wf_status fill(wf_fusion *f, const char *name, const json_t *config, wf_adapter *const *adapters, size_t count, wf_err *err) {
+static wf_status fill(wf_fusion *f, const char *name, const json_t *config, wf_adapter *const *adapters, size_t count,
+                      wf_err *err) {
     state *s = f->state = wfi_alloc(1, sizeof *s);
     if (!s) return wfi_fail(err, WF_E_NOMEM, "out of memory for a fusion");
     pthread_mutex_init(&s->lock, NULL);
@@ -155,8 +174,8 @@ static wf_status fill(wf_fusion *f, const char *name, const json_t *config, wf_a
     return wfi_pset_commit(&f->params, err);
 }
 
-wf_status wfi_fusion_from_config(const char *name, const json_t *config, wf_adapter *const *adapters, size_t count, const wf_base_shape *base, wf_fusion **out,
-                                 wf_err *err) {
+wf_status wfi_fusion_from_config(const char *name, const json_t *config, wf_adapter *const *adapters, size_t count,
+                                 const wf_base_shape *base, wf_fusion **out, wf_err *err) {
     WF_TRY(adapters_check(adapters, count, base, err));
     if (!json_is_object(config)) return wfi_fail(err, WF_E_DATA, "the fusion's configuration is no JSON object");
     wf_fusion *f = wfi_alloc(1, sizeof *f);
@@ -183,13 +202,15 @@ static void init(wf_fusion *f, uint64_t seed) {
         }
         wf_param *V = b->value.weight;
         if (!V) continue;
-        if (s->set.value_initialized) wfi_init_diagonal(V, 1.0f, 1e-6f);
-        else wfi_init_normal(V, wfi_random_key(seed, V->name, 0, 0), 0.02f);
+        if (s->set.value_initialized)
+            wfi_init_diagonal(V, 1.0f, 1e-6f);
+        else
+            wfi_init_normal(V, wfi_random_key(seed, V->name, 0, 0), 0.02f);
     }
 }
 
-wf_status wfi_fusion_new(const char *name, const char *preset_or_json, wf_adapter *const *adapters, size_t count, const wf_base_shape *base, uint64_t seed,
-                         wf_fusion **out, wf_err *err) {
+wf_status wfi_fusion_new(const char *name, const char *preset_or_json, wf_adapter *const *adapters, size_t count,
+                         const wf_base_shape *base, uint64_t seed, wf_fusion **out, wf_err *err) {
     json_t *config = NULL;
     WF_TRY(wfi_fusion_preset(preset_or_json, &config, err));
     wf_status st = wfi_fusion_from_config(name, config, adapters, count, base, out, err);
@@ -238,8 +259,8 @@ typedef struct loader {
     size_t from_length;
 } loader;
 
-/* A file may also hold other fusions (the library selects by the beginning of the name), blocks of layers that all adapters leave
- * out, and the never used "dense" of a fusion without query, key and value. */
+/* A file may also hold other fusions (the library selects by the beginning of the name), blocks of layers that all
+ * adapters leave out, and the never used "dense" of a fusion without query, key and value. */
 static wf_name_is rename_tensor(void *self, const char *stored, wf_buffer *out) {
     const loader *l = self;
     const char *name = NULL;
@@ -256,7 +277,8 @@ static wf_name_is rename_tensor(void *self, const char *stored, wf_buffer *out) 
     if (!s->set.query && !s->set.key && !s->set.value && strncmp(part, ".dense.", 7) == 0) return WF_NAME_IGNORE;
     if (sscanf(stored, "encoder.layer.%9d.%n", &layer, &used) == 1 && used && layer >= 0 && layer < l->f->base.layers) {
         const bool attention = strncmp(stored + used, "attention.output.", 17) == 0;
-        const bool adapters_there = json_is_true(json_object_get(l->f->adapters[0]->config, attention ? "mh_adapter" : "output_adapter"));
+        const bool adapters_there =
+            json_is_true(json_object_get(l->f->adapters[0]->config, attention ? "mh_adapter" : "output_adapter"));
         if (s->at[layer * 2 + !attention] < 0 && adapters_there) return WF_NAME_IGNORE;
     }
     wfi_buffer_add(out, stored, (size_t)(name - stored));
@@ -297,7 +319,9 @@ static int block_index(const wf_fusion *f, wf_site site, int layer) {
     return s->at[layer * 2 + (site == WF_SITE_FFN_OUT)];
 }
 
-bool wfi_fusion_takes(const wf_fusion *f, wf_site site, int layer) { return block_index(f, site, layer) >= 0; }
+bool wfi_fusion_takes(const wf_fusion *f, wf_site site, int layer) {
+    return block_index(f, site, layer) >= 0;
+}
 
 void wfi_fusion_block_at(const wf_fusion *f, size_t b, int *layer, wf_site *site) {
     const state *s = f->state;
@@ -306,7 +330,9 @@ void wfi_fusion_block_at(const wf_fusion *f, size_t b, int *layer, wf_site *site
     *site = s->blocks[b].site;
 }
 
-size_t wfi_fusion_blocks(const wf_fusion *f) { return ((const state *)f->state)->count; }
+size_t wfi_fusion_blocks(const wf_fusion *f) {
+    return ((const state *)f->state)->count;
+}
 
 void wfi_fusion_temperature(wf_fusion *f, int64_t step) {
     state *s = f->state;
@@ -341,12 +367,14 @@ static wf_status own_pack(fuse_block *b, wf_err *err) {
         wf_linear *l = all[i];
         if (!l->weight || l->forward || l->backward) continue;
         const bool back = l == &b->key; /* t = Q W_k */
-        WF_TRY(wfi_packed_new(!back, l->in, l->out, l->weight->data, l->in, WF_DTYPE_F32, back ? &l->backward : &l->forward, err));
+        WF_TRY(wfi_packed_new(!back, l->in, l->out, l->weight->data, l->in, WF_DTYPE_F32,
+                              back ? &l->backward : &l->forward, err));
     }
     return WF_OK;
 }
 
-/* The stack to compute with: the kept one, or one of this step's memory while the adapters are being trained. NULL: noted. */
+/* The stack to compute with: the kept one, or one of this step's memory while the adapters are being trained. NULL:
+ * noted. */
 static const wf_fuse_stack *stack_get(const wf_fusion *f, fuse_block *b, const wf_fuse *form, wf_tape *t) {
     state *s = f->state;
     wf_err err = {0};
@@ -391,19 +419,25 @@ static void watch_add(const wf_fusion *f, const fuse_block *b, size_t index, int
         }
 }
 
-wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x, const wf_norm *norm, float default_dropout) {
+wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
+                           const wf_norm *norm, float default_dropout) {
     state *s = f->state;
     wf_tape *t = pass->tape;
     const int index = block_index(f, site, layer);
-    if (index < 0) return wfi_tape_fail(t, WF_E_ARG, "fusion \"%.80s\" has nothing at layer %d, %s", f->name, layer, wfi_site_name(site));
+    if (index < 0)
+        return wfi_tape_fail(t, WF_E_ARG, "fusion \"%.80s\" has nothing at layer %d, %s", f->name, layer,
+                             wfi_site_name(site));
     fuse_block *b = &s->blocks[index];
     const wf_adapter *last = f->adapters[b->which[b->stack.N - 1]];
     wf_value *z = NULL, *r = NULL;
     if (!h || !x || wfi_bottleneck_inputs(last, pass, h, x, norm, &z, &r, wfi_tape_err(t)) != WF_OK || !z) return NULL;
     const bool parallel = wfi_bottleneck_parallel(last), training = wfi_tape_training(t);
     wf_value *q = parallel ? x : s->set.query_before_ln ? h : z;
-    wf_fuse fuse = {.stack = &b->stack, .query = b->query.weight ? &b->query : NULL, .key = b->key.weight ? &b->key : NULL,
-                    .value = b->value.weight ? &b->value : NULL, .dropout = s->set.dropout >= 0.0f ? s->set.dropout : default_dropout,
+    wf_fuse fuse = {.stack = &b->stack,
+                    .query = b->query.weight ? &b->query : NULL,
+                    .key = b->key.weight ? &b->key : NULL,
+                    .value = b->value.weight ? &b->value : NULL,
+                    .dropout = s->set.dropout >= 0.0f ? s->set.dropout : default_dropout,
                     .temperature = training ? s->temperature : 1.0f,
                     .random = wfi_random_key(pass->key, "fusion.dropout", (uint64_t)layer, (uint64_t)site)};
     fuse.stack = stack_get(f, b, &fuse, t);

@@ -1,10 +1,12 @@
-/* fusion/op_fuse.c - AdapterFusion (Pfeiffer et al. 2021) without the N x d keys and values of the textbook form. See op_fuse.h.
+/* fusion/op_fuse.c - AdapterFusion (Pfeiffer et al. 2021) without the N x d keys and values of the textbook form. See
+ * op_fuse.h.
  *
  * With t = W_k^T (W_q q + b_q) a score is t . u_i + const, and W_v is applied after mixing. Two exact forms:
- *   bottleneck  u_i is never formed: g = t up^T, score_i = sum_j g_j a_j (+ bias row), mix = (p o a) up    3 products of T*d*M
- *   full        u_i [T,N,d] is formed once: score_i = t . u_i, mix = sum_i p_i u_i                         2 products, N*d memory
- * The first wins for narrow bottlenecks; FULL_FROM is where they meet, measured. M, up and the bias rows: fuse_stack.h.
- * The constant of a score, b_k . (W_q q + b_q) + t . r, is the same for all i: it matters only when single scores are dropped.
+ *   bottleneck  u_i is never formed: g = t up^T, score_i = sum_j g_j a_j (+ bias row), mix = (p o a) up    3 products
+ * of T*d*M full        u_i [T,N,d] is formed once: score_i = t . u_i, mix = sum_i p_i u_i                         2
+ * products, N*d memory The first wins for narrow bottlenecks; FULL_FROM is where they meet, measured. M, up and the
+ * bias rows: fuse_stack.h. The constant of a score, b_k . (W_q q + b_q) + t . r, is the same for all i: it matters only
+ * when single scores are dropped.
  *
  * Backward, with e = dmix up^T: dp_i = sum_j e_j a_j, ds by the softmax, da_j = p_i e_j + ds_i g_j, dt = (ds o a) up,
  * dup = (p o a)^T dmix + (ds o a)^T t.  Kept: a and its pre-activation, g (or u), p, t, W_q q + b_q, mix. */
@@ -19,15 +21,16 @@ enum { FULL_FROM = 96, PARALLEL_FROM = 1 << 14 };
 
 typedef struct saved {
     wf_fuse f;
-    bool full, trained;     /* form; the branches are trained too */
-    wf_value *z, *q, *r;    /* r NULL: none */
-    float *normed, *mean, *rstd; /* [T,d], [T]: bare normalisation of z for branches with their own LayerNorm; else NULL */
-    float *pre, *act;       /* [T,M] */
-    const float *Q, *t;     /* [T,d] projected query, and through W_k */
-    float *g;               /* bottleneck form: [T,M+N] */
-    float *u;               /* full form: [T,N,d] */
-    float *p;               /* [T,N] */
-    const float *mix;       /* [T,d] with r */
+    bool full, trained;  /* form; the branches are trained too */
+    wf_value *z, *q, *r; /* r NULL: none */
+    float *normed, *mean,
+        *rstd;          /* [T,d], [T]: bare normalisation of z for branches with their own LayerNorm; else NULL */
+    float *pre, *act;   /* [T,M] */
+    const float *Q, *t; /* [T,d] projected query, and through W_k */
+    float *g;           /* bottleneck form: [T,M+N] */
+    float *u;           /* full form: [T,N,d] */
+    float *p;           /* [T,N] */
+    const float *mix;   /* [T,d] with r */
 } saved;
 
 /* ---- small loops ---- */
@@ -52,21 +55,25 @@ static void axpy(float alpha, const float *restrict x, float *restrict y, int64_
     for (int64_t i = 0; i < n; i++) y[i] += alpha * x[i];
 }
 
-static bool big(const saved *s, int64_t T) { return T * (s->full ? s->f.stack->N * s->f.stack->d : s->f.stack->M) >= PARALLEL_FROM; }
+static bool big(const saved *s, int64_t T) {
+    return T * (s->full ? s->f.stack->N * s->f.stack->d : s->f.stack->M) >= PARALLEL_FROM;
+}
 
 /* ---- products with the stacks ---- */
 
-static wf_status product(const wf_packed *p, bool tb, int64_t T, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
-                         float beta, float *c, int64_t ldc, wf_err *err) {
+static wf_status product(const wf_packed *p, bool tb, int64_t T, int64_t n, int64_t k, const float *a, int64_t lda,
+                         const float *b, int64_t ldb, float beta, float *c, int64_t ldc, wf_err *err) {
     if (p) return wfi_packed_gemm(p, T, a, lda, NULL, beta, c, ldc, err);
     return wfi_gemm(false, tb, T, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc, err);
 }
 
-static wf_status times_up_t(const wf_fuse_stack *k, int64_t T, const float *x, float *y, wf_err *err) { /* [T,d] -> [T,M+N] */
+static wf_status times_up_t(const wf_fuse_stack *k, int64_t T, const float *x, float *y,
+                            wf_err *err) { /* [T,d] -> [T,M+N] */
     return product(k->up_score, true, T, k->M + k->N, k->d, x, k->d, k->up, k->d, 0.0f, y, k->M + k->N, err);
 }
 
-static wf_status times_up(const wf_fuse_stack *k, int64_t T, const float *x, float *y, wf_err *err) { /* [T,M+N] -> [T,d] */
+static wf_status times_up(const wf_fuse_stack *k, int64_t T, const float *x, float *y,
+                          wf_err *err) { /* [T,M+N] -> [T,d] */
     return product(k->up_mix, false, T, k->d, k->M + k->N, x, k->M + k->N, k->up, k->d, 0.0f, y, k->d, err);
 }
 
@@ -77,14 +84,17 @@ static int64_t run_end(const wf_fuse_stack *k, int64_t i) {
     return j;
 }
 
-static const float *input_of(const saved *s, int64_t i) { return wfi_stack_normed(s->f.stack, i) ? s->normed : s->z->data; }
+static const float *input_of(const saved *s, int64_t i) {
+    return wfi_stack_normed(s->f.stack, i) ? s->normed : s->z->data;
+}
 
 static wf_status down_forward(const saved *s, int64_t T, wf_err *err) {
     const wf_fuse_stack *k = s->f.stack;
     for (int64_t i = 0, j; i < k->N; i = j) {
         j = run_end(k, i);
         const int64_t c0 = k->first[i], n = k->first[j] - c0;
-        WF_TRY(product(n == k->M ? k->down_forward : NULL, true, T, n, k->d, input_of(s, i), k->d, k->down + c0 * k->d, k->d, 0.0f, s->pre + c0, k->M, err));
+        WF_TRY(product(n == k->M ? k->down_forward : NULL, true, T, n, k->d, input_of(s, i), k->d, k->down + c0 * k->d,
+                       k->d, 0.0f, s->pre + c0, k->M, err));
     }
     wfi_bias_add(T, k->M, k->bias, s->pre);
     return WF_OK;
@@ -98,7 +108,8 @@ static void act_forward(const saved *s, int64_t T) {
     }
     for (int64_t r = 0; r < T; r++)
         for (int64_t i = 0; i < k->N; i++)
-            wfi_act_forward(k->branch[i]->act, wfi_stack_width(k, i), s->pre + r * k->M + k->first[i], s->act + r * k->M + k->first[i]);
+            wfi_act_forward(k->branch[i]->act, wfi_stack_width(k, i), s->pre + r * k->M + k->first[i],
+                            s->act + r * k->M + k->first[i]);
 }
 
 static void act_backward(const saved *s, int64_t T, float *d) { /* d [T,M] in place */
@@ -122,12 +133,14 @@ static wf_status full_rows(const saved *s, int64_t T, wf_err *err) { /* u_i, bia
 #pragma omp parallel for schedule(static) if (big(s, T))
     for (int64_t r = 0; r < T; r++) memcpy(s->u + r * N * d, k->up + k->M * d, (size_t)(N * d) * sizeof(float));
     for (int64_t i = 0; i < N; i++)
-        WF_TRY(wfi_gemm(false, false, T, d, wfi_stack_width(k, i), 1.0f, s->act + k->first[i], k->M, k->up + k->first[i] * d, d, 1.0f,
-                        s->u + i * d, N * d, err));
+        WF_TRY(wfi_gemm(false, false, T, d, wfi_stack_width(k, i), 1.0f, s->act + k->first[i], k->M,
+                        k->up + k->first[i] * d, d, 1.0f, s->u + i * d, N * d, err));
     return WF_OK;
 }
 
-static float survivors(const saved *s) { return (float)(1.0 / (1.0 - (double)s->f.dropout)); }
+static float survivors(const saved *s) {
+    return (float)(1.0 / (1.0 - (double)s->f.dropout));
+}
 
 /* Scores without the constant -> p, in place in the row. */
 static void row_softmax(const saved *s, int64_t row, float constant) {
@@ -137,7 +150,8 @@ static void row_softmax(const saved *s, int64_t row, float constant) {
     float top = -INFINITY, sum = 0.0f;
     for (int64_t i = 0; i < N; i++) {
         if (s->f.dropout > 0.0f)
-            p[i] = wfi_dropout_keep(s->f.random, (uint64_t)(row * N + i), s->f.dropout) ? (p[i] + constant) * scale : 0.0f;
+            p[i] =
+                wfi_dropout_keep(s->f.random, (uint64_t)(row * N + i), s->f.dropout) ? (p[i] + constant) * scale : 0.0f;
         p[i] /= tau;
         if (p[i] > top) top = p[i];
     }
@@ -166,8 +180,9 @@ static void attend(const saved *s, int64_t T, float *weighted, float *mix) {
         float *p = s->p + r * N;
         const float *a = s->act + r * M;
         for (int64_t i = 0; i < N; i++)
-            p[i] = s->full ? dot(s->t + r * d, s->u + (r * N + i) * d, d)
-                           : dot(s->g + r * K + k->first[i], a + k->first[i], wfi_stack_width(k, i)) + s->g[r * K + M + i];
+            p[i] = s->full
+                       ? dot(s->t + r * d, s->u + (r * N + i) * d, d)
+                       : dot(s->g + r * K + k->first[i], a + k->first[i], wfi_stack_width(k, i)) + s->g[r * K + M + i];
         row_softmax(s, r, row_constant(s, r));
         if (s->full) memset(mix + r * d, 0, (size_t)d * sizeof *mix);
         for (int64_t i = 0; i < N; i++) {
@@ -190,15 +205,20 @@ static bool linear_fits(wf_tape *t, const wf_linear *w, int64_t d) {
 
 static bool fits(wf_tape *t, const wf_fuse *f, const wf_value *z, const wf_value *q, const wf_value *r) {
     const int64_t d = f->stack->d;
-    if (!wfi_op_same_shape(t, "fuse", z, q) || (r && !wfi_op_same_shape(t, "fuse", z, r)) || !wfi_op_rate(t, "fuse", f->dropout)) return false;
+    if (!wfi_op_same_shape(t, "fuse", z, q) || (r && !wfi_op_same_shape(t, "fuse", z, r)) ||
+        !wfi_op_rate(t, "fuse", f->dropout))
+        return false;
     if (!linear_fits(t, f->query, d) || !linear_fits(t, f->key, d) || !linear_fits(t, f->value, d)) return false;
     if (z->cols == d && f->stack->N >= 1 && f->temperature > 0.0f) return true;
-    wfi_tape_fail(t, WF_E_SHAPE, "fuse: input [%lld,%lld], %lld adapters of width %lld, temperature %g do not go together", (long long)z->rows,
-                  (long long)z->cols, (long long)f->stack->N, (long long)d, (double)f->temperature);
+    wfi_tape_fail(t, WF_E_SHAPE,
+                  "fuse: input [%lld,%lld], %lld adapters of width %lld, temperature %g do not go together",
+                  (long long)z->rows, (long long)z->cols, (long long)f->stack->N, (long long)d, (double)f->temperature);
     return false;
 }
 
-static bool wants(const wf_tape *t, const wf_linear *w) { return w && wfi_linear_wants(t, w); }
+static bool wants(const wf_tape *t, const wf_linear *w) {
+    return w && wfi_linear_wants(t, w);
+}
 
 /* All arrays that forward fills; false: out of memory, noted. */
 static bool arrays_get(wf_tape *t, saved *s, int64_t T, bool record) {
@@ -213,8 +233,10 @@ static bool arrays_get(wf_tape *t, saved *s, int64_t T, bool record) {
     }
     s->pre = wfi_tape_floats(t, T, k->M);
     s->act = record ? wfi_tape_floats(t, T, k->M) : s->pre;
-    if (s->full) s->u = wfi_tape_floats(t, T, k->N * k->d);
-    else s->g = wfi_tape_floats(t, T, k->M + k->N);
+    if (s->full)
+        s->u = wfi_tape_floats(t, T, k->N * k->d);
+    else
+        s->g = wfi_tape_floats(t, T, k->M + k->N);
     return ok && s->pre && s->act && (s->full ? s->u : s->g);
 }
 
@@ -242,7 +264,9 @@ static wf_status forward(wf_tape *t, saved *s, int64_t T, float *mix, wf_value *
     const wf_bottleneck *normed = NULL;
     for (int64_t i = 0; i < k->N && !normed; i++)
         if (wfi_stack_normed(k, i)) normed = k->branch[i];
-    if (normed) wfi_layernorm_forward(T, k->d, s->z->data, k->ones, k->zeros, normed->ln_before.eps, s->normed, s->mean, s->rstd);
+    if (normed)
+        wfi_layernorm_forward(T, k->d, s->z->data, k->ones, k->zeros, normed->ln_before.eps, s->normed, s->mean,
+                              s->rstd);
     WF_TRY(down_forward(s, T, err));
     act_forward(s, T);
     WF_TRY(projections(t, s, T, err));
@@ -262,13 +286,13 @@ static wf_status forward(wf_tape *t, saved *s, int64_t T, float *mix, wf_value *
 
 /* ---- backward ---- */
 
-typedef struct back { /* scratch of one backward call; NULL entries are not needed */
-    float *dmix;     /* [T,d]; the output's own gradient without W_v */
-    float *e, *sa;   /* bottleneck: [T,M+N] e (then p o a), and ds o a */
-    float *ds;       /* [T,N] */
-    float *sigma;    /* [T] sum of ds, the constant's gradient; only with dropout */
-    float *dact;     /* [T,M] */
-    float *dt;       /* [T,d] */
+typedef struct back {           /* scratch of one backward call; NULL entries are not needed */
+    float *dmix;                /* [T,d]; the output's own gradient without W_v */
+    float *e, *sa;              /* bottleneck: [T,M+N] e (then p o a), and ds o a */
+    float *ds;                  /* [T,N] */
+    float *sigma;               /* [T] sum of ds, the constant's gradient; only with dropout */
+    float *dact;                /* [T,M] */
+    float *dt;                  /* [T,d] */
     float *ddown, *dbias, *dup; /* of the stack, when trained */
 } back;
 
@@ -280,7 +304,8 @@ static float row_softmax_back(const saved *s, int64_t row, float *ds) {
     float sum = 0.0f;
     for (int64_t i = 0; i < N; i++) {
         ds[i] = p[i] * (ds[i] - mean) / s->f.temperature;
-        if (s->f.dropout > 0.0f) ds[i] = wfi_dropout_keep(s->f.random, (uint64_t)(row * N + i), s->f.dropout) ? ds[i] * scale : 0.0f;
+        if (s->f.dropout > 0.0f)
+            ds[i] = wfi_dropout_keep(s->f.random, (uint64_t)(row * N + i), s->f.dropout) ? ds[i] * scale : 0.0f;
         sum += ds[i];
     }
     return sum;
@@ -299,7 +324,8 @@ static void bottleneck_rows(const saved *s, int64_t T, const back *b) {
         for (int64_t i = 0; i < N; i++) {
             for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) sa[j] = ds[i] * a[j];
             sa[M + i] = ds[i];
-            for (int64_t j = k->first[i]; j < k->first[i + 1] && b->dact; j++) b->dact[r * M + j] = p[i] * e[j] + ds[i] * g[j];
+            for (int64_t j = k->first[i]; j < k->first[i + 1] && b->dact; j++)
+                b->dact[r * M + j] = p[i] * e[j] + ds[i] * g[j];
             if (!s->trained) continue; /* e is not needed any more: it becomes p o a */
             for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) e[j] = p[i] * a[j];
             e[M + i] = p[i];
@@ -348,7 +374,8 @@ static wf_status full_back(wf_tape *t, const saved *s, int64_t T, const back *b,
             const float p = s->p[r * N + i], w = b->ds[r * N + i];
             for (int64_t c = 0; c < d; c++) du[r * d + c] = p * b->dmix[r * d + c] + w * s->t[r * d + c];
         }
-        if (b->dact) WF_TRY(wfi_gemm(false, true, T, m, d, 1.0f, du, d, k->up + c0 * d, d, 0.0f, b->dact + c0, k->M, err));
+        if (b->dact)
+            WF_TRY(wfi_gemm(false, true, T, m, d, 1.0f, du, d, k->up + c0 * d, d, 0.0f, b->dact + c0, k->M, err));
         if (!s->trained) continue;
         WF_TRY(wfi_gemm(true, false, m, d, T, 1.0f, s->act + c0, k->M, du, d, 0.0f, b->dup + c0 * d, d, err));
         memset(b->dup + (k->M + i) * d, 0, (size_t)d * sizeof(float));
@@ -369,7 +396,8 @@ static wf_status down_back(wf_tape *t, const saved *s, int64_t T, const back *b,
         for (int64_t i = 0, j; i < k->N; i = j) {
             j = run_end(k, i);
             const int64_t c0 = k->first[i], n = k->first[j] - c0;
-            WF_TRY(wfi_gemm(true, false, n, d, T, 1.0f, b->dact + c0, k->M, input_of(s, i), d, 0.0f, b->ddown + c0 * d, d, err));
+            WF_TRY(wfi_gemm(true, false, n, d, T, 1.0f, b->dact + c0, k->M, input_of(s, i), d, 0.0f, b->ddown + c0 * d,
+                            d, err));
         }
     }
     if (!s->z->needs_grad) return WF_OK;
@@ -382,9 +410,12 @@ static wf_status down_back(wf_tape *t, const saved *s, int64_t T, const back *b,
         const int64_t c0 = k->first[i], n = k->first[j] - c0;
         const bool normed = wfi_stack_normed(k, i);
         const float beta = (normed ? dn_used : !fresh) ? 1.0f : 0.0f;
-        WF_TRY(product(n == k->M ? k->down_backward : NULL, false, T, d, n, b->dact + c0, k->M, k->down + c0 * d, d, beta, normed ? dn : dz, d, err));
-        if (normed) dn_used = true;
-        else fresh = false;
+        WF_TRY(product(n == k->M ? k->down_backward : NULL, false, T, d, n, b->dact + c0, k->M, k->down + c0 * d, d,
+                       beta, normed ? dn : dz, d, err));
+        if (normed)
+            dn_used = true;
+        else
+            fresh = false;
     }
     if (dn_used) wfi_layernorm_backward(T, d, s->z->data, k->ones, s->mean, s->rstd, dn, dz, !fresh, NULL, NULL);
     wfi_tape_buffer_done(t, dn, T, d);
@@ -399,7 +430,8 @@ static wf_status query_back(wf_tape *t, const saved *s, int64_t T, const back *b
         for (int64_t r = 0; r < T; r++) axpy(b->sigma[r], s->r->data + r * d, b->dt + r * d, d);
     float *dQ = b->dt, *own = NULL;
     if (key) {
-        if (key->weight->grad) WF_TRY(wfi_gemm(true, false, d, d, T, 1.0f, s->Q, d, b->dt, d, 1.0f, key->weight->grad, d, err));
+        if (key->weight->grad)
+            WF_TRY(wfi_gemm(true, false, d, d, T, 1.0f, s->Q, d, b->dt, d, 1.0f, key->weight->grad, d, err));
         if (b->sigma && key->bias && key->bias->grad)
             WF_TRY(wfi_gemm(true, false, 1, d, T, 1.0f, b->sigma, 1, s->Q, d, 1.0f, key->bias->grad, d, err));
         if (!wants(t, query) && !s->q->needs_grad) return WF_OK;
@@ -434,12 +466,22 @@ static void residual_back(wf_tape *t, const saved *s, int64_t T, const back *b) 
 static bool buffers_get(wf_tape *t, const saved *s, int64_t T, back *b) {
     const wf_fuse_stack *k = s->f.stack;
     const int64_t K = k->M + k->N;
-    const bool dact = s->z->needs_grad || s->trained, dt = s->q->needs_grad || wants(t, s->f.query) || wants(t, s->f.key);
+    const bool dact = s->z->needs_grad || s->trained,
+               dt = s->q->needs_grad || wants(t, s->f.query) || wants(t, s->f.key);
     bool ok = true;
-    const struct { float **at; int64_t rows, cols; bool need; } all[] = {
-        {&b->e, T, K, !s->full}, {&b->sa, T, K, !s->full}, {&b->ds, T, k->N, true}, {&b->sigma, T, 1, s->f.dropout > 0.0f},
-        {&b->dact, T, k->M, dact}, {&b->dt, T, k->d, dt}, {&b->ddown, k->M, k->d, s->trained}, {&b->dbias, 1, k->M, s->trained},
-        {&b->dup, K, k->d, s->trained}};
+    const struct {
+        float **at;
+        int64_t rows, cols;
+        bool need;
+    } all[] = {{&b->e, T, K, !s->full},
+               {&b->sa, T, K, !s->full},
+               {&b->ds, T, k->N, true},
+               {&b->sigma, T, 1, s->f.dropout > 0.0f},
+               {&b->dact, T, k->M, dact},
+               {&b->dt, T, k->d, dt},
+               {&b->ddown, k->M, k->d, s->trained},
+               {&b->dbias, 1, k->M, s->trained},
+               {&b->dup, K, k->d, s->trained}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].need) ok &= (*all[i].at = wfi_tape_buffer(t, all[i].rows, all[i].cols)) != NULL;
     return ok;
@@ -494,7 +536,8 @@ wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf
     if (!wfi_tape_training(t)) s.f.dropout = 0.0f;
     s.full = wfi_fuse_full(f);
     s.trained = wfi_tape_training(t) && wfi_stack_trained(k);
-    const bool record = z->needs_grad || q->needs_grad || (r && r->needs_grad) || s.trained || wants(t, f->query) || wants(t, f->key) || wants(t, f->value);
+    const bool record = z->needs_grad || q->needs_grad || (r && r->needs_grad) || s.trained || wants(t, f->query) ||
+                        wants(t, f->key) || wants(t, f->value);
     wf_value *out = wfi_tape_value(t, T, k->d);
     s.p = wfi_tape_floats(t, T, k->N);
     const size_t scope = wfi_tape_scope(t);

@@ -1,4 +1,5 @@
-/* fusion/op_fuse.h - AdapterFusion of N bottlenecks at one place as one coarse operation. Private to fusion/. Layer 6. */
+/* fusion/op_fuse.h - AdapterFusion of N bottlenecks at one place as one coarse operation. Private to fusion/. Layer 6.
+ */
 #ifndef WF_FUSION_OP_FUSE_H
 #define WF_FUSION_OP_FUSE_H
 #include "fusion/fuse_stack.h"
@@ -14,7 +15,8 @@ typedef struct wf_fuse { /* all pointers live at least as long as the step */
 } wf_fuse;
 
 bool wfi_fuse_full(const wf_fuse *f); /* the form it will take */
-/* c = W_v sum_i p_i (u_i + r), p = softmax_i(drop((W_q q + b_q) . (W_k (u_i + r) + b_k)) / temperature), u_i the branches' scaled outputs
- * on z. r (may be NULL): the residual of residual_before. All values [T,d]. probs (may be NULL) receives [T,N], alive for the step. */
+/* c = W_v sum_i p_i (u_i + r), p = softmax_i(drop((W_q q + b_q) . (W_k (u_i + r) + b_k)) / temperature), u_i the
+ * branches' scaled outputs on z. r (may be NULL): the residual of residual_before. All values [T,d]. probs (may be
+ * NULL) receives [T,N], alive for the step. */
 wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf_value *r, const float **probs);
 #endif

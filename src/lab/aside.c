@@ -29,7 +29,8 @@ static void sweep(const char *dir) {
     wfi_names_free(names, count);
 }
 
-/* Makes and locks a folder. Between the two another process may have taken it for a dead one's: then it has no link any more. */
+/* Makes and locks a folder. Between the two another process may have taken it for a dead one's: then it has no link any
+ * more. */
 static wf_status locked_make(const char *path, int *lock, wf_err *err) {
     for (int i = 0; i < TRIES; i++) {
         struct stat s;
@@ -70,7 +71,8 @@ wf_status wfi_aside_remove(wf_lab *lab, const char *relative, wf_err *err) {
     snprintf(old, sizeof old, "%.*s.old-%s-%ld", (int)(base - relative), relative, base, (long)getpid());
     char *from = wfi_lab_path(lab, relative), *to = wfi_lab_path(lab, old);
     wf_status st = from && to ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK && rename(from, to) != 0) st = errno == ENOENT ? WF_OK : wfi_fail(err, WF_E_IO, "cannot move %s away: %s", from, strerror(errno));
+    if (st == WF_OK && rename(from, to) != 0)
+        st = errno == ENOENT ? WF_OK : wfi_fail(err, WF_E_IO, "cannot move %s away: %s", from, strerror(errno));
     if (st == WF_OK) st = wfi_tree_remove(to, err);
     wfi_free(from);
     wfi_free(to);

@@ -12,8 +12,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const char *wf_version(void) { return WF_VERSION; }
-void wf_free(void *p) { wfi_free(p); }
+const char *wf_version(void) {
+    return WF_VERSION;
+}
+void wf_free(void *p) {
+    wfi_free(p);
+}
 
 wf_status wf_lab_init(const char *dir, wf_err *err) {
     static const char *const folders[] = {"bases", "tasks", "models", "runs"};
@@ -40,8 +44,10 @@ wf_status wf_lab_open(const char *dir, wf_lab **out, wf_err *err) {
     wf_status st = WF_OK;
     lab->dir = wfi_strdup(dir);
     char *file = wfi_path_join(dir, "weft.db");
-    if (!lab->dir || !file) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    else if (!wfi_file_exists(file)) st = wfi_fail(err, WF_E_NOTFOUND, "%s is no lab (no weft.db); make one with: weft init %s", dir, dir);
+    if (!lab->dir || !file)
+        st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    else if (!wfi_file_exists(file))
+        st = wfi_fail(err, WF_E_NOTFOUND, "%s is no lab (no weft.db); make one with: weft init %s", dir, dir);
     if (st == WF_OK) st = wfi_registry_open(file, false, &lab->registry, err);
     wfi_free(file);
     if (st != WF_OK) {
@@ -103,7 +109,9 @@ int wfi_lab_tick(wf_lab *lab, const wf_progress *p, bool always) {
     return lab->progress(p, lab->progress_user);
 }
 
-char *wfi_lab_path(const wf_lab *lab, const char *relative) { return wfi_path_join(lab->dir, relative); }
+char *wfi_lab_path(const wf_lab *lab, const char *relative) {
+    return wfi_path_join(lab->dir, relative);
+}
 
 wf_status wfi_lab_name_check(const char *what, const char *name, wf_err *err) {
     if (!name || !*name) return wfi_fail(err, WF_E_ARG, "%s needs a name", what);
@@ -118,8 +126,10 @@ wf_status wfi_lab_give(json_t *value, char **json, wf_err *err) {
     char *text = value ? wfi_json_text(value, true) : NULL;
     json_decref(value);
     if (!text) return wfi_fail(err, WF_E_NOMEM, "out of memory for the result");
-    if (json) *json = text;
-    else wfi_free(text);
+    if (json)
+        *json = text;
+    else
+        wfi_free(text);
     return WF_OK;
 }
 
@@ -165,8 +175,10 @@ static wf_status tree_walk(const char *dir, const char *relative, json_t *files,
         char *below = *relative ? wfi_path_join(relative, names[i]) : wfi_strdup(names[i]);
         char *full = wfi_path_join(path, names[i]);
         char hex[WF_HASH_HEX];
-        if (!below || !full) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-        else if (wfi_dir_exists(full)) st = tree_walk(dir, below, files, err);
+        if (!below || !full)
+            st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        else if (wfi_dir_exists(full))
+            st = tree_walk(dir, below, files, err);
         else if (strcmp(below, "weft.json") != 0 && (st = wfi_hash_file(full, hex, err)) == WF_OK)
             json_object_set_new(files, below, json_string(hex));
         wfi_free(below);
@@ -182,10 +194,13 @@ wf_status wfi_lab_tree_hash(const char *dir, json_t **files, char hex[65], wf_er
     if (!all) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     wf_status st = tree_walk(dir, "", all, err);
     char *text = st == WF_OK ? wfi_json_text(all, false) : NULL; /* sorted keys: one text for one content */
-    if (st == WF_OK) st = text ? wfi_hash_bytes(text, strlen(text), hex, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK)
+        st = text ? wfi_hash_bytes(text, strlen(text), hex, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     wfi_free(text);
-    if (st != WF_OK) json_decref(all);
-    else *files = all;
+    if (st != WF_OK)
+        json_decref(all);
+    else
+        *files = all;
     return st;
 }
 

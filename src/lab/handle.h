@@ -1,5 +1,6 @@
 /* lab/handle.h - what a lab handle holds, and helpers shared by the files of this folder. Layer 10.
- * The folder of a lab: weft.db; bases/NAME-HASH, tasks/NAME-HASH, models/NAME-HASH (immutable); runs/ID (checkpoints, logs). */
+ * The folder of a lab: weft.db; bases/NAME-HASH, tasks/NAME-HASH, models/NAME-HASH (immutable); runs/ID (checkpoints,
+ * logs). */
 #ifndef WF_LAB_HANDLE_H
 #define WF_LAB_HANDLE_H
 #include "base/buffer.h"
@@ -15,7 +16,7 @@ typedef struct wf_open_base { /* a base in use; stays open until the lab closes 
     wf_dtype dtype; /* that its matrices are packed in; a base may be open once for each type */
     wf_bert *model;
     wf_tokenizer *tokenizer;
-    json_t *info;              /* the registry's JSON */
+    json_t *info; /* the registry's JSON */
     struct wf_open_base *next;
 } wf_open_base;
 
@@ -48,7 +49,9 @@ wf_status wfi_lab_task(wf_lab *lab, const char *name, wf_task **out, wf_record *
 
 /* Hashes of all files below dir but weft.json: {"relative/path": hex}; and one hash over them. */
 wf_status wfi_lab_tree_hash(const char *dir, json_t **files, char hex[65], wf_err *err);
-/* Moves a finished folder to its place: fsync, rename; when the place exists the new folder is removed (same content). */
+/* Moves a finished folder to its place: fsync, rename; when the place exists the new folder is removed (same content).
+ */
 wf_status wfi_lab_tree_place(const char *from, const char *to, wf_err *err);
-json_t *wfi_lab_scores_json(const wf_scores *s, bool intervals); /* {"accuracy": 0.9} or {"accuracy": {"value","low","high"}} */
+json_t *wfi_lab_scores_json(const wf_scores *s,
+                            bool intervals); /* {"accuracy": 0.9} or {"accuracy": {"value","low","high"}} */
 #endif

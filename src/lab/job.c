@@ -34,7 +34,8 @@ static wf_status train_rows_encode(const wf_job *job, const wf_trained *t, wf_en
     const int64_t n = job->settings->rows;
     if (n == 0) return wfi_job_encode(t, all, job->task, out, err);
     if ((size_t)n > all->count)
-        return wfi_fail(err, WF_E_ARG, "task \"%s\" has %zu training rows, fewer than the %lld asked for", job->task->name, all->count, (long long)n);
+        return wfi_fail(err, WF_E_ARG, "task \"%s\" has %zu training rows, fewer than the %lld asked for",
+                        job->task->name, all->count, (long long)n);
     int64_t *indices = NULL;
     wf_rows some = {0};
     WF_TRY(wfi_rows_sample(all, job->task, (size_t)n, job->settings->seed, &indices, err));
@@ -45,8 +46,8 @@ static wf_status train_rows_encode(const wf_job *job, const wf_trained *t, wf_en
     return st;
 }
 
-/* Balanced weights n / (classes * count), as scikit-learn's "balanced"; auto: only where the largest class has over 3 times the
- * smallest's rows; absent classes weigh 1. */
+/* Balanced weights n / (classes * count), as scikit-learn's "balanced"; auto: only where the largest class has over 3
+ * times the smallest's rows; absent classes weigh 1. */
 static wf_status weights_make(const wf_job *job, const wf_encoded *train, float **out, wf_err *err) {
     const char *mode = job->settings->class_weights;
     *out = NULL;
@@ -68,12 +69,18 @@ static wf_status weights_make(const wf_job *job, const wf_encoded *train, float 
         if (count[c] > most) most = count[c];
     }
     const bool use = strcmp(mode, "balanced") == 0 || most > 3 * least;
-    for (int32_t c = 0; c < C; c++) w[c] = count[c] ? (float)((double)train->rows / ((double)present * (double)count[c])) : 1.0f;
-    if (use) wfi_lab_message(job->lab, "note", "%s: classes are uneven (%lld to %lld rows), so the loss weighs them (--class-weights none switches it off)",
-                             job->task->name, (long long)least, (long long)most);
+    for (int32_t c = 0; c < C; c++)
+        w[c] = count[c] ? (float)((double)train->rows / ((double)present * (double)count[c])) : 1.0f;
+    if (use)
+        wfi_lab_message(job->lab, "note",
+                        "%s: classes are uneven (%lld to %lld rows), so the loss weighs them (--class-weights none "
+                        "switches it off)",
+                        job->task->name, (long long)least, (long long)most);
     wfi_free(count);
-    if (use) *out = w;
-    else wfi_free(w);
+    if (use)
+        *out = w;
+    else
+        wfi_free(w);
     return WF_OK;
 }
 
@@ -82,32 +89,47 @@ static wf_status parts_make(const wf_job *job, const wf_trained *t, job_parts *p
     WF_TRY(wfi_job_encode(t, &job->task->dev, job->task, &p->dev, err));
     WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
     wf_encoded *const all[] = {&p->train, &p->dev, &p->test};
-    for (int k = 0; k < 3 && job->settings->kind == WF_METHOD_HEAD && !t->context->base_dropout; k++) WF_TRY(wfi_features_make(t->context, all[k], err));
+    for (int k = 0; k < 3 && job->settings->kind == WF_METHOD_HEAD && !t->context->base_dropout; k++)
+        WF_TRY(wfi_features_make(t->context, all[k], err));
     return weights_make(job, &p->train, &p->weights, err);
 }
 
-typedef struct watch { const wf_job *job; FILE *log; } watch;
+typedef struct watch {
+    const wf_job *job;
+    FILE *log;
+} watch;
 
 static int on_event(const wf_train_event *e, void *user) {
     const watch *w = user;
-    const wf_progress p = {.stage = w->job->stage, .name = w->job->name, .done = e->step, .total = e->total_steps, .loss = e->loss,
-                           .rate = e->tokens_per_second, .rate_unit = "tokens/s", .seconds_left = e->seconds_left, .note = e->note};
+    const wf_progress p = {.stage = w->job->stage,
+                           .name = w->job->name,
+                           .done = e->step,
+                           .total = e->total_steps,
+                           .loss = e->loss,
+                           .rate = e->tokens_per_second,
+                           .rate_unit = "tokens/s",
+                           .seconds_left = e->seconds_left,
+                           .note = w->job->part ? NULL : e->note};
     if (e->note && w->log) {
         fprintf(w->log, "%s\n", e->note);
         fflush(w->log);
     }
-    return wfi_lab_tick(w->job->lab, &p, e->note != NULL);
+    return wfi_lab_tick(w->job->lab, &p, p.note != NULL);
 }
 
 /* Everything that fixes the numbers of a run; a checkpoint of another identity is refused. */
-static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_train_options *o, char hex[65], wf_err *err) {
+static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_train_options *o, char hex[65],
+                               wf_err *err) {
     const wf_settings *s = job->settings;
     wf_buffer b = {0};
-    wfi_buffer_printf(&b, "%s|%s|%s|%s|%s|%lld|%.17g|%.17g|%.17g|%.17g|%.17g|%.17g|%d|%lld|%lld|%lld|%d|%llu|%d|%lld", t->base->hash, job->task_record->hash,
-                      s->method, s->config ? s->config : "", job->name, (long long)s->rows, o->epochs, o->lr, o->weight_decay, o->warmup_share,
-                      o->max_grad_norm, (double)o->label_smoothing, o->schedule, (long long)o->batch_rows, (long long)o->batch_tokens,
-                      (long long)o->accumulate, o->patience, (unsigned long long)o->seed, job->lab->threads, (long long)t->max_length);
-    wfi_buffer_printf(&b, "|%s|%.17g|%.17g|%s|%s|%d|%d", wfi_precision_name(t->base->dtype), s->head_dropout, s->base_dropout, s->class_weights, s->pooling ? s->pooling : "", s->head_layers,
+    wfi_buffer_printf(&b, "%s|%s|%s|%s|%s|%lld|%.17g|%.17g|%.17g|%.17g|%.17g|%.17g|%d|%lld|%lld|%lld|%d|%llu|%d|%lld",
+                      t->base->hash, job->task_record->hash, s->method, s->config ? s->config : "", job->name,
+                      (long long)s->rows, o->epochs, o->lr, o->weight_decay, o->warmup_share, o->max_grad_norm,
+                      (double)o->label_smoothing, o->schedule, (long long)o->batch_rows, (long long)o->batch_tokens,
+                      (long long)o->accumulate, o->patience, (unsigned long long)o->seed, job->lab->threads,
+                      (long long)t->max_length);
+    wfi_buffer_printf(&b, "|%s|%.17g|%.17g|%s|%s|%d|%d", wfi_precision_name(t->base->dtype), s->head_dropout,
+                      s->base_dropout, s->class_weights, s->pooling ? s->pooling : "", s->head_layers,
                       s->train_adapters);
     for (size_t i = 0; i < t->fused_count; i++) { /* by content: another adapter may have the name by now */
         wf_record r = {0};
@@ -124,14 +146,27 @@ static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_
     return st;
 }
 
-static wf_status options_make(const wf_job *job, const wf_trained *t, const job_parts *p, wf_train_options *o, wf_err *err) {
+static wf_status options_make(const wf_job *job, const wf_trained *t, const job_parts *p, wf_train_options *o,
+                              wf_err *err) {
     const wf_settings *s = job->settings;
-    *o = (wf_train_options){.epochs = wfi_settings_epochs(s, (int64_t)p->train.rows), .lr = s->lr, .weight_decay = s->weight_decay, .warmup_share = s->warmup,
-                            .max_grad_norm = s->max_grad_norm, .label_smoothing = (float)s->label_smoothing, .class_weights = p->weights,
-                            .batch_rows = s->batch_rows, .batch_tokens = s->batch_tokens, .accumulate = s->accumulate, .patience = s->patience,
-                            .metric = job->task->metric, .seed = s->seed, .checkpoint = job->checkpoint, .checkpoint_seconds = 20};
+    *o = (wf_train_options){.epochs = wfi_settings_epochs(s, (int64_t)p->train.rows),
+                            .lr = s->lr,
+                            .weight_decay = s->weight_decay,
+                            .warmup_share = s->warmup,
+                            .max_grad_norm = s->max_grad_norm,
+                            .label_smoothing = (float)s->label_smoothing,
+                            .class_weights = p->weights,
+                            .batch_rows = s->batch_rows,
+                            .batch_tokens = s->batch_tokens,
+                            .accumulate = s->accumulate,
+                            .patience = s->patience,
+                            .metric = job->task->metric,
+                            .seed = s->seed,
+                            .checkpoint = job->checkpoint,
+                            .checkpoint_seconds = 20};
     wf_schedule schedule = {0};
-    if (!wfi_schedule_parse(s->schedule, &schedule.kind)) return wfi_fail(err, WF_E_ARG, "schedule \"%s\" is not known", s->schedule);
+    if (!wfi_schedule_parse(s->schedule, &schedule.kind))
+        return wfi_fail(err, WF_E_ARG, "schedule \"%s\" is not known", s->schedule);
     o->schedule = (int)schedule.kind;
     return identity_make(job, t, o, o->identity, err);
 }
@@ -156,8 +191,9 @@ static wf_status probe_make(wf_trained *t, const wf_job *job, json_t **out, wf_e
     }
     if (st == WF_OK && bits.failed) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK)
-        *out = json_pack("{s:s, s:I, s:s, s:i, s:s, s:s}", "part", from == &job->task->dev ? "dev" : "train", "rows", (json_int_t)n, "bits", bits.data ? bits.data : "",
-                         "threads", job->lab->threads, "isa", wfi_isa_name(wfi_cpu_get()->isa), "cpu", wfi_cpu_get()->name);
+        *out = json_pack("{s:s, s:I, s:s, s:i, s:s, s:s}", "part", from == &job->task->dev ? "dev" : "train", "rows",
+                         (json_int_t)n, "bits", bits.data ? bits.data : "", "threads", job->lab->threads, "isa",
+                         wfi_isa_name(wfi_cpu_get()->isa), "cpu", wfi_cpu_get()->name);
     wfi_buffer_clear(&bits);
     wfi_outputs_clear(&o);
     wfi_encoded_clear(&e);
@@ -172,14 +208,17 @@ static wf_status score_part(wf_trained *t, const wf_encoded *e, json_t *into, co
     return WF_OK;
 }
 
-static json_t *result_make(const wf_job *job, const wf_trained *t, const wf_train_options *o, const wf_train_result *r, int64_t train_rows) {
+static json_t *result_make(const wf_job *job, const wf_trained *t, const wf_train_options *o, const wf_train_result *r,
+                           int64_t train_rows) {
     const wf_settings *s = job->settings;
-    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I}", "name", job->name, "task", job->task->name, "method", s->method,
-                          "kind", wfi_kind_name(job->task->kind), "metric", job->task->metric, "base", t->base->name, "base_hash", t->base->hash,
-                          "seed", (json_int_t)s->seed, "train_rows", (json_int_t)train_rows, "trainable_params", (json_int_t)wfi_trained_size(t),
-                          "steps", (json_int_t)r->steps, "tokens", (json_int_t)r->tokens,
-                          "tokens_per_second", r->wall_seconds > 0 ? (double)r->tokens / r->wall_seconds : 0.0, "wall_seconds", r->wall_seconds,
-                          "cpu_seconds", r->cpu_seconds, "peak_rss_bytes", (json_int_t)wfi_clock_peak_rss());
+    json_t *j =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I}", "name", job->name,
+                  "task", job->task->name, "method", s->method, "kind", wfi_kind_name(job->task->kind), "metric",
+                  job->task->metric, "base", t->base->name, "base_hash", t->base->hash, "seed", (json_int_t)s->seed,
+                  "train_rows", (json_int_t)train_rows, "trainable_params", (json_int_t)wfi_trained_size(t), "steps",
+                  (json_int_t)r->steps, "tokens", (json_int_t)r->tokens, "tokens_per_second",
+                  r->wall_seconds > 0 ? (double)r->tokens / r->wall_seconds : 0.0, "wall_seconds", r->wall_seconds,
+                  "cpu_seconds", r->cpu_seconds, "peak_rss_bytes", (json_int_t)wfi_clock_peak_rss());
     if (!j) return NULL;
     json_object_set_new(j, "task_hash", json_string(job->task_record->hash));
     json_object_set_new(j, "base_dtype", json_string(wfi_precision_name(t->base->dtype)));
@@ -212,11 +251,12 @@ wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err 
     if (st == WF_OK) st = wfi_train(t->context, sets, set_count, &parts.train, &parts.dev, &o, on_event, &w, &r, err);
     if (w.log) fclose(w.log);
     if (st == WF_OK) st = wfi_trained_freeze(t, err);
-    if (st == WF_OK && !(j = result_make(job, t, &o, &r, (int64_t)parts.train.rows))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && !(j = result_make(job, t, &o, &r, (int64_t)parts.train.rows)))
+        st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = score_part(t, &parts.dev, j, "dev", err);
     if (st == WF_OK) st = score_part(t, &parts.test, j, "test", err);
-    if (st == WF_OK) st = probe_make(t, job, &probe, err);
-    if (st == WF_OK) json_object_set_new(j, "probe", probe);
+    if (st == WF_OK && !job->part) st = probe_make(t, job, &probe, err);
+    if (probe) json_object_set_new(j, "probe", probe);
     parts_clear(&parts);
     if (st != WF_OK) {
         json_decref(j);

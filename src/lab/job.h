@@ -13,9 +13,11 @@ typedef struct wf_job {
     const char *checkpoint; /* NULL: none */
     const char *log;        /* file for epoch notes, appended; NULL: none */
     const char *stage;      /* for progress */
+    bool part; /* of a comparison: epoch notes go to the log only, and no outputs are recorded for verify */
 } wf_job;
 
-/* Trains, scores dev and test. t receives the trained parts (wfi_trained_clear); result the JSON of product keys (new reference). */
+/* Trains, scores dev and test. t receives the trained parts (wfi_trained_clear); result the JSON of product keys (new
+ * reference). */
 wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err *err);
 /* Tokens of rows, cut at the model's length. */
 wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err);

@@ -7,15 +7,28 @@
 #include <string.h>
 
 /* What a Hugging Face style folder offers us; the first two must be there. */
-static const struct { const char *name; bool needed; } FILES[] = {
-    {"config.json", true}, {"model.safetensors", true}, {"tokenizer.json", false}, {"vocab.txt", false},
-    {"tokenizer_config.json", false}, {"special_tokens_map.json", false}, {"1_Pooling/config.json", false}, {"sentence_bert_config.json", false}};
+static const struct {
+    const char *name;
+    bool needed;
+} FILES[] = {{"config.json", true},
+             {"model.safetensors", true},
+             {"tokenizer.json", false},
+             {"vocab.txt", false},
+             {"tokenizer_config.json", false},
+             {"special_tokens_map.json", false},
+             {"1_Pooling/config.json", false},
+             {"sentence_bert_config.json", false}};
 
 static wf_status file_copy(wf_lab *lab, const char *from, const char *to, wf_err *err) {
     wf_map map = {0};
     WF_TRY(wfi_file_map(from, &map, err));
-    const wf_progress p = {.stage = "import base", .name = wfi_path_base(from), .total = (int64_t)map.size, .rate_unit = "bytes/s", .seconds_left = -1};
-    wf_status st = wfi_lab_tick(lab, &p, false) ? wfi_fail(err, WF_E_CANCELLED, "cancelled") : wfi_file_write(to, map.data, map.size, err);
+    const wf_progress p = {.stage = "import base",
+                           .name = wfi_path_base(from),
+                           .total = (int64_t)map.size,
+                           .rate_unit = "bytes/s",
+                           .seconds_left = -1};
+    wf_status st = wfi_lab_tick(lab, &p, false) ? wfi_fail(err, WF_E_CANCELLED, "cancelled")
+                                                : wfi_file_write(to, map.data, map.size, err);
     wfi_file_unmap(&map);
     return st;
 }
@@ -24,7 +37,8 @@ static wf_status files_copy(wf_lab *lab, const char *from, const char *to, wf_er
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
         char *source = wfi_path_join(from, FILES[i].name), *target = wfi_path_join(to, FILES[i].name);
         wf_status st = WF_OK;
-        if (!source || !target) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        if (!source || !target)
+            st = wfi_fail(err, WF_E_NOMEM, "out of memory");
         else if (wfi_file_exists(source)) {
             if (strchr(FILES[i].name, '/')) {
                 char *folder = wfi_strndup(target, (size_t)(strrchr(target, '/') - target));
@@ -33,7 +47,10 @@ static wf_status files_copy(wf_lab *lab, const char *from, const char *to, wf_er
             }
             if (st == WF_OK) st = file_copy(lab, source, target, err);
         } else if (FILES[i].needed) {
-            st = wfi_fail(err, WF_E_DATA, "%s: %s is missing; a base is a Hugging Face style folder (config.json, model.safetensors, tokenizer.json or vocab.txt)", from, FILES[i].name);
+            st = wfi_fail(err, WF_E_DATA,
+                          "%s: %s is missing; a base is a Hugging Face style folder (config.json, model.safetensors, "
+                          "tokenizer.json or vocab.txt)",
+                          from, FILES[i].name);
         }
         wfi_free(source);
         wfi_free(target);
@@ -50,8 +67,10 @@ static wf_status pooling_read(const char *dir, const char **pooling, wf_err *err
     wf_status st = WF_OK;
     json_t *j = NULL;
     if (wfi_file_exists(path) && (st = wfi_json_read(path, 1 << 16, &j, err)) == WF_OK) {
-        if (json_is_true(json_object_get(j, "pooling_mode_mean_tokens"))) *pooling = "mean";
-        else if (!json_is_true(json_object_get(j, "pooling_mode_cls_token"))) st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: only cls and mean pooling are supported", path);
+        if (json_is_true(json_object_get(j, "pooling_mode_mean_tokens")))
+            *pooling = "mean";
+        else if (!json_is_true(json_object_get(j, "pooling_mode_cls_token")))
+            st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: only cls and mean pooling are supported", path);
     }
     json_decref(j);
     wfi_free(path);
@@ -66,13 +85,15 @@ static wf_status base_describe(const char *dir, json_t **out, wf_err *err) {
     if (st == WF_OK) st = wfi_bert_open(dir, &m, err);
     if (st == WF_OK) st = wfi_tokenizer_open(dir, &t, err);
     if (st == WF_OK && (int64_t)wfi_tokenizer_vocab_size(t) > m->config.vocab_size)
-        st = wfi_fail(err, WF_E_DATA, "%s: the tokenizer has %zu tokens, the model only %lld", dir, wfi_tokenizer_vocab_size(t), (long long)m->config.vocab_size);
+        st = wfi_fail(err, WF_E_DATA, "%s: the tokenizer has %zu tokens, the model only %lld", dir,
+                      wfi_tokenizer_vocab_size(t), (long long)m->config.vocab_size);
     if (st == WF_OK) {
         int64_t count = 0;
         for (size_t i = 0; i < m->params.count; i++) count += m->params.params[i]->count;
-        *out = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:I, s:s}", "model_type", "bert", "layers", m->config.layers, "hidden_size",
-                         (json_int_t)m->config.hidden_size, "heads", (json_int_t)m->config.heads, "vocab_size", (json_int_t)m->config.vocab_size,
-                         "max_positions", (json_int_t)m->config.max_positions, "pooling", pooling, "parameters", (json_int_t)count,
+        *out = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:I, s:s}", "model_type", "bert", "layers",
+                         m->config.layers, "hidden_size", (json_int_t)m->config.hidden_size, "heads",
+                         (json_int_t)m->config.heads, "vocab_size", (json_int_t)m->config.vocab_size, "max_positions",
+                         (json_int_t)m->config.max_positions, "pooling", pooling, "parameters", (json_int_t)count,
                          "tokenizer_hash", wfi_tokenizer_hash(t));
         if (!*out) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     }
@@ -97,7 +118,8 @@ static wf_status base_store(wf_lab *lab, const char *name, const char *aside, ch
         goto done;
     }
     WF_GO(wfi_lab_tree_place(aside, place, err));
-    const wf_record record = {.kind = (char *)"base", .name = (char *)name, .hash = hex, .path = relative, .json = text};
+    const wf_record record = {
+        .kind = (char *)"base", .name = (char *)name, .hash = hex, .path = relative, .json = text};
     WF_GO(wfi_registry_put(lab->registry, &record, NULL, err));
     json_object_set_new(info, "name", json_string(name));
     json_object_set_new(info, "hash", json_string(hex));
@@ -157,10 +179,14 @@ wf_status wf_base_check(wf_lab *lab, const char *name, char **json, wf_err *err)
         json_t *files = NULL;
         char hex[65] = "";
         wf_err why = {0};
-        wf_status hashed = dir ? wfi_lab_tree_hash(dir, &files, hex, &why) : wfi_fail(&why, WF_E_NOMEM, "out of memory");
+        wf_status hashed =
+            dir ? wfi_lab_tree_hash(dir, &files, hex, &why) : wfi_fail(&why, WF_E_NOMEM, "out of memory");
         json_array_append_new(checked, json_string(records[i].name));
-        if (hashed != WF_OK) json_array_append_new(failures, json_pack("{s:s, s:s}", "name", records[i].name, "why", why.text));
-        else if (strcmp(hex, records[i].hash) != 0) json_array_append_new(failures, json_pack("{s:s, s:s}", "name", records[i].name, "why", "files differ from what was imported"));
+        if (hashed != WF_OK)
+            json_array_append_new(failures, json_pack("{s:s, s:s}", "name", records[i].name, "why", why.text));
+        else if (strcmp(hex, records[i].hash) != 0)
+            json_array_append_new(failures, json_pack("{s:s, s:s}", "name", records[i].name, "why",
+                                                      "files differ from what was imported"));
         json_decref(files);
         wfi_free(dir);
     }
@@ -169,9 +195,11 @@ wf_status wf_base_check(wf_lab *lab, const char *name, char **json, wf_err *err)
     if (n == 0) {
         json_decref(checked);
         json_decref(failures);
-        return wfi_fail(err, WF_E_NOTFOUND, name ? "there is no base \"%s\" in this lab" : "this lab has no base%s", name ? name : "");
+        return wfi_fail(err, WF_E_NOTFOUND, name ? "there is no base \"%s\" in this lab" : "this lab has no base%s",
+                        name ? name : "");
     }
-    WF_TRY(wfi_lab_give(json_pack("{s:b, s:o, s:o}", "ok", bad == 0, "checked", checked, "failures", failures), json, err));
+    WF_TRY(wfi_lab_give(json_pack("{s:b, s:o, s:o}", "ok", bad == 0, "checked", checked, "failures", failures), json,
+                        err));
     return bad ? wfi_fail(err, WF_E_CHECK, "%zu of %zu bases changed since import", bad, n) : WF_OK;
 }
 
@@ -209,7 +237,8 @@ wf_status wfi_lab_base(wf_lab *lab, const char *name, wf_dtype dtype, wf_open_ba
     if (matches == 0)
         st = name ? wfi_fail(err, WF_E_NOTFOUND, "there is no base \"%s\" in this lab; see: weft base list", name)
                   : wfi_fail(err, WF_E_NOTFOUND, "this lab has no base; import one with: weft base add NAME PATH");
-    else if (matches > 1) st = wfi_fail(err, WF_E_ARG, "this lab has %zu bases; say which with --base", matches);
+    else if (matches > 1)
+        st = wfi_fail(err, WF_E_ARG, "this lab has %zu bases; say which with --base", matches);
     if (st == WF_OK) {
         for (wf_open_base *b = lab->bases; b; b = b->next)
             if (b->name && b->dtype == dtype && strcmp(b->name, records[found].name) == 0) *out = b, matches = 0;

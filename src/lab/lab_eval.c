@@ -5,10 +5,14 @@
 #include <string.h>
 
 static wf_status part_choose(const wf_task *task, const char *split, const wf_rows **out, wf_err *err) {
-    if (strcmp(split, "test") == 0) *out = &task->test;
-    else if (strcmp(split, "dev") == 0) *out = &task->dev;
-    else if (strcmp(split, "train") == 0) *out = &task->train;
-    else return wfi_fail(err, WF_E_ARG, "split \"%.40s\" does not exist; use train, dev or test", split);
+    if (strcmp(split, "test") == 0)
+        *out = &task->test;
+    else if (strcmp(split, "dev") == 0)
+        *out = &task->dev;
+    else if (strcmp(split, "train") == 0)
+        *out = &task->train;
+    else
+        return wfi_fail(err, WF_E_ARG, "split \"%.40s\" does not exist; use train, dev or test", split);
     if ((*out)->count == 0) return wfi_fail(err, WF_E_NOTFOUND, "task \"%s\" has no %s rows", task->name, split);
     return WF_OK;
 }
@@ -32,10 +36,13 @@ wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *er
         st = part_choose(task, split, &rows, err);
     }
     if (st == WF_OK) st = wfi_job_encode(&t, rows, task, &e, err);
-    if (st == WF_OK) st = wfi_evaluate(t.context, &e, t.classes, spec->resamples > 0 ? spec->resamples : 1000, 0, &scores, err);
     if (st == WF_OK)
-        st = wfi_lab_give(json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", spec->name, "task", name, "split", spec->data ? spec->data : split, "rows",
-                                    (json_int_t)rows->count, "metrics", wfi_lab_scores_json(&scores, true)), json, err);
+        st = wfi_evaluate(t.context, &e, t.classes, spec->resamples > 0 ? spec->resamples : 1000, 0, &scores, err);
+    if (st == WF_OK)
+        st = wfi_lab_give(json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", spec->name, "task", name, "split",
+                                    spec->data ? spec->data : split, "rows", (json_int_t)rows->count, "metrics",
+                                    wfi_lab_scores_json(&scores, true)),
+                          json, err);
     wfi_encoded_clear(&e);
     wfi_rows_clear(&file);
     wfi_task_free(task);

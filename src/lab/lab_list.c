@@ -23,14 +23,17 @@ static wf_status kind_list(wf_lab *lab, const char *kind, json_t **out, wf_err *
         if (st == WF_OK) json_array_append_new(all, j);
     }
     wfi_records_free(records, count);
-    if (st != WF_OK) json_decref(all);
-    else *out = all;
+    if (st != WF_OK)
+        json_decref(all);
+    else
+        *out = all;
     return st;
 }
 
 static json_t *run_json(const wf_run *r) {
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s}", "run", (json_int_t)r->id, "command", r->command, "name", r->name, "status", r->status, "started",
-                     r->started ? r->started : "", "finished", r->finished ? r->finished : "");
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s}", "run", (json_int_t)r->id, "command", r->command, "name", r->name,
+                     "status", r->status, "started", r->started ? r->started : "", "finished",
+                     r->finished ? r->finished : "");
 }
 
 wf_status wf_list(wf_lab *lab, char **json, wf_err *err) {
@@ -43,7 +46,10 @@ wf_status wf_list(wf_lab *lab, char **json, wf_err *err) {
     if (st == WF_OK) st = wfi_run_list(lab->registry, &runs, &count, err);
     for (size_t i = 0; st == WF_OK && i < count; i++) json_array_append_new(all_runs, run_json(&runs[i]));
     wfi_runs_free(runs, count);
-    if (st == WF_OK) st = wfi_lab_give(json_pack("{s:O, s:O, s:O, s:O}", "bases", bases, "tasks", tasks, "models", models, "runs", all_runs), json, err);
+    if (st == WF_OK)
+        st = wfi_lab_give(
+            json_pack("{s:O, s:O, s:O, s:O}", "bases", bases, "tasks", tasks, "models", models, "runs", all_runs), json,
+            err);
     json_decref(bases);
     json_decref(tasks);
     json_decref(models);
@@ -69,7 +75,8 @@ static wf_status attention_add(wf_lab *lab, wf_trained *t, json_t *info, wf_err 
         wfi_fusion_block_at(t->fusion, b, &layer, &site);
         for (size_t i = 0; i < w->adapters; i++)
             json_object_set_new(weights, t->fused[i]->name, json_real(w->sum[b * w->adapters + i] / (double)w->tokens));
-        json_array_append_new(blocks, json_pack("{s:i, s:s, s:o, s:f}", "layer", layer, "site", wfi_site_name(site), "weights", weights, "entropy", w->entropy[b] / (double)w->tokens));
+        json_array_append_new(blocks, json_pack("{s:i, s:s, s:o, s:f}", "layer", layer, "site", wfi_site_name(site),
+                                                "weights", weights, "entropy", w->entropy[b] / (double)w->tokens));
     }
     json_object_set_new(info, "attention", blocks);
     wfi_fusion_watch_off(t->fusion);
@@ -81,14 +88,18 @@ static wf_status attention_add(wf_lab *lab, wf_trained *t, json_t *info, wf_err 
 
 static wf_status relatives_add(wf_lab *lab, const wf_record *r, json_t *info, wf_err *err) {
     typedef wf_status (*relatives_fn)(wf_registry *, int64_t, wf_record **, size_t *, wf_err *);
-    const struct { const char *key; relatives_fn fn; } both[] = {{"parents", wfi_registry_parents}, {"children", wfi_registry_children}};
+    const struct {
+        const char *key;
+        relatives_fn fn;
+    } both[] = {{"parents", wfi_registry_parents}, {"children", wfi_registry_children}};
     for (int k = 0; k < 2; k++) {
         wf_record *records = NULL;
         size_t count = 0;
         WF_TRY(both[k].fn(lab->registry, r->id, &records, &count, err));
         json_t *all = json_array();
         for (size_t i = 0; i < count; i++)
-            json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "kind", records[i].kind, "name", records[i].name, "hash", records[i].hash));
+            json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "kind", records[i].kind, "name", records[i].name,
+                                                 "hash", records[i].hash));
         json_object_set_new(info, both[k].key, all);
         wfi_records_free(records, count);
     }
@@ -155,7 +166,8 @@ wf_status wf_log(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     json_object_set_new(j, "lines", lines);
     json_t *spec = json_loads(run.spec ? run.spec : "", 0, NULL);
     if (spec) json_object_set_new(j, "settings", spec);
-    json_t *result = json_loads(run.result ? run.result : "", 0, NULL); /* of a finished run; else its result is a text or nothing */
+    json_t *result =
+        json_loads(run.result ? run.result : "", 0, NULL); /* of a finished run; else its result is a text or nothing */
     if (result) json_object_set_new(j, "result", result);
     wfi_free(text);
     wfi_free(path);

@@ -52,11 +52,16 @@ wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count,
         st = wfi_trained_open(lab, records ? records[i].name : names[i], &p->models[i], err);
         if (st != WF_OK) break;
         p->count = i + 1;
-        p->tasks[i] = (wf_task){.name = p->models[i].name, .kind = p->models[i].kind, .labels = p->models[i].head->labels, .label_count = p->models[i].classes};
+        p->tasks[i] = (wf_task){.name = p->models[i].name,
+                                .kind = p->models[i].kind,
+                                .labels = p->models[i].head->labels,
+                                .label_count = p->models[i].classes};
     }
     wfi_records_free(records, record_count);
-    if (st != WF_OK) wf_predictor_close(p);
-    else *out = p;
+    if (st != WF_OK)
+        wf_predictor_close(p);
+    else
+        *out = p;
     return st;
 }
 
@@ -92,11 +97,13 @@ static wf_status rows_run(wf_predictor *p, const wf_rows *rows, json_t *outputs,
         const int32_t learned = t->classes;
         wf_task task = p->tasks[m];
         for (size_t i = 0; i < rows->count; i++)
-            if (task.kind == WF_KIND_MULTIPLE_CHOICE && rows->rows[i].choice_count > t->classes) t->classes = rows->rows[i].choice_count;
+            if (task.kind == WF_KIND_MULTIPLE_CHOICE && rows->rows[i].choice_count > t->classes)
+                t->classes = rows->rows[i].choice_count;
         st = wfi_job_encode(t, rows, &task, &e, err);
         if (st == WF_OK) st = wfi_evaluate_outputs(t->context, &e, t->classes, &o, err);
         for (size_t i = 0; st == WF_OK && i < rows->count; i++)
-            json_object_set_new(json_object_get(json_array_get(outputs, i), "results"), t->name, row_result(t, o.scores + i * (size_t)t->classes));
+            json_object_set_new(json_object_get(json_array_get(outputs, i), "results"), t->name,
+                                row_result(t, o.scores + i * (size_t)t->classes));
         t->classes = learned;
         wfi_outputs_clear(&o);
         wfi_encoded_clear(&e);
@@ -116,20 +123,27 @@ static wf_status outputs_make(wf_predictor *p, const wf_rows *rows, json_t **out
         json_array_append_new(outputs, row);
     }
     wf_status st = rows_run(p, rows, outputs, err);
-    if (st != WF_OK) json_decref(outputs);
-    else *out = outputs;
+    if (st != WF_OK)
+        json_decref(outputs);
+    else
+        *out = outputs;
     return st;
 }
 
-wf_status wf_predictor_run(wf_predictor *p, const char *const *texts, const char *const *pairs, size_t n, char **json, wf_err *err) {
+wf_status wf_predictor_run(wf_predictor *p, const char *const *texts, const char *const *pairs, size_t n, char **json,
+                           wf_err *err) {
     wf_row *rows = wfi_alloc(n, sizeof *rows);
     json_t *outputs = NULL;
     if (!rows) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++) rows[i] = (wf_row){.text = texts[i], .pair = pairs ? pairs[i] : NULL, .label = -1, .line = (int64_t)i + 1};
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (wf_row){.text = texts[i], .pair = pairs ? pairs[i] : NULL, .label = -1, .line = (int64_t)i + 1};
     const wf_rows view = {.rows = rows, .count = n};
     wf_status st = WF_OK;
     for (size_t m = 0; st == WF_OK && m < p->count; m++)
-        if (p->models[m].kind == WF_KIND_MULTIPLE_CHOICE) st = wfi_fail(err, WF_E_ARG, "\"%s\" chooses among answers; give rows with \"choices\" in a JSONL file (--input)", p->models[m].name);
+        if (p->models[m].kind == WF_KIND_MULTIPLE_CHOICE)
+            st = wfi_fail(err, WF_E_ARG,
+                          "\"%s\" chooses among answers; give rows with \"choices\" in a JSONL file (--input)",
+                          p->models[m].name);
     if (st == WF_OK) st = outputs_make(p, &view, &outputs, err);
     wfi_free(rows);
     return st == WF_OK ? wfi_lab_give(json_pack("{s:o}", "rows", outputs), json, err) : st;
@@ -165,21 +179,27 @@ wf_status wf_predictor_file(wf_predictor *p, const char *path, wf_line_fn emit, 
     wf_rows rows = {0};
     char *memory = NULL;
     const bool table = has_table_extension(path);
-    wf_status st = table ? wfi_rows_read(path, &p->tasks[0], NULL, false, &rows, err) : lines_read(path, &memory, &rows, err);
+    wf_status st =
+        table ? wfi_rows_read(path, &p->tasks[0], NULL, false, &rows, err) : lines_read(path, &memory, &rows, err);
     for (size_t i = 0; st == WF_OK && i < rows.count; i += FILE_BATCH) {
-        const wf_rows some = {.rows = rows.rows + i, .count = rows.count - i < FILE_BATCH ? rows.count - i : FILE_BATCH};
+        const wf_rows some = {.rows = rows.rows + i,
+                              .count = rows.count - i < FILE_BATCH ? rows.count - i : FILE_BATCH};
         json_t *outputs = NULL;
         st = outputs_make(p, &some, &outputs, err);
         for (size_t k = 0; st == WF_OK && k < some.count; k++) {
             char *line = wfi_json_text(json_array_get(outputs, k), false);
-            if (!line) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-            else if (emit(line, user)) st = wfi_fail(err, WF_E_CANCELLED, "cancelled");
+            if (!line)
+                st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+            else if (emit(line, user))
+                st = wfi_fail(err, WF_E_CANCELLED, "cancelled");
             wfi_free(line);
         }
         json_decref(outputs);
     }
-    if (table) wfi_rows_clear(&rows);
-    else wfi_free(rows.rows);
+    if (table)
+        wfi_rows_clear(&rows);
+    else
+        wfi_free(rows.rows);
     wfi_free(memory);
     return st;
 }

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static wf_status task_store(wf_lab *lab, const wf_task *task, const char *path, const char *aside, char **json, wf_err *err) {
+static wf_status task_store(wf_lab *lab, const wf_task *task, const char *path, const char *aside, char **json,
+                            wf_err *err) {
     json_t *info = NULL, *files = NULL;
     char *described = NULL, *place = NULL, *text = NULL, hex[65], relative[160];
     wf_status st = wfi_task_save(task, aside, err);
@@ -28,7 +29,8 @@ static wf_status task_store(wf_lab *lab, const wf_task *task, const char *path, 
     WF_GO(wfi_registry_put(lab->registry, &record, NULL, err));
     const json_t *warning;
     size_t i;
-    json_array_foreach(json_object_get(info, "warnings"), i, warning) wfi_lab_message(lab, "warning", "%s: %s", task->name, json_string_value(warning));
+    json_array_foreach(json_object_get(info, "warnings"), i, warning)
+        wfi_lab_message(lab, "warning", "%s: %s", task->name, json_string_value(warning));
     json_object_del(info, "files");
     json_object_set_new(info, "hash", json_string(hex));
     st = wfi_lab_give(json_incref(info), json, err);
@@ -46,10 +48,19 @@ wf_status wf_task_add(wf_lab *lab, const wf_task_spec *s, char **json, wf_err *e
     wf_record record = {0};
     if (wfi_registry_get(lab->registry, "task", s->name, &record, NULL) == WF_OK) {
         wfi_record_clear(&record);
-        return wfi_fail(err, WF_E_EXISTS, "task \"%s\" is in this lab already; choose another name or: weft rm %s", s->name, s->name);
+        return wfi_fail(err, WF_E_EXISTS, "task \"%s\" is in this lab already; choose another name or: weft rm %s",
+                        s->name, s->name);
     }
-    const wf_task_options o = {.kind = s->kind, .text = s->text, .pair = s->pair, .label = s->label, .group = s->group, .metric = s->metric,
-                               .seed = s->seed, .dev_share = s->dev_share, .test_share = s->test_share, .split_group = s->split_group};
+    const wf_task_options o = {.kind = s->kind,
+                               .text = s->text,
+                               .pair = s->pair,
+                               .label = s->label,
+                               .group = s->group,
+                               .metric = s->metric,
+                               .seed = s->seed,
+                               .dev_share = s->dev_share,
+                               .test_share = s->test_share,
+                               .split_group = s->split_group};
     wf_task *task = NULL;
     wf_aside aside = {.lock = -1};
     wf_status st = wfi_task_read(s->name, s->path, &o, &task, err);
@@ -88,7 +99,9 @@ wf_status wfi_lab_task(wf_lab *lab, const char *name, wf_task **out, wf_record *
     char *dir = wfi_lab_path(lab, r.path);
     wf_status st = dir ? wfi_task_open(dir, out, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     wfi_free(dir);
-    if (st == WF_OK && record) *record = r;
-    else wfi_record_clear(&r);
+    if (st == WF_OK && record)
+        *record = r;
+    else
+        wfi_record_clear(&r);
     return st;
 }

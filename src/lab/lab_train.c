@@ -40,7 +40,8 @@ static wf_status name_free_check(wf_lab *lab, const char *name, wf_err *err) {
     WF_TRY(wfi_lab_name_check("model", name, err));
     if (wfi_registry_get(lab->registry, "model", name, &r, NULL) != WF_OK) return WF_OK;
     wfi_record_clear(&r);
-    return wfi_fail(err, WF_E_EXISTS, "\"%s\" is in this lab already; choose another --name or: weft rm %s", name, name);
+    return wfi_fail(err, WF_E_EXISTS, "\"%s\" is in this lab already; choose another --name or: weft rm %s", name,
+                    name);
 }
 
 /* The probe and the file list stay in the lineage; people need not see them in the result. */
@@ -60,7 +61,13 @@ static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char 
     WF_TRY(wfi_settings_read(spec, &s, err));
     WF_TRY(wfi_lab_task(lab, s.task, &task, &record, err));
     char *checkpoint = wfi_run_path(lab, run, "checkpoint"), *log = wfi_run_path(lab, run, "log.txt");
-    const wf_job job = {.lab = lab, .settings = &s, .name = s.name, .task = task, .task_record = &record, .checkpoint = checkpoint, .log = log,
+    const wf_job job = {.lab = lab,
+                        .settings = &s,
+                        .name = s.name,
+                        .task = task,
+                        .task_record = &record,
+                        .checkpoint = checkpoint,
+                        .log = log,
                         .stage = s.kind == WF_METHOD_FUSION ? "fuse" : "train"};
     wf_status st = checkpoint && log ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_job_run(&job, &t, &result, err);
@@ -97,8 +104,10 @@ static wf_status train_run(wf_lab *lab, const json_t *spec, int64_t run, char **
     char *text = NULL;
     wf_status st = train_store(lab, spec, run, &text, err);
     st = wfi_run_close(lab, run, st, text, err);
-    if (st == WF_OK && json) *json = text;
-    else wfi_free(text);
+    if (st == WF_OK && json)
+        *json = text;
+    else
+        wfi_free(text);
     return st;
 }
 
@@ -106,8 +115,10 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     json_t *j = NULL;
     char name[65];
     WF_TRY(wfi_settings_resolve(spec, &j, err));
-    if (spec->name) snprintf(name, sizeof name, "%.64s", spec->name);
-    else default_name(spec->task, spec->method ? spec->method : "seq_bn", name);
+    if (spec->name)
+        snprintf(name, sizeof name, "%.64s", spec->name);
+    else
+        default_name(spec->task, spec->method ? spec->method : "seq_bn", name);
     json_object_set_new(j, "name", json_string(name));
     wf_record record = {0};
     wf_open_base *base = NULL;
@@ -115,7 +126,8 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     wf_status st = spec->name ? name_free_check(lab, spec->name, err) : name_free_check(lab, name, err);
     if (st == WF_OK) st = wfi_registry_get(lab->registry, "task", spec->task, &record, err);
     if (st == WF_OK) st = wfi_lab_base(lab, spec->base, WF_DTYPE_F32, &base, err);
-    if (st == WF_OK) st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
+    if (st == WF_OK)
+        st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
     for (size_t i = 0; st == WF_OK && i < spec->from_count; i++) {
         wf_record from = {0};
         st = wfi_registry_get(lab->registry, "model", spec->from[i], &from, err);
@@ -126,7 +138,9 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     json_object_set_new(j, "threads", json_integer(lab->threads));
     char *text = st == WF_OK ? wfi_json_text(j, false) : NULL;
     int64_t run = 0;
-    if (st == WF_OK) st = text ? wfi_run_begin(lab->registry, spec->from_count ? "fuse" : "train", name, text, &run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK)
+        st = text ? wfi_run_begin(lab->registry, spec->from_count ? "fuse" : "train", name, text, &run, err)
+                  : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = train_run(lab, j, run, json, err);
     wfi_free(text);
     wfi_record_clear(&record);
@@ -147,13 +161,16 @@ wf_status wf_resume(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     json_t *spec = NULL;
     WF_TRY(wfi_run_get(lab->registry, id, &run, err));
     wf_status st = WF_OK;
-    if (strcmp(run.status, "done") == 0) st = wfi_fail(err, WF_E_ARG, "run %lld is done; nothing to resume", (long long)id);
+    if (strcmp(run.status, "done") == 0)
+        st = wfi_fail(err, WF_E_ARG, "run %lld is done; nothing to resume", (long long)id);
     if (st == WF_OK) st = wfi_json_parse(run.spec, strlen(run.spec), "run settings", &spec, err);
     if (st == WF_OK && strcmp(run.command, "compare") != 0) st = name_free_check(lab, run.name, err);
     if (st == WF_OK) st = wfi_run_claim(lab->registry, id, err);
     const int threads = lab->threads;
     if (st == WF_OK) threads_as_before(lab, spec);
-    if (st == WF_OK) st = strcmp(run.command, "compare") == 0 ? wfi_compare_run(lab, spec, id, json, err) : train_run(lab, spec, id, json, err);
+    if (st == WF_OK)
+        st = strcmp(run.command, "compare") == 0 ? wfi_compare_run(lab, spec, id, json, err)
+                                                 : train_run(lab, spec, id, json, err);
     wf_lab_threads(lab, threads);
     json_decref(spec);
     wfi_run_clear(&run);

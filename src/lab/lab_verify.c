@@ -19,7 +19,8 @@ static bool tree_check(wf_lab *lab, const wf_record *r, json_t *failures) {
     wf_err e = {0};
     wf_status st = dir ? wfi_lab_tree_hash(dir, &files, hex, &e) : WF_E_NOMEM;
     bool same = st == WF_OK && strcmp(hex, r->hash) == 0;
-    if (st != WF_OK) failure_add(failures, r, e.text);
+    if (st != WF_OK)
+        failure_add(failures, r, e.text);
     else if (!same) {
         snprintf(why, sizeof why, "files differ from what was stored");
         if (wfi_lab_record_json(r, &info, NULL) == WF_OK) { /* name the first file that differs */
@@ -40,15 +41,18 @@ static bool tree_check(wf_lab *lab, const wf_record *r, json_t *failures) {
     return same;
 }
 
-/* Recorded and present outputs: on the same processor and threads every bit, elsewhere within what another order of sums may change:
- * over a base in bfloat16 a sum's last bit can decide how it is rounded, which is 2^-8 of it. */
+/* Recorded and present outputs: on the same processor and threads every bit, elsewhere within what another order of
+ * sums may change: over a base in bfloat16 a sum's last bit can decide how it is rounded, which is 2^-8 of it. */
 static const double NEAR_F32 = 1e-3, NEAR_BF16 = 2e-2;
-static void bits_compare(wf_lab *lab, const wf_record *r, const wf_trained *t, const json_t *probe, const wf_outputs *o, json_t *failures) {
-    const char *bits = json_string_value(json_object_get(probe, "bits")), *isa = json_string_value(json_object_get(probe, "isa")),
+static void bits_compare(wf_lab *lab, const wf_record *r, const wf_trained *t, const json_t *probe, const wf_outputs *o,
+                         json_t *failures) {
+    const char *bits = json_string_value(json_object_get(probe, "bits")),
+               *isa = json_string_value(json_object_get(probe, "isa")),
                *cpu = json_string_value(json_object_get(probe, "cpu"));
     const size_t n = o->rows * (size_t)o->classes;
     const double near = t->base->dtype == WF_DTYPE_BF16 ? NEAR_BF16 : NEAR_F32;
-    const bool same_machine = isa && cpu && strcmp(isa, wfi_isa_name(wfi_cpu_get()->isa)) == 0 && strcmp(cpu, wfi_cpu_get()->name) == 0;
+    const bool same_machine =
+        isa && cpu && strcmp(isa, wfi_isa_name(wfi_cpu_get()->isa)) == 0 && strcmp(cpu, wfi_cpu_get()->name) == 0;
     double worst = 0;
     size_t different = 0;
     char why[200];
@@ -74,7 +78,8 @@ static void bits_compare(wf_lab *lab, const wf_record *r, const wf_trained *t, c
         snprintf(why, sizeof why, "%zu of %zu recorded outputs differ, by up to %.3g", different, n, worst);
         failure_add(failures, r, why);
     } else if (different) {
-        wfi_lab_message(lab, "note", "%s: recorded on another processor (%s, %s); equal within %.1g", r->name, cpu ? cpu : "?", isa ? isa : "?", worst);
+        wfi_lab_message(lab, "note", "%s: recorded on another processor (%s, %s); equal within %.1g", r->name,
+                        cpu ? cpu : "?", isa ? isa : "?", worst);
     }
 }
 
@@ -93,15 +98,18 @@ static void model_check(wf_lab *lab, const wf_record *r, json_t *failures) {
         const char *part = json_string_value(json_object_get(probe, "part"));
         const wf_rows *from = part && strcmp(part, "dev") == 0 ? &task->dev : &task->train;
         int64_t indices[64], n = json_integer_value(json_object_get(probe, "rows"));
-        if (n < 0 || n > 64 || (size_t)n > from->count) st = wfi_fail(&err, WF_E_DATA, "the recorded predictions are damaged");
+        if (n < 0 || n > 64 || (size_t)n > from->count)
+            st = wfi_fail(&err, WF_E_DATA, "the recorded predictions are damaged");
         for (int64_t i = 0; st == WF_OK && i < n; i++) indices[i] = i;
         if (st == WF_OK) st = wfi_rows_pick(from, indices, (size_t)n, &some, &err);
     }
     wf_lab_threads(lab, (int)json_integer_value(json_object_get(probe, "threads")));
     if (st == WF_OK) st = wfi_job_encode(&t, &some, task, &e, &err);
     if (st == WF_OK) st = wfi_evaluate_outputs(t.context, &e, t.classes, &o, &err);
-    if (st == WF_OK) bits_compare(lab, r, &t, probe, &o, failures);
-    else failure_add(failures, r, err.text);
+    if (st == WF_OK)
+        bits_compare(lab, r, &t, probe, &o, failures);
+    else
+        failure_add(failures, r, err.text);
     wf_lab_threads(lab, threads);
     wfi_outputs_clear(&o);
     wfi_encoded_clear(&e);
@@ -117,9 +125,17 @@ wf_status wf_verify(wf_lab *lab, char **json, wf_err *err) {
     json_t *failures = json_array();
     wf_status st = failures ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (size_t i = 0; st == WF_OK && i < count; i++) {
-        const wf_progress p = {.stage = "verify", .name = records[i].name, .done = (int64_t)i, .total = (int64_t)count, .loss = NAN, .seconds_left = -1, .rate_unit = ""};
-        if (wfi_lab_tick(lab, &p, false)) st = wfi_fail(err, WF_E_CANCELLED, "cancelled");
-        else if (tree_check(lab, &records[i], failures) && strcmp(records[i].kind, "model") == 0) model_check(lab, &records[i], failures);
+        const wf_progress p = {.stage = "verify",
+                               .name = records[i].name,
+                               .done = (int64_t)i,
+                               .total = (int64_t)count,
+                               .loss = NAN,
+                               .seconds_left = -1,
+                               .rate_unit = ""};
+        if (wfi_lab_tick(lab, &p, false))
+            st = wfi_fail(err, WF_E_CANCELLED, "cancelled");
+        else if (tree_check(lab, &records[i], failures) && strcmp(records[i].kind, "model") == 0)
+            model_check(lab, &records[i], failures);
     }
     wfi_records_free(records, count);
     const size_t bad = json_array_size(failures);
@@ -127,6 +143,9 @@ wf_status wf_verify(wf_lab *lab, char **json, wf_err *err) {
         json_decref(failures);
         return st;
     }
-    WF_TRY(wfi_lab_give(json_pack("{s:b, s:I, s:o}", "ok", bad == 0, "checked", (json_int_t)count, "failures", failures), json, err));
-    return bad ? wfi_fail(err, WF_E_CHECK, "%zu check%s did not hold (%zu artefacts checked)", bad, bad == 1 ? "" : "s", count) : WF_OK;
+    WF_TRY(wfi_lab_give(
+        json_pack("{s:b, s:I, s:o}", "ok", bad == 0, "checked", (json_int_t)count, "failures", failures), json, err));
+    return bad ? wfi_fail(err, WF_E_CHECK, "%zu check%s did not hold (%zu artefacts checked)", bad, bad == 1 ? "" : "s",
+                          count)
+               : WF_OK;
 }

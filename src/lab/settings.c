@@ -7,11 +7,19 @@
 #include <string.h>
 
 /* Defaults by method; docs/training.md says how they were found. */
-static const struct { const char *method; wf_method_kind kind; double lr; } DEFAULTS[] = {
-    {"head", WF_METHOD_HEAD, 2e-3}, {"full", WF_METHOD_FULL, 5e-5}, {"fusion", WF_METHOD_FUSION, 5e-4}, {"lora", WF_METHOD_ADAPTER, 1e-3}};
+static const struct {
+    const char *method;
+    wf_method_kind kind;
+    double lr;
+} DEFAULTS[] = {{"head", WF_METHOD_HEAD, 2e-3},
+                {"full", WF_METHOD_FULL, 5e-5},
+                {"fusion", WF_METHOD_FUSION, 5e-4},
+                {"lora", WF_METHOD_ADAPTER, 1e-3}};
 static const double ADAPTER_LR = 1e-3;
 
-static size_t stem_length(const char *method) { return strcspn(method, "["); }
+static size_t stem_length(const char *method) {
+    return strcspn(method, "[");
+}
 
 static wf_status method_find(const char *method, wf_method_kind *kind, double *lr, wf_err *err) {
     const size_t n = stem_length(method);
@@ -26,20 +34,25 @@ static wf_status method_find(const char *method, wf_method_kind *kind, double *l
             return WF_OK;
         }
     if (!wfi_adapter_preset_known(stem) && method[0] != '{')
-        return wfi_fail(err, WF_E_ARG, "method \"%.60s\" is not known; methods are head, full, fusion, seq_bn, double_seq_bn, par_bn, scaled_par_bn, adapter_plus, lora", stem);
+        return wfi_fail(err, WF_E_ARG,
+                        "method \"%.60s\" is not known; methods are head, full, fusion, seq_bn, double_seq_bn, par_bn, "
+                        "scaled_par_bn, adapter_plus, lora",
+                        stem);
     *kind = WF_METHOD_ADAPTER;
     *lr = ADAPTER_LR;
     return WF_OK;
 }
 
 static wf_status range_check(const char *what, double value, double low, double high, wf_err *err) {
-    if (!(value >= low && value <= high)) return wfi_fail(err, WF_E_ARG, "%s is %g; it must lie in [%g, %g]", what, value, low, high);
+    if (!(value >= low && value <= high))
+        return wfi_fail(err, WF_E_ARG, "%s is %g; it must lie in [%g, %g]", what, value, low, high);
     return WF_OK;
 }
 
 static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err *err) {
     if (!s->task) return wfi_fail(err, WF_E_ARG, "which task? see: weft task list");
-    if (kind == WF_METHOD_FUSION && s->from_count == 0) return wfi_fail(err, WF_E_ARG, "a fusion needs the names of the adapters it joins (--from A,B)");
+    if (kind == WF_METHOD_FUSION && s->from_count == 0)
+        return wfi_fail(err, WF_E_ARG, "a fusion needs the names of the adapters it joins (--from A,B)");
     WF_TRY(range_check("epochs", s->epochs, 0, 10000, err));
     WF_TRY(range_check("learning rate", s->lr, 0, 10, err));
     WF_TRY(range_check("weight decay", s->weight_decay, 0, 10, err));
@@ -56,16 +69,24 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(range_check("head layers", s->head_layers, 0, 2, err));
     WF_TRY(wfi_precision_check(s->base_dtype, err));
     if (kind == WF_METHOD_FULL && s->base_dtype && strcmp(s->base_dtype, "bf16") == 0)
-        return wfi_fail(err, WF_E_ARG, "method full trains the base itself, in float32; base type bf16 is for frozen bases");
-    static const char *const schedules[] = {"linear", "cosine", "constant", NULL}, *const weights[] = {"auto", "balanced", "none", NULL},
-                      *const poolings[] = {"mean", "cls", "pooler", NULL};
-    const struct { const char *what, *value; const char *const *known; } words[] = {
-        {"schedule", s->schedule, schedules}, {"class weights", s->class_weights, weights}, {"pooling", s->pooling, poolings}};
+        return wfi_fail(err, WF_E_ARG,
+                        "method full trains the base itself, in float32; base type bf16 is for frozen bases");
+    static const char *const schedules[] = {"linear", "cosine", "constant", NULL},
+                             *const weights[] = {"auto", "balanced", "none", NULL},
+                             *const poolings[] = {"mean", "cls", "pooler", NULL};
+    const struct {
+        const char *what, *value;
+        const char *const *known;
+    } words[] = {{"schedule", s->schedule, schedules},
+                 {"class weights", s->class_weights, weights},
+                 {"pooling", s->pooling, poolings}};
     for (size_t i = 0; i < 3; i++) {
         if (!words[i].value) continue;
         const char *const *k = words[i].known;
         while (*k && strcmp(*k, words[i].value) != 0) k++;
-        if (!*k) return wfi_fail(err, WF_E_ARG, "%s \"%.40s\": use one of %s, %s, %s", words[i].what, words[i].value, words[i].known[0], words[i].known[1], words[i].known[2]);
+        if (!*k)
+            return wfi_fail(err, WF_E_ARG, "%s \"%.40s\": use one of %s, %s, %s", words[i].what, words[i].value,
+                            words[i].known[0], words[i].known[1], words[i].known[2]);
     }
     return WF_OK;
 }
@@ -94,46 +115,99 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
     text_set(j, "class_weights", s->class_weights, "auto");
     text_set(j, "base_dtype", kind == WF_METHOD_FULL ? "f32" : s->base_dtype, "auto");
     json_object_set_new(j, "from", from);
-    const struct { const char *key; double value; } numbers[] = {
-        {"epochs", s->epochs}, {"lr", s->lr > 0 ? s->lr : lr}, {"weight_decay", s->weight_decay}, {"warmup", s->warmup > 0 ? s->warmup : s->warmup < 0 ? 0.0 : 0.1},
-        {"max_grad_norm", s->max_grad_norm > 0 ? s->max_grad_norm : s->max_grad_norm < 0 ? 0.0 : 1.0}, {"label_smoothing", s->label_smoothing},
-        {"head_dropout", s->head_dropout > 0 ? s->head_dropout : s->head_dropout < 0 ? 0.0 : 0.1}, {"base_dropout", s->base_dropout < 0 || (s->base_dropout == 0 && kind == WF_METHOD_HEAD) ? 0.0 : 1.0}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) json_object_set_new(j, numbers[i].key, json_real(numbers[i].value));
-    const struct { const char *key; int64_t value; } whole[] = {
-        {"rows", s->rows}, {"steps", s->steps}, {"batch_tokens", s->batch_tokens ? s->batch_tokens : 8192}, {"batch_rows", s->batch_rows ? s->batch_rows : 32},
-        {"accumulate", s->accumulate ? s->accumulate : 1}, {"max_length", s->max_length ? s->max_length : 256}, {"head_layers", s->head_layers},
-        {"patience", s->patience ? s->patience : 5}, {"seed", (int64_t)s->seed}};
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) json_object_set_new(j, whole[i].key, json_integer(whole[i].value));
+    const struct {
+        const char *key;
+        double value;
+    } numbers[] = {
+        {"epochs", s->epochs},
+        {"lr", s->lr > 0 ? s->lr : lr},
+        {"weight_decay", s->weight_decay},
+        {"warmup", s->warmup > 0   ? s->warmup
+                   : s->warmup < 0 ? 0.0
+                                   : 0.1},
+        {"max_grad_norm", s->max_grad_norm > 0   ? s->max_grad_norm
+                          : s->max_grad_norm < 0 ? 0.0
+                                                 : 1.0},
+        {"label_smoothing", s->label_smoothing},
+        {"head_dropout", s->head_dropout > 0   ? s->head_dropout
+                         : s->head_dropout < 0 ? 0.0
+                                               : 0.1},
+        {"base_dropout", s->base_dropout < 0 || (s->base_dropout == 0 && kind == WF_METHOD_HEAD) ? 0.0 : 1.0}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        json_object_set_new(j, numbers[i].key, json_real(numbers[i].value));
+    const struct {
+        const char *key;
+        int64_t value;
+    } whole[] = {{"rows", s->rows},
+                 {"steps", s->steps},
+                 {"batch_tokens", s->batch_tokens ? s->batch_tokens : 8192},
+                 {"batch_rows", s->batch_rows ? s->batch_rows : 32},
+                 {"accumulate", s->accumulate ? s->accumulate : 1},
+                 {"max_length", s->max_length ? s->max_length : 256},
+                 {"head_layers", s->head_layers},
+                 {"patience", s->patience ? s->patience : 5},
+                 {"seed", (int64_t)s->seed}};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        json_object_set_new(j, whole[i].key, json_integer(whole[i].value));
     json_object_set_new(j, "train_adapters", json_boolean(s->train_adapters));
     *out = j;
     return WF_OK;
 }
 
-static const char *text_get(const json_t *j, const char *key) { return json_string_value(json_object_get(j, key)); }
+static const char *text_get(const json_t *j, const char *key) {
+    return json_string_value(json_object_get(j, key));
+}
 
 wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
     static const char where[] = "run settings";
     int64_t head_layers = 0, patience = 0, seed = 0;
     double lr;
-    *s = (wf_settings){.task = text_get(j, "task"), .method = text_get(j, "method"), .name = text_get(j, "name"), .base = text_get(j, "base"),
-                       .config = text_get(j, "config"), .pooling = text_get(j, "pooling"), .schedule = text_get(j, "schedule"),
-                       .class_weights = text_get(j, "class_weights"), .from = json_object_get(j, "from"),
+    *s = (wf_settings){.task = text_get(j, "task"),
+                       .method = text_get(j, "method"),
+                       .name = text_get(j, "name"),
+                       .base = text_get(j, "base"),
+                       .config = text_get(j, "config"),
+                       .pooling = text_get(j, "pooling"),
+                       .schedule = text_get(j, "schedule"),
+                       .class_weights = text_get(j, "class_weights"),
+                       .from = json_object_get(j, "from"),
                        .train_adapters = json_is_true(json_object_get(j, "train_adapters"))};
-    if (!s->task || !s->method || !s->schedule || !s->class_weights) return wfi_fail(err, WF_E_DATA, "%s: task, method, schedule or class_weights is missing", where);
+    if (!s->task || !s->method || !s->schedule || !s->class_weights)
+        return wfi_fail(err, WF_E_DATA, "%s: task, method, schedule or class_weights is missing", where);
     WF_TRY(method_find(s->method, &s->kind, &lr, err));
-    const struct { const char *key; double *at; } numbers[] = {
-        {"epochs", &s->epochs}, {"lr", &s->lr}, {"weight_decay", &s->weight_decay}, {"warmup", &s->warmup}, {"max_grad_norm", &s->max_grad_norm},
-        {"label_smoothing", &s->label_smoothing}, {"head_dropout", &s->head_dropout}, {"base_dropout", &s->base_dropout}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) WF_TRY(wfi_json_num(j, numbers[i].key, where, numbers[i].at, err));
-    const struct { const char *key; int64_t *at; } whole[] = {
-        {"rows", &s->rows}, {"steps", &s->steps}, {"batch_tokens", &s->batch_tokens}, {"batch_rows", &s->batch_rows}, {"accumulate", &s->accumulate},
-        {"max_length", &s->max_length}, {"head_layers", &head_layers}, {"patience", &patience}, {"seed", &seed}};
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) WF_TRY(wfi_json_int(j, whole[i].key, where, INT64_MIN, INT64_MAX, whole[i].at, err));
+    const struct {
+        const char *key;
+        double *at;
+    } numbers[] = {{"epochs", &s->epochs},
+                   {"lr", &s->lr},
+                   {"weight_decay", &s->weight_decay},
+                   {"warmup", &s->warmup},
+                   {"max_grad_norm", &s->max_grad_norm},
+                   {"label_smoothing", &s->label_smoothing},
+                   {"head_dropout", &s->head_dropout},
+                   {"base_dropout", &s->base_dropout}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        WF_TRY(wfi_json_num(j, numbers[i].key, where, numbers[i].at, err));
+    const struct {
+        const char *key;
+        int64_t *at;
+    } whole[] = {{"rows", &s->rows},
+                 {"steps", &s->steps},
+                 {"batch_tokens", &s->batch_tokens},
+                 {"batch_rows", &s->batch_rows},
+                 {"accumulate", &s->accumulate},
+                 {"max_length", &s->max_length},
+                 {"head_layers", &head_layers},
+                 {"patience", &patience},
+                 {"seed", &seed}};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        WF_TRY(wfi_json_int(j, whole[i].key, where, INT64_MIN, INT64_MAX, whole[i].at, err));
     s->head_layers = (int)head_layers;
     s->patience = (int)patience;
     s->seed = (uint64_t)seed;
     const char *type = text_get(j, "base_dtype");
-    if (!wfi_precision_parse(type, &s->base_dtype)) return wfi_fail(err, WF_E_DATA, "%s: base_dtype \"%.40s\" is neither f32 nor bf16", where, type);
+    if (!wfi_precision_parse(type, &s->base_dtype))
+        return wfi_fail(err, WF_E_DATA, "%s: base_dtype \"%.40s\" is neither f32 nor bf16", where, type);
     if (s->kind == WF_METHOD_FULL) s->base_dtype = WF_DTYPE_F32;
     return WF_OK;
 }

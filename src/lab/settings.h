@@ -1,5 +1,5 @@
-/* lab/settings.h - one training's settings: from the public struct to JSON (what a run stores) and to plain values. Layer 10.
- * Defaults by method stand in one table in settings.c. */
+/* lab/settings.h - one training's settings: from the public struct to JSON (what a run stores) and to plain values.
+ * Layer 10. Defaults by method stand in one table in settings.c. */
 #ifndef WF_LAB_SETTINGS_H
 #define WF_LAB_SETTINGS_H
 #include "base/json.h"

@@ -34,9 +34,11 @@ static wf_status fused_open(wf_lab *lab, wf_trained *t, const char *name, wf_ada
     const wf_base_shape shape = wfi_context_shape(t->base->model);
     wf_status st = dir ? wfi_lab_record_json(&r, &info, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     const char *base_hash = json_string_value(json_object_get(info, "base_hash"));
-    if (st == WF_OK && !wfi_dir_exists(dir)) st = wfi_fail(err, WF_E_ARG, "\"%s\" is no adapter; only adapters can be fused", name);
+    if (st == WF_OK && !wfi_dir_exists(dir))
+        st = wfi_fail(err, WF_E_ARG, "\"%s\" is no adapter; only adapters can be fused", name);
     else if (st == WF_OK && (!base_hash || strcmp(base_hash, t->base->hash) != 0))
-        st = wfi_fail(err, WF_E_ARG, "adapter \"%s\" was trained on another base; adapters of one base only can be fused", name);
+        st = wfi_fail(err, WF_E_ARG,
+                      "adapter \"%s\" was trained on another base; adapters of one base only can be fused", name);
     if (st == WF_OK) st = wfi_hub_adapter_open(dir, name, &shape, out, err);
     json_decref(info);
     wfi_free(dir);
@@ -51,7 +53,8 @@ static wf_status fusion_new(wf_lab *lab, wf_trained *t, const wf_settings *s, co
     for (size_t i = 0; i < n; i++) {
         const char *from = json_string_value(json_array_get(s->from, i));
         for (size_t k = 0; k < i; k++)
-            if (strcmp(from, t->fused[k]->name) == 0) return wfi_fail(err, WF_E_ARG, "adapter \"%s\" stands twice in the fusion", from);
+            if (strcmp(from, t->fused[k]->name) == 0)
+                return wfi_fail(err, WF_E_ARG, "adapter \"%s\" stands twice in the fusion", from);
         WF_TRY(fused_open(lab, t, from, &t->fused[i], err));
         t->fused_count = i + 1;
     }
@@ -64,24 +67,31 @@ static wf_status head_make(wf_trained *t, const wf_settings *s, const char *name
     const char *pooling = s->pooling ? s->pooling : json_string_value(json_object_get(t->base->info, "pooling"));
     if (!pooling) pooling = "cls";
     const bool classes = task->kind == WF_KIND_CLASSIFICATION || task->kind == WF_KIND_MULTILABEL;
-    const wf_head_spec spec = {.kind = task->kind, .classes = classes ? task->label_count : 1, .layers = s->head_layers ? s->head_layers : 2,
-                               .pooling = strcmp(pooling, "mean") == 0 ? WF_POOL_MEAN : WF_POOL_CLS, .pooler = strcmp(pooling, "pooler") == 0,
-                               .dropout = (float)s->head_dropout, .labels = classes ? task->labels : NULL,
+    const wf_head_spec spec = {.kind = task->kind,
+                               .classes = classes ? task->label_count : 1,
+                               .layers = s->head_layers ? s->head_layers : 2,
+                               .pooling = strcmp(pooling, "mean") == 0 ? WF_POOL_MEAN : WF_POOL_CLS,
+                               .pooler = strcmp(pooling, "pooler") == 0,
+                               .dropout = (float)s->head_dropout,
+                               .labels = classes ? task->labels : NULL,
                                .hidden_size = t->base->model->config.hidden_size};
-    if (spec.pooler && !t->base->model->pooler.weight) return wfi_fail(err, WF_E_ARG, "this base has no pooler; use --pooling mean or cls");
+    if (spec.pooler && !t->base->model->pooler.weight)
+        return wfi_fail(err, WF_E_ARG, "this base has no pooler; use --pooling mean or cls");
     WF_TRY(wfi_head_new(name, &spec, s->seed, &t->head, err));
     if (task->kind == WF_KIND_REGRESSION && task->train.count) {
         double sum = 0, squares = 0;
         const double n = (double)task->train.count;
         for (size_t i = 0; i < task->train.count; i++) sum += task->train.rows[i].target;
-        for (size_t i = 0; i < task->train.count; i++) squares += (task->train.rows[i].target - sum / n) * (task->train.rows[i].target - sum / n);
+        for (size_t i = 0; i < task->train.count; i++)
+            squares += (task->train.rows[i].target - sum / n) * (task->train.rows[i].target - sum / n);
         t->head->target_mean = (float)(sum / n);
         t->head->target_std = squares > 0 ? (float)__builtin_sqrt(squares / n) : 1.0f;
     }
     return WF_OK;
 }
 
-wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *t, wf_err *err) {
+wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *t,
+                          wf_err *err) {
     *t = (wf_trained){.kind = task->kind, .max_length = s->max_length};
     wf_status st = wfi_lab_base(lab, s->base, s->base_dtype, &t->base, err);
     if (st != WF_OK) return st;
@@ -90,10 +100,12 @@ wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, c
     t->classes = task->kind == WF_KIND_REGRESSION ? 1 : task->label_count;
     t->name = wfi_strdup(name);
     if (!t->name) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK && s->kind == WF_METHOD_ADAPTER) st = wfi_adapter_new(name, s->method, &shape, s->seed, &t->adapter, err);
+    if (st == WF_OK && s->kind == WF_METHOD_ADAPTER)
+        st = wfi_adapter_new(name, s->method, &shape, s->seed, &t->adapter, err);
     if (st == WF_OK && s->kind == WF_METHOD_FUSION) st = fusion_new(lab, t, s, name, err);
     if (st == WF_OK && s->kind == WF_METHOD_FULL) st = wfi_bert_copy_trainable(t->base->model, &t->full, err);
-    if (st == WF_OK) st = wfi_bert_pack(t->base->model, s->kind != WF_METHOD_HEAD && s->kind != WF_METHOD_FULL, t->base->dtype, err);
+    if (st == WF_OK)
+        st = wfi_bert_pack(t->base->model, s->kind != WF_METHOD_HEAD && s->kind != WF_METHOD_FULL, t->base->dtype, err);
     if (st == WF_OK) st = head_make(t, s, name, task, err);
     if (st == WF_OK) st = context_make(t, err);
     if (st == WF_OK) t->context->base_dropout = s->base_dropout > 0;
@@ -101,13 +113,16 @@ wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, c
     return st;
 }
 
-wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF_TRAINED_SETS], size_t *count, wf_err *err) {
+wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF_TRAINED_SETS], size_t *count,
+                           wf_err *err) {
     size_t n = 0;
     if (t->full) sets[n++] = &t->full->params;
     if (t->adapter) sets[n++] = &t->adapter->params;
     if (t->fusion) sets[n++] = &t->fusion->params;
     if (t->fusion && s->train_adapters) {
-        if (t->fused_count + n + 1 > WF_TRAINED_SETS) return wfi_fail(err, WF_E_ARG, "at most %d adapters can be trained along with a fusion", WF_TRAINED_SETS - 2);
+        if (t->fused_count + n + 1 > WF_TRAINED_SETS)
+            return wfi_fail(err, WF_E_ARG, "at most %d adapters can be trained along with a fusion",
+                            WF_TRAINED_SETS - 2);
         for (size_t i = 0; i < t->fused_count; i++) sets[n++] = &t->fused[i]->params;
     }
     sets[n++] = &t->head->params;
@@ -125,7 +140,8 @@ wf_status wfi_trained_freeze(wf_trained *t, wf_err *err) {
 }
 
 int64_t wfi_trained_size(const wf_trained *t) {
-    return t->head->params.total + (t->full ? t->full->params.total : 0) + (t->adapter ? t->adapter->params.total : 0) + (t->fusion ? t->fusion->params.total : 0);
+    return t->head->params.total + (t->full ? t->full->params.total : 0) + (t->adapter ? t->adapter->params.total : 0) +
+           (t->fusion ? t->fusion->params.total : 0);
 }
 
 void wfi_trained_clear(wf_trained *t) {
@@ -170,7 +186,8 @@ static wf_status full_load(wf_bert *m, const char *dir, wf_err *err) {
         const wf_tensor *t = NULL;
         if (!p->grad) continue;
         st = wfi_source_get(&source, p->name, p->rank, p->shape, &t, err);
-        if (st == WF_OK && t->dtype != WF_DTYPE_F32) st = wfi_fail(err, WF_E_DATA, "%s: tensor %s is not F32", path, p->name);
+        if (st == WF_OK && t->dtype != WF_DTYPE_F32)
+            st = wfi_fail(err, WF_E_DATA, "%s: tensor %s is not F32", path, p->name);
         if (st == WF_OK) memcpy(p->data, t->data, (size_t)p->count * sizeof(float));
     }
     wfi_source_close(&source);
@@ -179,14 +196,28 @@ static wf_status full_load(wf_bert *m, const char *dir, wf_err *err) {
 }
 
 typedef wf_status (*part_fn)(wf_trained *t, const char *dir, wf_err *err);
-static wf_status part_head(wf_trained *t, const char *dir, wf_err *err) { return wfi_hub_head_save(t->head, t->base->name, dir, err); }
-static wf_status part_adapter(wf_trained *t, const char *dir, wf_err *err) { return t->adapter ? wfi_hub_adapter_save(t->adapter, t->base->name, dir, err) : WF_OK; }
-static wf_status part_fusion(wf_trained *t, const char *dir, wf_err *err) { return t->fusion ? wfi_hub_fusion_save(t->fusion, t->base->name, dir, err) : WF_OK; }
-static wf_status part_full(wf_trained *t, const char *dir, wf_err *err) { return t->full ? full_save(t->full, dir, err) : WF_OK; }
+static wf_status part_head(wf_trained *t, const char *dir, wf_err *err) {
+    return wfi_hub_head_save(t->head, t->base->name, dir, err);
+}
+static wf_status part_adapter(wf_trained *t, const char *dir, wf_err *err) {
+    return t->adapter ? wfi_hub_adapter_save(t->adapter, t->base->name, dir, err) : WF_OK;
+}
+static wf_status part_fusion(wf_trained *t, const char *dir, wf_err *err) {
+    return t->fusion ? wfi_hub_fusion_save(t->fusion, t->base->name, dir, err) : WF_OK;
+}
+static wf_status part_full(wf_trained *t, const char *dir, wf_err *err) {
+    return t->full ? full_save(t->full, dir, err) : WF_OK;
+}
 
 static wf_status parts_write(wf_trained *t, const wf_settings *s, const char *aside, wf_err *err) {
-    const struct { const char *folder; bool there; part_fn save; } parts[] = {
-        {"head", true, part_head}, {"adapter", t->adapter != NULL, part_adapter}, {"fusion", t->fusion != NULL, part_fusion}, {"full", t->full != NULL, part_full}};
+    const struct {
+        const char *folder;
+        bool there;
+        part_fn save;
+    } parts[] = {{"head", true, part_head},
+                 {"adapter", t->adapter != NULL, part_adapter},
+                 {"fusion", t->fusion != NULL, part_fusion},
+                 {"full", t->full != NULL, part_full}};
     wf_status st = WF_OK;
     for (size_t i = 0; st == WF_OK && i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i].there) continue;
@@ -214,7 +245,8 @@ static wf_status link_to(wf_lab *lab, int64_t id, const char *kind, const char *
     return st;
 }
 
-static wf_status model_register(wf_lab *lab, wf_trained *t, const wf_record *task, const wf_record *record, wf_err *err) {
+static wf_status model_register(wf_lab *lab, wf_trained *t, const wf_record *task, const wf_record *record,
+                                wf_err *err) {
     int64_t id = 0;
     WF_TRY(wfi_registry_begin(lab->registry, err));
     wf_status st = wfi_registry_put(lab->registry, record, &id, err);
@@ -226,13 +258,15 @@ static wf_status model_register(wf_lab *lab, wf_trained *t, const wf_record *tas
     return st;
 }
 
-wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, const wf_record *task, json_t *info, wf_err *err) {
+wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, const wf_record *task, json_t *info,
+                           wf_err *err) {
     char relative[160], hex[65];
     wf_aside aside;
     char *place = NULL, *text = NULL, *copy = NULL;
     json_t *files = NULL;
     wf_status st = wfi_aside_open(lab, "models", t->name, &aside, err);
-    if (st == WF_OK && !(copy = wfi_path_join(aside.path, "weft.json"))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && !(copy = wfi_path_join(aside.path, "weft.json")))
+        st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = parts_write(t, s, aside.path, err);
     if (st == WF_OK) st = wfi_lab_tree_hash(aside.path, &files, hex, err);
     if (st == WF_OK) {
@@ -247,7 +281,8 @@ wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, con
         st = place && text ? wfi_lab_tree_place(aside.path, place, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     }
     if (st == WF_OK) {
-        const wf_record record = {.kind = (char *)"model", .name = t->name, .hash = hex, .path = relative, .json = text};
+        const wf_record record = {
+            .kind = (char *)"model", .name = t->name, .hash = hex, .path = relative, .json = text};
         st = model_register(lab, t, task, &record, err);
     }
     wfi_aside_close(&aside);
@@ -269,9 +304,12 @@ static wf_status fusion_open(wf_lab *lab, wf_trained *t, const char *dir, const 
     wf_status st = t->fused ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (size_t i = 0; st == WF_OK && i < count; i++) {
         char *own = wfi_path_join(own_adapters, names[i]);
-        if (!own) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-        else if (wfi_dir_exists(own)) st = wfi_hub_adapter_open(own, names[i], &shape, &t->fused[i], err);
-        else st = fused_open(lab, t, names[i], &t->fused[i], err);
+        if (!own)
+            st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        else if (wfi_dir_exists(own))
+            st = wfi_hub_adapter_open(own, names[i], &shape, &t->fused[i], err);
+        else
+            st = fused_open(lab, t, names[i], &t->fused[i], err);
         wfi_free(own);
         if (st == WF_OK) t->fused_count = i + 1;
     }
@@ -281,10 +319,11 @@ static wf_status fusion_open(wf_lab *lab, wf_trained *t, const char *dir, const 
 }
 
 static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, wf_err *err) {
-    char *head = folder_of(lab, r, "head"), *adapter = folder_of(lab, r, "adapter"), *fusion = folder_of(lab, r, "fusion"),
-         *full = folder_of(lab, r, "full"), *own = folder_of(lab, r, "adapters");
+    char *head = folder_of(lab, r, "head"), *adapter = folder_of(lab, r, "adapter"),
+         *fusion = folder_of(lab, r, "fusion"), *full = folder_of(lab, r, "full"), *own = folder_of(lab, r, "adapters");
     const wf_base_shape shape = wfi_context_shape(t->base->model);
-    wf_status st = head && adapter && fusion && full && own ? wfi_hub_head_open(head, NULL, &t->head, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_status st = head && adapter && fusion && full && own ? wfi_hub_head_open(head, NULL, &t->head, err)
+                                                            : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && wfi_dir_exists(adapter)) st = wfi_hub_adapter_open(adapter, NULL, &shape, &t->adapter, err);
     if (st == WF_OK && wfi_dir_exists(fusion)) st = fusion_open(lab, t, fusion, own, err);
     if (st == WF_OK && wfi_dir_exists(full)) {
@@ -309,9 +348,11 @@ wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *t, wf_err 
     if (st == WF_OK) st = wfi_json_int(t->info, "max_length", name, 1, 1 << 20, &t->max_length, err);
     const char *type = json_string_value(json_object_get(t->info, "base_dtype"));
     wf_dtype dtype = WF_DTYPE_F32;
-    if (st == WF_OK && !wfi_precision_parse(type, &dtype)) st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has base type \"%s\"", name, type);
+    if (st == WF_OK && !wfi_precision_parse(type, &dtype))
+        st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has base type \"%s\"", name, type);
     if (st == WF_OK) st = wfi_lab_base(lab, base, dtype, &t->base, err);
-    if (st == WF_OK && !wfi_kind_parse(kind, &t->kind)) st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has kind \"%s\"", name, kind);
+    if (st == WF_OK && !wfi_kind_parse(kind, &t->kind))
+        st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has kind \"%s\"", name, kind);
     t->classes = (int32_t)classes;
     if (st == WF_OK && !(t->name = wfi_strdup(name))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = parts_open(lab, t, &r, err);

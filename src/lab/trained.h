@@ -1,37 +1,40 @@
 /* lab/trained.h - a trained thing (adapter, fusion, head alone, everything) in memory and in the lab. Layer 10.
- * Folder models/NAME-HASH: head/, and adapter/ or fusion/ (with adapters/NAME/ when they were trained along) or full/; weft.json is
- * a copy of the registry's lineage. */
+ * Folder models/NAME-HASH: head/, and adapter/ or fusion/ (with adapters/NAME/ when they were trained along) or full/;
+ * weft.json is a copy of the registry's lineage. */
 #ifndef WF_LAB_TRAINED_H
 #define WF_LAB_TRAINED_H
 #include "lab/handle.h"
 #include "lab/settings.h"
 
 typedef struct wf_trained {
-    wf_open_base *base;        /* borrowed from the lab */
-    wf_bert *full;             /* method full: the trained copy */
+    wf_open_base *base; /* borrowed from the lab */
+    wf_bert *full;      /* method full: the trained copy */
     wf_adapter *adapter;
-    wf_adapter **fused;        /* [fused_count] of a fusion, owned */
+    wf_adapter **fused; /* [fused_count] of a fusion, owned */
     size_t fused_count;
     wf_fusion *fusion;
     wf_head *head;
     wf_context *context;
     wf_kind kind;
-    int32_t classes;           /* columns of the outputs */
+    int32_t classes; /* columns of the outputs */
     int64_t max_length;
-    json_t *info;              /* lineage; NULL while new */
+    json_t *info; /* lineage; NULL while new */
     char *name;
 } wf_trained;
 
 /* Fresh parts for a training, initialised by the seed. */
-wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *out, wf_err *err);
+wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *out,
+                          wf_err *err);
 wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *out, wf_err *err);
 void wfi_trained_clear(wf_trained *t);
 /* Parameter sets that are trained, at most WF_TRAINED_SETS; gradients on. */
 enum { WF_TRAINED_SETS = 64 };
-wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF_TRAINED_SETS], size_t *count, wf_err *err);
+wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF_TRAINED_SETS], size_t *count,
+                           wf_err *err);
 /* Gradients off and caches refreshed: ready for inference. */
 wf_status wfi_trained_freeze(wf_trained *t, wf_err *err);
 int64_t wfi_trained_size(const wf_trained *t); /* parameters that were trained */
 /* Writes the folder, registers it with its parents in one transaction. info gains "files", "hash". */
-wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, const wf_record *task, json_t *info, wf_err *err);
+wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, const wf_record *task, json_t *info,
+                           wf_err *err);
 #endif

@@ -1,5 +1,6 @@
-/* metrics/calibration.c - how far probabilities can be trusted: expected calibration error (15 bins of equal width over the largest
- * probability; Guo et al. 2017) and the Brier score (mean squared distance from the one-hot truth, summed over classes). */
+/* metrics/calibration.c - how far probabilities can be trusted: expected calibration error (15 bins of equal width over
+ * the largest probability; Guo et al. 2017) and the Brier score (mean squared distance from the one-hot truth, summed
+ * over classes). */
 #include "metrics/metric.h"
 #include <math.h>
 #include <string.h>
@@ -48,5 +49,7 @@ static double brier(const wf_sample *s) {
     return sum / (double)s->count;
 }
 
-const wf_metric wfi_metric_ece = {.name = "ece", .kind = WF_SCORE_CLASSES, .fits = wfi_metric_probabilities, .compute = ece};
-const wf_metric wfi_metric_brier = {.name = "brier", .kind = WF_SCORE_CLASSES, .fits = wfi_metric_probabilities, .compute = brier};
+const wf_metric wfi_metric_ece = {
+    .name = "ece", .kind = WF_SCORE_CLASSES, .fits = wfi_metric_probabilities, .compute = ece};
+const wf_metric wfi_metric_brier = {
+    .name = "brier", .kind = WF_SCORE_CLASSES, .fits = wfi_metric_probabilities, .compute = brier};

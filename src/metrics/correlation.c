@@ -1,4 +1,5 @@
-/* metrics/correlation.c - Pearson's correlation of numbers, and Spearman's: that of their ranks, equal values sharing the mean rank. */
+/* metrics/correlation.c - Pearson's correlation of numbers, and Spearman's: that of their ranks, equal values sharing
+ * the mean rank. */
 #include "metrics/metric.h"
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +33,10 @@ static double pearson(const wf_sample *s) {
     return pearson_of(x, y, s->count);
 }
 
-typedef struct ranked { double value; size_t index; } ranked; /* fits the space of two doubles */
+typedef struct ranked {
+    double value;
+    size_t index;
+} ranked; /* fits the space of two doubles */
 
 static int compare(const void *a, const void *b) {
     const double x = ((const ranked *)a)->value, y = ((const ranked *)b)->value;
@@ -43,7 +47,8 @@ static void ranks(double *x, size_t n, ranked *r) {
     for (size_t i = 0; i < n; i++) r[i] = (ranked){x[i], i};
     qsort(r, n, sizeof *r, compare);
     for (size_t i = 0, k; i < n; i = k) {
-        for (k = i; k < n && r[k].value == r[i].value; k++) {}
+        for (k = i; k < n && r[k].value == r[i].value; k++) {
+        }
         for (size_t j = i; j < k; j++) x[r[j].index] = 0.5 * (double)(i + k - 1) + 1.0;
     }
 }

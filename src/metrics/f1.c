@@ -1,5 +1,5 @@
-/* metrics/f1.c - F1 of classes: the mean over the classes that occur in truth or prediction, and that of class 1 of two.
- * A class without any true positive has F1 0, as in scikit-learn with zero_division=0. */
+/* metrics/f1.c - F1 of classes: the mean over the classes that occur in truth or prediction, and that of class 1 of
+ * two. A class without any true positive has F1 0, as in scikit-learn with zero_division=0. */
 #include "metrics/metric.h"
 #include <string.h>
 
@@ -36,7 +36,9 @@ static double second(const wf_sample *s) {
     return said[1] + is[1] == 0 ? 0.0 : 2 * tp[1] / (said[1] + is[1]);
 }
 
-static bool binary(const wf_predictions *p) { return p->classes == 2; }
+static bool binary(const wf_predictions *p) {
+    return p->classes == 2;
+}
 
 const wf_metric wfi_metric_macro_f1 = {.name = "macro_f1", .kind = WF_SCORE_CLASSES, .compute = macro};
 const wf_metric wfi_metric_f1 = {.name = "f1", .kind = WF_SCORE_CLASSES, .fits = binary, .compute = second};

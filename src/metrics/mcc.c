@@ -1,4 +1,5 @@
-/* metrics/mcc.c - Matthews' correlation of classes, multi-class form (Gorodkin 2004), 0 where it is undefined, as scikit-learn. */
+/* metrics/mcc.c - Matthews' correlation of classes, multi-class form (Gorodkin 2004), 0 where it is undefined, as
+ * scikit-learn. */
 #include "metrics/metric.h"
 #include <math.h>
 #include <string.h>

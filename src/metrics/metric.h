@@ -1,4 +1,5 @@
-/* metrics/metric.h - one metric: a name, the predictions it fits, and a function over a sample of rows. Private to metrics/. Layer 2. */
+/* metrics/metric.h - one metric: a name, the predictions it fits, and a function over a sample of rows. Private to
+ * metrics/. Layer 2. */
 #ifndef WF_METRICS_METRIC_H
 #define WF_METRICS_METRIC_H
 #include "metrics/metrics.h"
@@ -8,14 +9,14 @@ typedef struct wf_sample { /* some rows of predictions, possibly with repetition
     const int32_t *predicted; /* [p->rows] class with the largest score */
     const size_t *rows;       /* [count] */
     size_t count;
-    double *space;            /* scratch: 6 doubles a row, 4 a class, 64 more */
+    double *space; /* scratch: 6 doubles a row, 4 a class, 64 more */
 } wf_sample;
 
 typedef struct wf_metric {
     const char *name;
     wf_score_kind kind;
-    bool (*fits)(const wf_predictions *p);   /* NULL: always */
-    double (*compute)(const wf_sample *s);   /* NaN: not defined on these rows */
+    bool (*fits)(const wf_predictions *p); /* NULL: always */
+    double (*compute)(const wf_sample *s); /* NaN: not defined on these rows */
 } wf_metric;
 
 bool wfi_metric_probabilities(const wf_predictions *p); /* every row is a distribution over the classes */

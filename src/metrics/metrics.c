@@ -1,8 +1,9 @@
-/* metrics/metrics.c - the table of metrics and the bootstrap. One metric is one file with one descriptor. See metrics.h. */
-#include "metrics/metric.h"
+/* metrics/metrics.c - the table of metrics and the bootstrap. One metric is one file with one descriptor. See
+ * metrics.h. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "metrics/metric.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,15 +33,20 @@ const wf_metric_value *wfi_scores_find(const wf_scores *s, const char *name) {
 
 static wf_status check(const wf_predictions *p, wf_err *err) {
     if (p->rows == 0) return wfi_fail(err, WF_E_DATA, "there are no predictions to score");
-    if (!p->scores || (p->kind != WF_SCORE_NUMBERS && p->classes < 1)) return wfi_fail(err, WF_E_ARG, "predictions without scores or classes");
-    if (p->kind == WF_SCORE_CLASSES && !p->label) return wfi_fail(err, WF_E_ARG, "class predictions without true labels");
+    if (!p->scores || (p->kind != WF_SCORE_NUMBERS && p->classes < 1))
+        return wfi_fail(err, WF_E_ARG, "predictions without scores or classes");
+    if (p->kind == WF_SCORE_CLASSES && !p->label)
+        return wfi_fail(err, WF_E_ARG, "class predictions without true labels");
     if (p->kind == WF_SCORE_NUMBERS && !p->target) return wfi_fail(err, WF_E_ARG, "numbers without true values");
-    if (p->kind == WF_SCORE_MULTILABEL && !p->labels) return wfi_fail(err, WF_E_ARG, "multi-label predictions without true labels");
+    if (p->kind == WF_SCORE_MULTILABEL && !p->labels)
+        return wfi_fail(err, WF_E_ARG, "multi-label predictions without true labels");
     for (size_t i = 0; p->kind == WF_SCORE_CLASSES && i < p->rows; i++)
-        if (p->label[i] < 0 || p->label[i] >= p->classes) return wfi_fail(err, WF_E_DATA, "row %zu has no true label among the %d classes", i + 1, p->classes);
+        if (p->label[i] < 0 || p->label[i] >= p->classes)
+            return wfi_fail(err, WF_E_DATA, "row %zu has no true label among the %d classes", i + 1, p->classes);
     const size_t width = p->kind == WF_SCORE_NUMBERS ? 1 : (size_t)p->classes;
     for (size_t i = 0; i < p->rows * width; i++)
-        if (isnan(p->scores[i])) return wfi_fail(err, WF_E_NONFINITE, "the score of row %zu is not a number", i / width + 1);
+        if (isnan(p->scores[i]))
+            return wfi_fail(err, WF_E_NONFINITE, "the score of row %zu is not a number", i / width + 1);
     return WF_OK;
 }
 
@@ -98,8 +104,11 @@ static size_t space_needed(const wf_predictions *p) {
 
 wf_status wfi_metrics_compute(const wf_predictions *p, int resamples, uint64_t seed, wf_scores *out, wf_err *err) {
     WF_TRY(check(p, err));
-    if (resamples < 0 || resamples > 1000000) return wfi_fail(err, WF_E_ARG, "%d resamples are not possible", resamples);
-    work w = {.predicted = wfi_alloc(p->rows, sizeof(int32_t)), .rows = wfi_alloc(p->rows, sizeof(size_t)), .space = wfi_alloc(space_needed(p), sizeof(double)),
+    if (resamples < 0 || resamples > 1000000)
+        return wfi_fail(err, WF_E_ARG, "%d resamples are not possible", resamples);
+    work w = {.predicted = wfi_alloc(p->rows, sizeof(int32_t)),
+              .rows = wfi_alloc(p->rows, sizeof(size_t)),
+              .space = wfi_alloc(space_needed(p), sizeof(double)),
               .values = wfi_alloc((size_t)resamples * METRICS + 1, sizeof(double))};
     if (!w.predicted || !w.rows || !w.space || !w.values) {
         work_free(&w);
@@ -119,10 +128,14 @@ wf_status wfi_metrics_compute(const wf_predictions *p, int resamples, uint64_t s
     }
     const uint64_t key = wfi_random_key(seed, "bootstrap", 0, 0);
     for (int k = 0; k < resamples; k++) {
-        for (size_t i = 0; i < p->rows; i++) w.rows[i] = wfi_random_below(key, (uint64_t)k * p->rows + i, (uint32_t)p->rows);
-        for (int i = 0; i < out->count; i++) w.values[(size_t)i * (size_t)resamples + (size_t)k] = used[i]->compute(&all); /* NOLINT(clang-analyzer-core.NullDereference): set below out->count */
+        for (size_t i = 0; i < p->rows; i++)
+            w.rows[i] = wfi_random_below(key, (uint64_t)k * p->rows + i, (uint32_t)p->rows);
+        for (int i = 0; i < out->count; i++)
+            w.values[(size_t)i * (size_t)resamples + (size_t)k] =
+                used[i]->compute(&all); /* NOLINT(clang-analyzer-core.NullDereference): set below out->count */
     }
-    for (int i = 0; resamples && i < out->count; i++) interval(&out->metric[i], w.values + (size_t)i * (size_t)resamples, resamples);
+    for (int i = 0; resamples && i < out->count; i++)
+        interval(&out->metric[i], w.values + (size_t)i * (size_t)resamples, resamples);
     work_free(&w);
     return WF_OK;
 }

@@ -1,6 +1,6 @@
-/* metrics/multilabel.c - several labels a row; a label is predicted when its logit is above 0 (probability above a half).
- * Micro F1 over all decisions, macro F1 over all labels (0 for a label that is neither true nor predicted anywhere, as scikit-learn with
- * zero_division=0), and the share of rows with every label right. */
+/* metrics/multilabel.c - several labels a row; a label is predicted when its logit is above 0 (probability above a
+ * half). Micro F1 over all decisions, macro F1 over all labels (0 for a label that is neither true nor predicted
+ * anywhere, as scikit-learn with zero_division=0), and the share of rows with every label right. */
 #include "metrics/metric.h"
 #include <string.h>
 
@@ -29,15 +29,20 @@ static double f1(const wf_sample *s, bool macro) {
     return macro ? sum / (double)C : all > 0 ? 2 * all_tp / all : 0.0;
 }
 
-static double micro_f1(const wf_sample *s) { return f1(s, false); }
-static double macro_f1(const wf_sample *s) { return f1(s, true); }
+static double micro_f1(const wf_sample *s) {
+    return f1(s, false);
+}
+static double macro_f1(const wf_sample *s) {
+    return f1(s, true);
+}
 
 static double accuracy(const wf_sample *s) {
     const size_t C = (size_t)s->p->classes;
     size_t right = 0;
     for (size_t i = 0; i < s->count; i++) {
         bool same = true;
-        for (size_t c = 0; c < C && same; c++) same = (s->p->scores[s->rows[i] * C + c] > 0.0f) == (s->p->labels[s->rows[i] * C + c] != 0);
+        for (size_t c = 0; c < C && same; c++)
+            same = (s->p->scores[s->rows[i] * C + c] > 0.0f) == (s->p->labels[s->rows[i] * C + c] != 0);
         right += same;
     }
     return (double)right / (double)s->count;

@@ -221,8 +221,7 @@ static wf_status linear_pack(wf_linear *l, bool backward, wf_dtype dtype, wf_err
     if (l->weight->grad) return WF_OK; /* trainable weights change every step */
     const float *w = l->weight->data;
     if (!l->forward) WF_TRY(wfi_packed_new(true, l->in, l->out, w, l->in, dtype, &l->forward, err));
-    if (backward && !l->backward)
-        WF_TRY(wfi_packed_new(false, l->out, l->in, w, l->in, dtype, &l->backward, err));
+    if (backward && !l->backward) WF_TRY(wfi_packed_new(false, l->out, l->in, w, l->in, dtype, &l->backward, err));
     return WF_OK;
 }
 

@@ -28,7 +28,8 @@ static size_t param_index(const wf_pset *set, const char *name) {
     return SIZE_MAX;
 }
 
-static wf_status names_match(const wf_pset *set, const wf_source *from, wf_rename_fn rename, void *self, const char *what, match *found, wf_err *err) {
+static wf_status names_match(const wf_pset *set, const wf_source *from, wf_rename_fn rename, void *self,
+                             const char *what, match *found, wf_err *err) {
     wf_buffer name = {0};
     wf_status st = WF_OK;
     for (size_t i = 0; i < from->count && st == WF_OK; i++) {
@@ -42,11 +43,16 @@ static wf_status names_match(const wf_pset *set, const wf_source *from, wf_renam
         }
         const size_t k = param_index(set, name.data);
         if (k == SIZE_MAX) {
-            st = wfi_fail_at(err, WF_E_DATA, t->name, -1, "%s: unexpected tensor \"%.200s\"; its configuration asks for none of that name", what, t->name);
+            st = wfi_fail_at(err, WF_E_DATA, t->name, -1,
+                             "%s: unexpected tensor \"%.200s\"; its configuration asks for none of that name", what,
+                             t->name);
             break;
         }
         const wf_tensor **slot = is == WF_NAME_ALIAS ? &found[k].alias : &found[k].main;
-        if (*slot) st = wfi_fail_at(err, WF_E_DATA, t->name, -1, "%s: tensors \"%.120s\" and \"%.120s\" are the same parameter", what, (*slot)->name, t->name);
+        if (*slot)
+            st =
+                wfi_fail_at(err, WF_E_DATA, t->name, -1, "%s: tensors \"%.120s\" and \"%.120s\" are the same parameter",
+                            what, (*slot)->name, t->name);
         *slot = t;
     }
     wfi_buffer_clear(&name);
@@ -66,15 +72,16 @@ static wf_status shape_check(const wf_param *p, const wf_tensor *t, const char *
     wf_buffer have = {0}, want = {0};
     shape_text(t->rank, t->shape, &have);
     shape_text(p->rank, p->shape, &want);
-    wfi_fail_at(err, WF_E_DATA, t->name, -1, "%s: tensor \"%.200s\" has shape %s; the configuration asks for %s", what, t->name,
-                have.data ? have.data : "?", want.data ? want.data : "?");
+    wfi_fail_at(err, WF_E_DATA, t->name, -1, "%s: tensor \"%.200s\" has shape %s; the configuration asks for %s", what,
+                t->name, have.data ? have.data : "?", want.data ? want.data : "?");
     wfi_buffer_clear(&have);
     wfi_buffer_clear(&want);
     return WF_E_DATA;
 }
 
 /* One tensor into out [count], checked; same: out already holds the other copy, which must be equal. */
-static wf_status values_take(const wf_param *p, const wf_tensor *t, bool same, const char *what, float *out, wf_err *err) {
+static wf_status values_take(const wf_param *p, const wf_tensor *t, bool same, const char *what, float *out,
+                             wf_err *err) {
     WF_TRY(shape_check(p, t, what, err));
     const float *data = NULL;
     float *owned = NULL;
@@ -83,17 +90,21 @@ static wf_status values_take(const wf_param *p, const wf_tensor *t, bool same, c
     const size_t bytes = (size_t)p->count * sizeof *out;
     if (same) {
         if (memcmp(out, data, bytes) != 0)
-            st = wfi_fail_at(err, WF_E_DATA, t->name, -1, "%s: tensor \"%.200s\" differs from its second copy", what, t->name);
+            st = wfi_fail_at(err, WF_E_DATA, t->name, -1, "%s: tensor \"%.200s\" differs from its second copy", what,
+                             t->name);
     } else {
         memcpy(out, data, bytes);
         for (int64_t i = 0; i < p->count && st == WF_OK; i++)
-            if (!isfinite(out[i])) st = wfi_fail_at(err, WF_E_NONFINITE, t->name, -1, "%s: tensor \"%.200s\" holds NaN or infinite values", what, t->name);
+            if (!isfinite(out[i]))
+                st = wfi_fail_at(err, WF_E_NONFINITE, t->name, -1, "%s: tensor \"%.200s\" holds NaN or infinite values",
+                                 what, t->name);
     }
     wfi_free(owned);
     return st;
 }
 
-wf_status wfi_params_load(wf_pset *set, const wf_source *from, wf_rename_fn rename, void *self, const char *what, wf_err *err) {
+wf_status wfi_params_load(wf_pset *set, const wf_source *from, wf_rename_fn rename, void *self, const char *what,
+                          wf_err *err) {
     match *found = wfi_alloc(set->count, sizeof *found);
     float *values = wfi_alloc((size_t)set->total, sizeof *values);
     wf_status st = found && values ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");

@@ -1,5 +1,6 @@
 /* nn/params_load.h - filling a parameter set from named tensors, all or nothing. Layer 4.
- * The caller translates foreign tensor names; everything else (shapes, types, missing, doubled, extra, NaN) is checked here. */
+ * The caller translates foreign tensor names; everything else (shapes, types, missing, doubled, extra, NaN) is checked
+ * here. */
 #ifndef WF_NN_PARAMS_LOAD_H
 #define WF_NN_PARAMS_LOAD_H
 #include "base/buffer.h"
@@ -15,7 +16,8 @@ typedef enum wf_name_is {
 typedef wf_name_is (*wf_rename_fn)(void *self, const char *stored, wf_buffer *out);
 
 /* what: the thing loaded, for messages. The set is untouched on failure. */
-wf_status wfi_params_load(wf_pset *set, const wf_source *from, wf_rename_fn rename, void *self, const char *what, wf_err *err);
+wf_status wfi_params_load(wf_pset *set, const wf_source *from, wf_rename_fn rename, void *self, const char *what,
+                          wf_err *err);
 /* Finds ".KEY.NAME." in a stored tensor name, NAME without dots: true, and where NAME lies. */
 bool wfi_name_segment(const char *stored, const char *key, const char **name, size_t *length);
 #endif

@@ -2,12 +2,13 @@
 #include "nn/site.h"
 
 const char *wfi_site_name(wf_site s) {
-    static const char *const names[WF_SITE_COUNT] = {"attention.output", "output",           "query",       "key", "value",
-                                                     "attention.dense",  "intermediate.dense", "output.dense"};
+    static const char *const names[WF_SITE_COUNT] = {
+        "attention.output", "output", "query", "key", "value", "attention.dense", "intermediate.dense", "output.dense"};
     return (int)s >= 0 && s < WF_SITE_COUNT ? names[s] : "unknown";
 }
 
-wf_value *wfi_site_block(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x, const wf_norm *norm) {
+wf_value *wfi_site_block(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
+                         const wf_norm *norm) {
     if (!h || !x) return NULL;
     if (hooks && hooks->block) {
         wf_value *y = hooks->block(hooks->self, pass, site, layer, h, x, norm);
@@ -16,7 +17,8 @@ wf_value *wfi_site_block(const wf_hooks *hooks, const wf_pass *pass, wf_site sit
     return wfi_op_norm(pass->tape, 2, (wf_value *[]){h, x}, norm);
 }
 
-wf_value *wfi_site_linear(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *x, const wf_linear *w) {
+wf_value *wfi_site_linear(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *x,
+                          const wf_linear *w) {
     if (!x) return NULL;
     if (hooks && hooks->linear) {
         wf_value *y = hooks->linear(hooks->self, pass, site, layer, x, w);

@@ -1,8 +1,9 @@
 /* registry/database.c - opening a lab's file, migrations by number, and the few SQLite helpers. See database.h.
  *
- * The file is recognised by its application_id and carries the number of migrations done in user_version, both written in the
- * transaction of the migration itself: a process killed in between leaves the old version, never half of a new one.
- * WAL lets readers go on while one process writes; synchronous FULL makes a committed transaction survive loss of power. */
+ * The file is recognised by its application_id and carries the number of migrations done in user_version, both written
+ * in the transaction of the migration itself: a process killed in between leaves the old version, never half of a new
+ * one. WAL lets readers go on while one process writes; synchronous FULL makes a committed transaction survive loss of
+ * power. */
 #include "registry/database.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -17,15 +18,18 @@ enum { APPLICATION_ID = 0x77656674 /* "weft" */, BUSY_MS = 15000 };
 static const char *const migrations[] = {
     "CREATE TABLE objects("
     " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never used twice: a link cannot come to mean another object */
-    " kind TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, path TEXT NOT NULL, json TEXT NOT NULL, created TEXT NOT NULL,"
+    " kind TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, path TEXT NOT NULL, json TEXT NOT NULL, created TEXT "
+    "NOT NULL,"
     " UNIQUE(kind, name));"
     "CREATE TABLE links("
     " child INTEGER NOT NULL REFERENCES objects(id) ON DELETE CASCADE,"
     " parent INTEGER NOT NULL REFERENCES objects(id) ON DELETE RESTRICT,"
-    " PRIMARY KEY(child, parent), CHECK(child > parent)) WITHOUT ROWID;" /* what it is made of was there before: no cycles */
+    " PRIMARY KEY(child, parent), CHECK(child > parent)) WITHOUT ROWID;" /* what it is made of was there before: no
+                                                                            cycles */
     "CREATE INDEX links_parent ON links(parent);"
     "CREATE TABLE runs("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL,"
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL, status TEXT "
+    "NOT NULL,"
     " result TEXT NOT NULL DEFAULT '', started TEXT NOT NULL, finished TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL,"
     " process TEXT NOT NULL);", /* which process pid meant: its start time and the machine's boot */
 };
@@ -34,22 +38,31 @@ enum { VERSION = sizeof migrations / sizeof *migrations };
 wf_status wfi_db_fail(wf_registry *r, int code, const char *doing, wf_err *err) {
     wf_status st = WF_E_LIBRARY;
     switch (code & 0xff) {
-    case SQLITE_NOMEM: return wfi_fail_at(err, WF_E_NOMEM, r->file, -1, "%s: out of memory %s", r->file, doing);
+    case SQLITE_NOMEM:
+        return wfi_fail_at(err, WF_E_NOMEM, r->file, -1, "%s: out of memory %s", r->file, doing);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return wfi_fail_at(err, WF_E_BUSY, r->file, -1, "%s: another process holds the lab's database for over %d s %s; try again", r->file,
+        return wfi_fail_at(err, WF_E_BUSY, r->file, -1,
+                           "%s: another process holds the lab's database for over %d s %s; try again", r->file,
                            BUSY_MS / 1000, doing);
-    case SQLITE_NOTADB: return wfi_fail_at(err, WF_E_DATA, r->file, -1, "%s is no lab database (not an SQLite file)", r->file);
-    case SQLITE_CORRUPT: st = WF_E_DATA; break;
+    case SQLITE_NOTADB:
+        return wfi_fail_at(err, WF_E_DATA, r->file, -1, "%s is no lab database (not an SQLite file)", r->file);
+    case SQLITE_CORRUPT:
+        st = WF_E_DATA;
+        break;
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-    case SQLITE_CANTOPEN: st = WF_E_IO; break;
-    default: break;
+    case SQLITE_CANTOPEN:
+        st = WF_E_IO;
+        break;
+    default:
+        break;
     }
-    return wfi_fail_at(err, st, r->file, -1, "%s: %s failed: %s", r->file, doing, r->db ? sqlite3_errmsg(r->db) : sqlite3_errstr(code));
+    return wfi_fail_at(err, st, r->file, -1, "%s: %s failed: %s", r->file, doing,
+                       r->db ? sqlite3_errmsg(r->db) : sqlite3_errstr(code));
 }
 
 wf_status wfi_db_exec(wf_registry *r, const char *sql, const char *doing, wf_err *err) {
@@ -117,10 +130,13 @@ static wf_status version_check(wf_registry *r, int64_t *version, wf_err *err) {
     if (id != APPLICATION_ID && (id != 0 || tables > 0 || *version != 0))
         return wfi_fail_at(err, WF_E_DATA, r->file, -1, "%s is an SQLite file of another program, not a lab", r->file);
     if (*version > VERSION)
-        return wfi_fail_at(err, WF_E_UNSUPPORTED, r->file, -1,
-                           "%s was written by a newer weft (lab version %lld; this program knows up to %d); use that program", r->file,
-                           (long long)*version, VERSION);
-    if (*version < 0) return wfi_fail_at(err, WF_E_DATA, r->file, -1, "%s has the impossible lab version %lld", r->file, (long long)*version);
+        return wfi_fail_at(
+            err, WF_E_UNSUPPORTED, r->file, -1,
+            "%s was written by a newer weft (lab version %lld; this program knows up to %d); use that program", r->file,
+            (long long)*version, VERSION);
+    if (*version < 0)
+        return wfi_fail_at(err, WF_E_DATA, r->file, -1, "%s has the impossible lab version %lld", r->file,
+                           (long long)*version);
     return WF_OK;
 }
 
@@ -131,14 +147,17 @@ static wf_status migrate(wf_registry *r, wf_err *err) {
     if (version == VERSION) return WF_OK;
     WF_TRY(wfi_db_enter(r, &own, err));
     wf_status st = version_check(r, &version, err); /* again: another process may have been faster */
-    for (int64_t i = version; st == WF_OK && i < VERSION; i++) st = wfi_db_exec(r, migrations[i], "migrating the lab", err);
+    for (int64_t i = version; st == WF_OK && i < VERSION; i++)
+        st = wfi_db_exec(r, migrations[i], "migrating the lab", err);
     char sql[96];
-    sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, VERSION);
+    sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
+                     VERSION);
     if (st == WF_OK) st = wfi_db_exec(r, sql, "migrating the lab", err);
     return wfi_db_leave(r, own, st, err);
 }
 
-/* Switching to WAL does not wait for other processes by itself; once done it is a property of the file and costs nothing. */
+/* Switching to WAL does not wait for other processes by itself; once done it is a property of the file and costs
+ * nothing. */
 static wf_status wal_on(wf_registry *r, wf_err *err) {
     int code = SQLITE_BUSY;
     for (int waited = 0; waited < BUSY_MS; waited += 10) {
@@ -152,14 +171,16 @@ static wf_status wal_on(wf_registry *r, wf_err *err) {
 wf_status wfi_registry_open(const char *file, bool create, wf_registry **out, wf_err *err) {
     if (!file || !out) return wfi_fail(err, WF_E_ARG, "registry: no file given");
     if (wfi_dir_exists(file)) return wfi_fail_at(err, WF_E_DATA, file, -1, "%s is a folder, not a lab database", file);
-    if (!create && !wfi_file_exists(file)) return wfi_fail_at(err, WF_E_NOTFOUND, file, -1, "%s does not exist; make a lab with: weft init", file);
+    if (!create && !wfi_file_exists(file))
+        return wfi_fail_at(err, WF_E_NOTFOUND, file, -1, "%s does not exist; make a lab with: weft init", file);
     wf_registry *r = wfi_alloc(1, sizeof *r);
     if (!r || !(r->file = wfi_strdup(file))) {
         wfi_free(r);
         return wfi_fail(err, WF_E_NOMEM, "out of memory");
     }
     wf_status st;
-    int code = sqlite3_open_v2(file, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
+    int code = sqlite3_open_v2(file, &r->db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
     if (code != SQLITE_OK) {
         st = wfi_db_fail(r, code, "opening", err);
         goto done;
@@ -169,7 +190,8 @@ wf_status wfi_registry_open(const char *file, bool create, wf_registry **out, wf
     int64_t version = 0;
     WF_GO(version_check(r, &version, err)); /* before anything is written into a file that is not ours */
     WF_GO(wal_on(r, err));
-    WF_GO(wfi_db_exec(r, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF", "configuring", err));
+    WF_GO(wfi_db_exec(r, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF",
+                      "configuring", err));
     WF_GO(migrate(r, err));
     *out = r;
     return WF_OK;
@@ -187,7 +209,8 @@ void wfi_registry_close(wf_registry *r) {
 }
 
 wf_status wfi_registry_begin(wf_registry *r, wf_err *err) {
-    if (!sqlite3_get_autocommit(r->db)) return wfi_fail(err, WF_E_ARG, "registry: a transaction is open already; they do not nest");
+    if (!sqlite3_get_autocommit(r->db))
+        return wfi_fail(err, WF_E_ARG, "registry: a transaction is open already; they do not nest");
     return wfi_db_exec(r, "BEGIN IMMEDIATE", "beginning a transaction", err);
 }
 

@@ -1,5 +1,5 @@
-/* registry/database.h - the SQLite connection behind a registry: opening, migrations, statements, errors. Layer 9, private to this
- * folder: nobody else sees SQLite. */
+/* registry/database.h - the SQLite connection behind a registry: opening, migrations, statements, errors. Layer 9,
+ * private to this folder: nobody else sees SQLite. */
 #ifndef WF_REGISTRY_DATABASE_H
 #define WF_REGISTRY_DATABASE_H
 #include "registry/registry.h"
@@ -17,7 +17,8 @@ wf_status wfi_db_prepare(wf_registry *r, sqlite3_stmt **out, wf_err *err, const 
 wf_status wfi_db_exec(wf_registry *r, const char *sql, const char *doing, wf_err *err);
 /* A transaction of one call: does nothing when the caller has one open already. */
 wf_status wfi_db_enter(wf_registry *r, bool *own, wf_err *err);
-wf_status wfi_db_leave(wf_registry *r, bool own, wf_status st, wf_err *err); /* commits on WF_OK, else rolls back; returns st or the commit's failure */
+wf_status wfi_db_leave(wf_registry *r, bool own, wf_status st,
+                       wf_err *err); /* commits on WF_OK, else rolls back; returns st or the commit's failure */
 char *wfi_db_text(sqlite3_stmt *s, int column); /* copy (wfi_free); NULL when out of memory */
 /* Appends to err's text the names of `kind` that look like `name`, or the first few there are. */
 wf_status wfi_db_not_found(wf_registry *r, const char *kind, const char *name, wf_err *err);

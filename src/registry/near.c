@@ -9,7 +9,9 @@
 
 enum { LONGEST = 64 /* of a name, compared; more makes no message better */, SHOWN = 4 };
 
-static int least(int a, int b) { return a < b ? a : b; }
+static int least(int a, int b) {
+    return a < b ? a : b;
+}
 
 static int distance(const char *a, const char *b) {
     int row[3][LONGEST + 1];
@@ -21,7 +23,8 @@ static int distance(const char *a, const char *b) {
         for (int j = 1; j <= m; j++) {
             const int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
             int d = least(least(last[j] + 1, now[j - 1] + 1), last[j - 1] + (x != y));
-            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) && tolower((unsigned char)a[i - 2]) == y) d = least(d, before[j - 2] + 1);
+            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) && tolower((unsigned char)a[i - 2]) == y)
+                d = least(d, before[j - 2] + 1);
             now[j] = d;
         }
     }
@@ -76,7 +79,8 @@ wf_status wfi_db_not_found(wf_registry *r, const char *kind, const char *name, w
     while (sqlite3_step(s) == SQLITE_ROW) { /* a failure here only makes the message shorter */
         const char *k = (const char *)sqlite3_column_text(s, 0), *have = (const char *)sqlite3_column_text(s, 1);
         if (!k || !have) continue; /* out of memory: a shorter message */
-        if (strcmp(k, kind) == 0) near_add(&l, name, have);
+        if (strcmp(k, kind) == 0)
+            near_add(&l, name, have);
         else if (!other && strcmp(have, name) == 0) {
             other = true;
             wfi_buffer_printf(&b, "; \"%.60s\" is a %s", name, k);
@@ -94,7 +98,8 @@ wf_status wfi_db_not_found(wf_registry *r, const char *kind, const char *name, w
         names_add(&b, l.any, l.any_count);
         if (l.total > l.any_count) wfi_buffer_printf(&b, " and %zu more", l.total - l.any_count);
     }
-    wf_status st = wfi_fail_at(err, WF_E_NOTFOUND, name, -1, "no %s \"%.100s\"%s", kind, name, b.data && !b.failed ? b.data : "");
+    wf_status st =
+        wfi_fail_at(err, WF_E_NOTFOUND, name, -1, "no %s \"%.100s\"%s", kind, name, b.data && !b.failed ? b.data : "");
     for (size_t i = 0; i < l.count; i++) wfi_free(l.name[i]);
     for (size_t i = 0; i < l.any_count; i++) wfi_free(l.any[i]);
     wfi_buffer_clear(&b);

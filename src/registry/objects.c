@@ -86,15 +86,18 @@ wf_status wfi_registry_put(wf_registry *r, const wf_record *record, int64_t *id,
     char now[24];
     wfi_clock_iso(now);
     sqlite3_stmt *s = NULL;
-    WF_TRY(wfi_db_prepare(r, &s, err, "INSERT INTO objects(kind, name, hash, path, json, created) VALUES(?,?,?,?,?,?)", "ssssss", record->kind,
-                          record->name, record->hash, record->path, record->json && *record->json ? record->json : "{}",
+    WF_TRY(wfi_db_prepare(r, &s, err, "INSERT INTO objects(kind, name, hash, path, json, created) VALUES(?,?,?,?,?,?)",
+                          "ssssss", record->kind, record->name, record->hash, record->path,
+                          record->json && *record->json ? record->json : "{}",
                           record->created && *record->created ? record->created : now));
     int code = sqlite3_step(s);
     wf_status st = WF_OK;
     if (code == SQLITE_CONSTRAINT_UNIQUE)
-        st = wfi_fail_at(err, WF_E_EXISTS, record->name, -1, "there is a %s \"%.100s\" already; choose another name or remove that one first",
-                         record->kind, record->name);
-    else if (code != SQLITE_DONE) st = wfi_db_fail(r, code, "storing an object", err);
+        st = wfi_fail_at(err, WF_E_EXISTS, record->name, -1,
+                         "there is a %s \"%.100s\" already; choose another name or remove that one first", record->kind,
+                         record->name);
+    else if (code != SQLITE_DONE)
+        st = wfi_db_fail(r, code, "storing an object", err);
     sqlite3_finalize(s);
     if (st == WF_OK && id) *id = sqlite3_last_insert_rowid(r->db);
     return st;
@@ -103,12 +106,16 @@ wf_status wfi_registry_put(wf_registry *r, const wf_record *record, int64_t *id,
 wf_status wfi_registry_get(wf_registry *r, const char *kind, const char *name, wf_record *out, wf_err *err) {
     WF_TRY(pair_check(kind, name, err));
     sqlite3_stmt *s = NULL;
-    WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM objects o WHERE kind = ? AND name = ?", "ss", kind, name));
+    WF_TRY(
+        wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM objects o WHERE kind = ? AND name = ?", "ss", kind, name));
     int code = sqlite3_step(s);
     wf_status st;
-    if (code == SQLITE_ROW) st = record_read(s, out, err);
-    else if (code == SQLITE_DONE) st = wfi_db_not_found(r, kind, name, err);
-    else st = wfi_db_fail(r, code, "reading an object", err);
+    if (code == SQLITE_ROW)
+        st = record_read(s, out, err);
+    else if (code == SQLITE_DONE)
+        st = wfi_db_not_found(r, kind, name, err);
+    else
+        st = wfi_db_fail(r, code, "reading an object", err);
     sqlite3_finalize(s);
     return st;
 }
@@ -116,33 +123,43 @@ wf_status wfi_registry_get(wf_registry *r, const char *kind, const char *name, w
 wf_status wfi_registry_list(wf_registry *r, const char *kind, wf_record **out, size_t *count, wf_err *err) {
     if (kind) WF_TRY(kind_check(kind, err));
     sqlite3_stmt *s = NULL;
-    if (kind) WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM objects o WHERE kind = ? ORDER BY id", "s", kind));
-    else WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM objects o ORDER BY id", ""));
+    if (kind)
+        WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM objects o WHERE kind = ? ORDER BY id", "s", kind));
+    else
+        WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM objects o ORDER BY id", ""));
     return records_read(r, s, out, count, err);
 }
 
 wf_status wfi_registry_parents(wf_registry *r, int64_t child, wf_record **out, size_t *count, wf_err *err) {
     sqlite3_stmt *s = NULL;
-    WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM links l JOIN objects o ON o.id = l.parent WHERE l.child = ? ORDER BY o.id", "i", child));
+    WF_TRY(wfi_db_prepare(
+        r, &s, err, "SELECT " COLUMNS " FROM links l JOIN objects o ON o.id = l.parent WHERE l.child = ? ORDER BY o.id",
+        "i", child));
     return records_read(r, s, out, count, err);
 }
 
 wf_status wfi_registry_children(wf_registry *r, int64_t parent, wf_record **out, size_t *count, wf_err *err) {
     sqlite3_stmt *s = NULL;
-    WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM links l JOIN objects o ON o.id = l.child WHERE l.parent = ? ORDER BY o.id", "i", parent));
+    WF_TRY(wfi_db_prepare(
+        r, &s, err, "SELECT " COLUMNS " FROM links l JOIN objects o ON o.id = l.child WHERE l.parent = ? ORDER BY o.id",
+        "i", parent));
     return records_read(r, s, out, count, err);
 }
 
 wf_status wfi_registry_link(wf_registry *r, int64_t child, int64_t parent, wf_err *err) {
     sqlite3_stmt *s = NULL;
-    WF_TRY(wfi_db_prepare(r, &s, err, "INSERT INTO links(child, parent) VALUES(?,?) ON CONFLICT DO NOTHING", "ii", child, parent));
+    WF_TRY(wfi_db_prepare(r, &s, err, "INSERT INTO links(child, parent) VALUES(?,?) ON CONFLICT DO NOTHING", "ii",
+                          child, parent));
     int code = sqlite3_step(s);
     wf_status st = WF_OK;
     if (code == SQLITE_CONSTRAINT_CHECK)
-        st = wfi_fail(err, WF_E_ARG, "registry: object %lld cannot depend on %lld, which is not older", (long long)child, (long long)parent);
+        st = wfi_fail(err, WF_E_ARG, "registry: object %lld cannot depend on %lld, which is not older",
+                      (long long)child, (long long)parent);
     else if (code == SQLITE_CONSTRAINT_FOREIGNKEY)
-        st = wfi_fail(err, WF_E_NOTFOUND, "registry: no object %lld or %lld to link", (long long)child, (long long)parent);
-    else if (code != SQLITE_DONE) st = wfi_db_fail(r, code, "linking objects", err);
+        st = wfi_fail(err, WF_E_NOTFOUND, "registry: no object %lld or %lld to link", (long long)child,
+                      (long long)parent);
+    else if (code != SQLITE_DONE)
+        st = wfi_db_fail(r, code, "linking objects", err);
     sqlite3_finalize(s);
     return st;
 }
@@ -150,10 +167,13 @@ wf_status wfi_registry_link(wf_registry *r, int64_t child, int64_t parent, wf_er
 static wf_status dependents_refuse(const wf_record *record, const wf_record *children, size_t count, wf_err *err) {
     wf_buffer b = {0};
     const size_t shown = count < 5 ? count : 5;
-    for (size_t i = 0; i < shown; i++) wfi_buffer_printf(&b, "%s%s \"%.60s\"", i ? ", " : "", children[i].kind, children[i].name);
+    for (size_t i = 0; i < shown; i++)
+        wfi_buffer_printf(&b, "%s%s \"%.60s\"", i ? ", " : "", children[i].kind, children[i].name);
     if (count > shown) wfi_buffer_printf(&b, " and %zu more", count - shown);
-    wf_status st = wfi_fail_at(err, WF_E_BUSY, record->name, -1, "%s \"%.100s\" cannot be removed: %s need%s it; remove %s first", record->kind,
-                               record->name, b.data && !b.failed ? b.data : "others", count == 1 ? "s" : "", count == 1 ? "that" : "those");
+    wf_status st =
+        wfi_fail_at(err, WF_E_BUSY, record->name, -1, "%s \"%.100s\" cannot be removed: %s need%s it; remove %s first",
+                    record->kind, record->name, b.data && !b.failed ? b.data : "others", count == 1 ? "s" : "",
+                    count == 1 ? "that" : "those");
     wfi_buffer_clear(&b);
     return st;
 }

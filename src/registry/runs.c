@@ -1,7 +1,8 @@
 /* registry/runs.c - what was started, by which process, and how it ended. See registry.h.
  *
- * A process is its pid together with the moment it started and the boot of the machine: pids are given out again, and inside a
- * container every process may have the same one. So a run whose process is gone is recognised even when its pid is somebody else's now. */
+ * A process is its pid together with the moment it started and the boot of the machine: pids are given out again, and
+ * inside a container every process may have the same one. So a run whose process is gone is recognised even when its
+ * pid is somebody else's now. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -49,9 +50,11 @@ static void process_identity(int64_t pid, char out[IDENTITY]) {
     char path[48], stat[1024], boot[40];
     out[0] = 0;
     snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-    if (!small_read(path, stat, sizeof stat) || !small_read("/proc/sys/kernel/random/boot_id", boot, sizeof boot)) return;
+    if (!small_read(path, stat, sizeof stat) || !small_read("/proc/sys/kernel/random/boot_id", boot, sizeof boot))
+        return;
     boot[strcspn(boot, "\n")] = 0;
-    /* Field 2 is the name in brackets, which may hold anything; field 22 (start time in ticks) is the 20th behind the last ')'. */
+    /* Field 2 is the name in brackets, which may hold anything; field 22 (start time in ticks) is the 20th behind the
+     * last ')'. */
     const char *p = strrchr(stat, ')');
     for (int field = 2; p && field < 22; field++) p = strchr(p + 1, ' ');
     if (p) snprintf(out, IDENTITY, "%s/%.20s", boot, p + 1);
@@ -84,15 +87,18 @@ static wf_status run_read(sqlite3_stmt *s, wf_run *out, wf_err *err) {
     return WF_OK;
 }
 
-wf_status wfi_run_begin(wf_registry *r, const char *command, const char *name, const char *spec, int64_t *id, wf_err *err) {
+wf_status wfi_run_begin(wf_registry *r, const char *command, const char *name, const char *spec, int64_t *id,
+                        wf_err *err) {
     if (!command || !*command) return wfi_fail(err, WF_E_ARG, "registry: a run needs a command");
     char now[24], identity[IDENTITY];
     const int64_t pid = getpid();
     wfi_clock_iso(now);
     process_identity(pid, identity);
     sqlite3_stmt *s = NULL;
-    WF_TRY(wfi_db_prepare(r, &s, err, "INSERT INTO runs(command, name, spec, status, started, pid, process) VALUES(?,?,?,'running',?,?,?)", "ssssis",
-                          command, name, spec, now, pid, identity));
+    WF_TRY(wfi_db_prepare(
+        r, &s, err,
+        "INSERT INTO runs(command, name, spec, status, started, pid, process) VALUES(?,?,?,'running',?,?,?)", "ssssis",
+        command, name, spec, now, pid, identity));
     int code = sqlite3_step(s);
     wf_status st = code == SQLITE_DONE ? WF_OK : wfi_db_fail(r, code, "storing a run", err);
     sqlite3_finalize(s);
@@ -110,15 +116,21 @@ static wf_status claim_check(wf_registry *r, int64_t id, wf_err *err) {
     WF_TRY(wfi_db_prepare(r, &s, err, "SELECT status, pid, process FROM runs WHERE id = ?", "i", id));
     int code = sqlite3_step(s);
     wf_status st = WF_OK;
-    if (code == SQLITE_DONE) st = no_run(id, err);
-    else if (code != SQLITE_ROW) st = wfi_db_fail(r, code, "reading a run", err);
+    if (code == SQLITE_DONE)
+        st = no_run(id, err);
+    else if (code != SQLITE_ROW)
+        st = wfi_db_fail(r, code, "reading a run", err);
     else {
-        const char *status = (const char *)sqlite3_column_text(s, 0), *process = (const char *)sqlite3_column_text(s, 2);
+        const char *status = (const char *)sqlite3_column_text(s, 0),
+                   *process = (const char *)sqlite3_column_text(s, 2);
         const int64_t pid = sqlite3_column_int64(s, 1);
-        if (!status || !process) st = wfi_fail(err, WF_E_NOMEM, "out of memory reading the lab");
-        else if (strcmp(status, "done") == 0) st = wfi_fail(err, WF_E_ARG, "run %lld is done; there is nothing to resume", (long long)id);
+        if (!status || !process)
+            st = wfi_fail(err, WF_E_NOMEM, "out of memory reading the lab");
+        else if (strcmp(status, "done") == 0)
+            st = wfi_fail(err, WF_E_ARG, "run %lld is done; there is nothing to resume", (long long)id);
         else if (strcmp(status, "running") == 0 && process_lives(pid, process))
-            st = wfi_fail(err, WF_E_BUSY, "run %lld is being worked on by process %lld; wait for it or end it first", (long long)id, (long long)pid);
+            st = wfi_fail(err, WF_E_BUSY, "run %lld is being worked on by process %lld; wait for it or end it first",
+                          (long long)id, (long long)pid);
     }
     sqlite3_finalize(s);
     return st;
@@ -133,8 +145,9 @@ wf_status wfi_run_claim(wf_registry *r, int64_t id, wf_err *err) {
     WF_TRY(wfi_db_enter(r, &own, err));
     wf_status st;
     WF_GO(claim_check(r, id, err));
-    WF_GO(wfi_db_prepare(r, &s, err, "UPDATE runs SET status = 'running', result = '', finished = '', pid = ?, process = ? WHERE id = ?", "isi", pid,
-                         identity, id));
+    WF_GO(wfi_db_prepare(
+        r, &s, err, "UPDATE runs SET status = 'running', result = '', finished = '', pid = ?, process = ? WHERE id = ?",
+        "isi", pid, identity, id));
     int code = sqlite3_step(s);
     if (code != SQLITE_DONE) st = wfi_db_fail(r, code, "taking over a run", err);
 done:
@@ -144,15 +157,19 @@ done:
 
 wf_status wfi_run_end(wf_registry *r, int64_t id, const char *status, const char *result, wf_err *err) {
     if (!status || (strcmp(status, "done") && strcmp(status, "failed") && strcmp(status, "cancelled")))
-        return wfi_fail(err, WF_E_ARG, "registry: a run ends done, failed or cancelled, not \"%.40s\"", status ? status : "");
+        return wfi_fail(err, WF_E_ARG, "registry: a run ends done, failed or cancelled, not \"%.40s\"",
+                        status ? status : "");
     char now[24];
     wfi_clock_iso(now);
     sqlite3_stmt *s = NULL;
-    WF_TRY(wfi_db_prepare(r, &s, err, "UPDATE runs SET status = ?, result = ?, finished = ? WHERE id = ?", "sssi", status, result, now, id));
+    WF_TRY(wfi_db_prepare(r, &s, err, "UPDATE runs SET status = ?, result = ?, finished = ? WHERE id = ?", "sssi",
+                          status, result, now, id));
     int code = sqlite3_step(s);
     wf_status st = WF_OK;
-    if (code != SQLITE_DONE) st = wfi_db_fail(r, code, "ending a run", err);
-    else if (sqlite3_changes(r->db) == 0) st = no_run(id, err);
+    if (code != SQLITE_DONE)
+        st = wfi_db_fail(r, code, "ending a run", err);
+    else if (sqlite3_changes(r->db) == 0)
+        st = no_run(id, err);
     sqlite3_finalize(s);
     return st;
 }
@@ -162,9 +179,12 @@ wf_status wfi_run_get(wf_registry *r, int64_t id, wf_run *out, wf_err *err) {
     WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM runs WHERE id = ?", "i", id));
     int code = sqlite3_step(s);
     wf_status st;
-    if (code == SQLITE_ROW) st = run_read(s, out, err);
-    else if (code == SQLITE_DONE) st = no_run(id, err);
-    else st = wfi_db_fail(r, code, "reading a run", err);
+    if (code == SQLITE_ROW)
+        st = run_read(s, out, err);
+    else if (code == SQLITE_DONE)
+        st = no_run(id, err);
+    else
+        st = wfi_db_fail(r, code, "reading a run", err);
     sqlite3_finalize(s);
     return st;
 }

@@ -8,7 +8,11 @@
 
 enum { WIDTH = 760, HEIGHT = 360, LEFT = 56, RIGHT = 24, TOP = 34, BOTTOM = 46, LEGEND = 20, TICKS_MAX = 16 };
 
-typedef struct frame { double x_low, x_high, y_low, y_high; double ticks[TICKS_MAX]; int tick_count; } frame;
+typedef struct frame {
+    double x_low, x_high, y_low, y_high;
+    double ticks[TICKS_MAX];
+    int tick_count;
+} frame;
 
 static double nice_step(double span) {
     const double raw = span / 5, power = pow(10, floor(log10(raw))), m = raw / power;
@@ -44,21 +48,28 @@ static frame frame_fit(const wf_series *s, size_t count) {
 /* Sizes grow by factors: logarithmic; a single size stands in the middle. */
 static double px(const frame *f, double x) {
     if (f->x_high <= f->x_low) return LEFT + (WIDTH - LEFT - RIGHT) / 2.0;
-    const double share = f->x_low > 0 ? log(x / f->x_low) / log(f->x_high / f->x_low) : (x - f->x_low) / (f->x_high - f->x_low);
+    const double share =
+        f->x_low > 0 ? log(x / f->x_low) / log(f->x_high / f->x_low) : (x - f->x_low) / (f->x_high - f->x_low);
     return LEFT + 12 + share * (WIDTH - LEFT - RIGHT - 24);
 }
-static double py(const frame *f, double y) { return TOP + (f->y_high - y) / (f->y_high - f->y_low) * (HEIGHT - TOP - BOTTOM); }
+static double py(const frame *f, double y) {
+    return TOP + (f->y_high - y) / (f->y_high - f->y_low) * (HEIGHT - TOP - BOTTOM);
+}
 
 static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const char *y_label) {
     const double step = nice_step(f->y_high - f->y_low);
     for (int64_t k = (int64_t)ceil(f->y_low / step); (double)k * step <= f->y_high; k++) {
         const double y = (double)k * step;
-        wfi_buffer_printf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, WIDTH - RIGHT, py(f, y), py(f, y));
-        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>", LEFT - 6, py(f, y) + 4, y);
+        wfi_buffer_printf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, WIDTH - RIGHT,
+                          py(f, y), py(f, y));
+        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>", LEFT - 6,
+                          py(f, y) + 4, y);
     }
     for (int i = 0; i < f->tick_count; i++)
-        wfi_buffer_printf(b, "<text class=\"small\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>", px(f, f->ticks[i]), HEIGHT - BOTTOM + 18, f->ticks[i]);
-    wfi_buffer_printf(b, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM);
+        wfi_buffer_printf(b, "<text class=\"small\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>",
+                          px(f, f->ticks[i]), HEIGHT - BOTTOM + 18, f->ticks[i]);
+    wfi_buffer_printf(b, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, WIDTH - RIGHT,
+                      HEIGHT - BOTTOM, HEIGHT - BOTTOM);
     wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8);
     wfi_html_text(b, x_label);
     wfi_buffer_printf(b, "</text><text x=\"%d\" y=\"%d\">", 8, 16);
@@ -71,7 +82,10 @@ static const char *const dashes[] = {"none", "6 3", "2 3", "8 3 2 3"};
 static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t k) {
     wfi_buffer_printf(b, "<g style=\"color:var(--s%zu)\"><title>", k % 8);
     wfi_html_text(b, s->name);
-    wfi_buffer_printf(b, "</title><polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-dasharray=\"%s\" points=\"", dashes[k / 8 % 4]);
+    wfi_buffer_printf(
+        b,
+        "</title><polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-dasharray=\"%s\" points=\"",
+        dashes[k / 8 % 4]);
     for (size_t i = 0; i < s->count; i++)
         if (isfinite(s->y[i])) wfi_buffer_printf(b, "%.1f,%.1f ", px(f, s->x[i]), py(f, s->y[i]));
     wfi_buffer_adds(b, "\"/>");
@@ -80,11 +94,14 @@ static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t
         const double x = px(f, s->x[i]);
         wfi_buffer_printf(b, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"currentColor\"/>", x, py(f, s->y[i]));
         if (s->spread && isfinite(s->spread[i]))
-            wfi_buffer_printf(b, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"currentColor\"/>", x, x, py(f, s->y[i] - s->spread[i]), py(f, s->y[i] + s->spread[i]));
+            wfi_buffer_printf(b, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"currentColor\"/>", x,
+                              x, py(f, s->y[i] - s->spread[i]), py(f, s->y[i] + s->spread[i]));
     }
     const int y = HEIGHT + 12 + (int)k * LEGEND; /* the legend stands below: names of fusions are long */
-    wfi_buffer_printf(b, "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-width=\"3\" stroke-dasharray=\"%s\"/><text x=\"%d\" y=\"%d\">", LEFT, LEFT + 26,
-                      y - 4, y - 4, dashes[k / 8 % 4], LEFT + 34, y);
+    wfi_buffer_printf(b,
+                      "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-width=\"3\" "
+                      "stroke-dasharray=\"%s\"/><text x=\"%d\" y=\"%d\">",
+                      LEFT, LEFT + 26, y - 4, y - 4, dashes[k / 8 % 4], LEFT + 34, y);
     wfi_html_text(b, s->name);
     wfi_buffer_adds(b, "</text></g>");
 }
@@ -106,13 +123,15 @@ static void svg_end(wf_buffer *b, const char *title) {
     wfi_buffer_adds(b, "</figcaption></figure>\n");
 }
 
-void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series, size_t count) {
+void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series,
+                     size_t count) {
     const frame f = frame_fit(series, count);
     svg_begin(b, title, WIDTH, HEIGHT + (int)count * LEGEND + 4, false);
     wfi_buffer_adds(b, "<desc>"); /* the numbers, for those who do not see the lines */
     for (size_t k = 0; k < count; k++) {
         wfi_html_text(b, series[k].name);
-        for (size_t i = 0; i < series[k].count; i++) wfi_buffer_printf(b, "%s %.4g at %.0f", i ? "," : ":", series[k].y[i], series[k].x[i]);
+        for (size_t i = 0; i < series[k].count; i++)
+            wfi_buffer_printf(b, "%s %.4g at %.0f", i ? "," : ":", series[k].y[i], series[k].x[i]);
         wfi_buffer_adds(b, ". ");
     }
     wfi_buffer_adds(b, "</desc>");
@@ -121,14 +140,15 @@ void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const
     svg_end(b, title);
 }
 
-void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count, const char *const *columns, size_t column_count,
-                    const double *values, double low, double high) {
+void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count,
+                    const char *const *columns, size_t column_count, const double *values, double low, double high) {
     const int cell_w = 92, cell_h = 28, left = 150, top = 30;
     svg_begin(b, title, left + (int)column_count * cell_w + 4, top + (int)row_count * cell_h + 4, true);
     for (size_t c = 0; c < column_count; c++) {
         char name[16];
         snprintf(name, sizeof name, "%.12s%s", columns[c], strlen(columns[c]) > 12 ? "…" : "");
-        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">", left + (int)c * cell_w + cell_w / 2, top - 10);
+        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">",
+                          left + (int)c * cell_w + cell_w / 2, top - 10);
         wfi_html_text(b, name);
         wfi_buffer_adds(b, "</text>");
     }
@@ -140,8 +160,12 @@ void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, si
         for (size_t c = 0; c < column_count; c++) {
             const double v = values[r * column_count + c], share = fmin(1, fmax(0, (v - low) / (high - low)));
             const int x = left + (int)c * cell_w;
-            wfi_buffer_printf(b, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"var(--s0)\" fill-opacity=\"%.3f\" stroke=\"var(--bg)\"/>", x, y, cell_w, cell_h, 0.06 + 0.6 * share);
-            wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%.2f</text>", x + cell_w / 2, y + 18, v);
+            wfi_buffer_printf(b,
+                              "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"var(--s0)\" "
+                              "fill-opacity=\"%.3f\" stroke=\"var(--bg)\"/>",
+                              x, y, cell_w, cell_h, 0.06 + 0.6 * share);
+            wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%.2f</text>", x + cell_w / 2, y + 18,
+                              v);
         }
     }
     svg_end(b, title);

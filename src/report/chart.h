@@ -1,12 +1,18 @@
-/* report/chart.h - figures as inline SVG with titles and text alternatives. Layer 11. Draws only; computes no statistics. */
+/* report/chart.h - figures as inline SVG with titles and text alternatives. Layer 11. Draws only; computes no
+ * statistics. */
 #ifndef WF_REPORT_CHART_H
 #define WF_REPORT_CHART_H
 #include "base/buffer.h"
 
-typedef struct wf_series { const char *name; size_t count; const double *x, *y, *spread; } wf_series; /* spread (may be NULL): half-height of the error bar; NaN: none */
+typedef struct wf_series {
+    const char *name;
+    size_t count;
+    const double *x, *y, *spread;
+} wf_series; /* spread (may be NULL): half-height of the error bar; NaN: none */
 /* Lines over a logarithmic or equally spaced x axis; x values of all series form the ticks. */
-void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series, size_t count);
+void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series,
+                     size_t count);
 /* rows x columns of values in [low, high], darker is more; the number stands in each cell. */
-void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count, const char *const *columns, size_t column_count,
-                    const double *values, double low, double high);
+void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count,
+                    const char *const *columns, size_t column_count, const double *values, double low, double high);
 #endif

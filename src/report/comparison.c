@@ -9,7 +9,9 @@
 
 enum { METHODS_MAX = 24, SIZES_MAX = 24, SEEDS_MAX = 1000, METRICS_MAX = 12 };
 
-static bool is_fusion(const char *method) { return strncmp(method, "fuse:", 5) == 0 || strncmp(method, "fusion:", 7) == 0; }
+static bool is_fusion(const char *method) {
+    return strncmp(method, "fuse:", 5) == 0 || strncmp(method, "fusion:", 7) == 0;
+}
 
 /* ---- in words ---- */
 
@@ -21,7 +23,9 @@ static const json_t *best_at(const json_t *summary, double rows, const char *met
     size_t i;
     json_array_foreach(summary, i, s) {
         const double v = sign * wfi_report_number(json_object_get(s, "mean"), metric);
-        if (wfi_report_number(s, "train_rows") != rows || is_fusion(wfi_report_text(s, "method")) != fusions || !(v > most)) continue;
+        if (wfi_report_number(s, "train_rows") != rows || is_fusion(wfi_report_text(s, "method")) != fusions ||
+            !(v > most))
+            continue;
         most = v;
         best = s;
     }
@@ -31,20 +35,25 @@ static const json_t *best_at(const json_t *summary, double rows, const char *met
 static double seed_score(const json_t *all, const char *method, double rows, double seed, const char *metric) {
     const json_t *r;
     size_t i;
-    json_array_foreach(all, i, r)
-        if (wfi_report_number(r, "seed") == seed && wfi_report_number(r, "train_rows") == rows && strcmp(wfi_report_text(r, "method"), method) == 0)
-            return wfi_report_number(json_object_get(r, "metrics"), metric);
+    json_array_foreach(all, i, r) if (wfi_report_number(r, "seed") == seed &&
+                                      wfi_report_number(r, "train_rows") == rows &&
+                                      strcmp(wfi_report_text(r, "method"), method) ==
+                                          0) return wfi_report_number(json_object_get(r, "metrics"), metric);
     return NAN;
 }
 
-/* Differences fusion - other on the same seed: rows, order of batches and dropout are the same, so most of the chance cancels. */
+/* Differences fusion - other on the same seed: rows, order of batches and dropout are the same, so most of the chance
+ * cancels. */
 static wf_paired difference(const json_t *all, const char *fusion, const char *other, double rows, const char *metric) {
     double d[SEEDS_MAX];
     size_t n = 0, i;
     const json_t *r;
     json_array_foreach(all, i, r) {
-        if (n == SEEDS_MAX || wfi_report_number(r, "train_rows") != rows || strcmp(wfi_report_text(r, "method"), fusion) != 0) continue;
-        const double x = wfi_report_number(json_object_get(r, "metrics"), metric) - seed_score(all, other, rows, wfi_report_number(r, "seed"), metric);
+        if (n == SEEDS_MAX || wfi_report_number(r, "train_rows") != rows ||
+            strcmp(wfi_report_text(r, "method"), fusion) != 0)
+            continue;
+        const double x = wfi_report_number(json_object_get(r, "metrics"), metric) -
+                         seed_score(all, other, rows, wfi_report_number(r, "seed"), metric);
         if (isfinite(x)) d[n++] = wfi_report_scale(metric) * x * (wfi_report_lower_is_better(metric) ? -1 : 1);
     }
     return wfi_report_paired(d, n);
@@ -52,27 +61,40 @@ static wf_paired difference(const json_t *all, const char *fusion, const char *o
 
 typedef enum outcome { AHEAD, BEHIND, OPEN } outcome;
 
-static outcome judge(const wf_paired *p) { return p->n < 2 ? OPEN : p->low > 0 ? AHEAD : p->high < 0 ? BEHIND : OPEN; }
+static outcome judge(const wf_paired *p) {
+    return p->n < 2 ? OPEN : p->low > 0 ? AHEAD : p->high < 0 ? BEHIND : OPEN;
+}
 
 /* "+1.2 points", and what the seeds allow to be said. */
 static void difference_write(wf_buffer *b, const wf_paired *p, const char *metric) {
     const bool points = wfi_report_scale(metric) > 1;
     const int digits = points ? 1 : 3;
-    wfi_buffer_printf(b, "difference %+.*f%s", digits, p->mean, points ? " points" : wfi_report_lower_is_better(metric) ? " (above 0: a smaller error)" : "");
+    wfi_buffer_printf(b, "difference %+.*f%s", digits, p->mean,
+                      points                               ? " points"
+                      : wfi_report_lower_is_better(metric) ? " (above 0: a smaller error)"
+                                                           : "");
     if (p->n < 2) {
         wfi_buffer_adds(b, ", on one seed only: <strong>nothing can be concluded</strong>");
         return;
     }
-    wfi_buffer_printf(b, ", 95 %% interval over %zu paired seeds %+.*f to %+.*f: ", p->n, digits, p->low, digits, p->high);
+    wfi_buffer_printf(b, ", 95 %% interval over %zu paired seeds %+.*f to %+.*f: ", p->n, digits, p->low, digits,
+                      p->high);
     switch (judge(p)) {
-    case AHEAD: wfi_buffer_adds(b, "<strong>fusion is ahead</strong>"); break;
-    case BEHIND: wfi_buffer_adds(b, "<strong>fusion does worse</strong>"); break;
-    case OPEN: wfi_buffer_adds(b, "the interval holds zero, so <strong>the seeds do not tell them apart</strong>"); break;
+    case AHEAD:
+        wfi_buffer_adds(b, "<strong>fusion is ahead</strong>");
+        break;
+    case BEHIND:
+        wfi_buffer_adds(b, "<strong>fusion does worse</strong>");
+        break;
+    case OPEN:
+        wfi_buffer_adds(b, "the interval holds zero, so <strong>the seeds do not tell them apart</strong>");
+        break;
     }
     if (p->n < 4) wfi_buffer_adds(b, judge(p) == OPEN ? " (they are few)" : " (few seeds: a hint, no more)");
 }
 
-static void size_write(wf_buffer *b, const json_t *all, const json_t *summary, double rows, const char *metric, size_t counts[3], size_t *single) {
+static void size_write(wf_buffer *b, const json_t *all, const json_t *summary, double rows, const char *metric,
+                       size_t counts[3], size_t *single) {
     const json_t *fusion = best_at(summary, rows, metric, true), *other = best_at(summary, rows, metric, false);
     char x[24], y[24];
     if (!fusion || !other) return;
@@ -109,12 +131,18 @@ static void verdict_write(wf_buffer *b, const json_t *result, const char *metric
     const size_t sizes = counts[AHEAD] + counts[BEHIND] + counts[OPEN];
     if (sizes) {
         wfi_buffer_adds(b, "<p>");
-        if (single == sizes) wfi_buffer_adds(b, "One seed only: whether fusion helps cannot be said");
-        else if (!counts[AHEAD]) wfi_buffer_printf(b, "<strong>Fusion does not win here</strong>: at no size is it ahead of the best other method by more than the seeds allow for");
-        else wfi_buffer_printf(b, "Fusion is ahead of the best other method at %zu of %zu sizes", counts[AHEAD], sizes);
-        wfi_buffer_printf(b, " (ahead at %zu, behind at %zu, undecided at %zu).</p>\n<ul class=\"verdict\">", counts[AHEAD], counts[BEHIND], counts[OPEN]);
+        if (single == sizes)
+            wfi_buffer_adds(b, "One seed only: whether fusion helps cannot be said");
+        else if (!counts[AHEAD])
+            wfi_buffer_printf(b, "<strong>Fusion does not win here</strong>: at no size is it ahead of the best other "
+                                 "method by more than the seeds allow for");
+        else
+            wfi_buffer_printf(b, "Fusion is ahead of the best other method at %zu of %zu sizes", counts[AHEAD], sizes);
+        wfi_buffer_printf(b, " (ahead at %zu, behind at %zu, undecided at %zu).</p>\n<ul class=\"verdict\">",
+                          counts[AHEAD], counts[BEHIND], counts[OPEN]);
         if (list.data) wfi_buffer_adds(b, list.data);
-        wfi_buffer_adds(b, "</ul>\n<p class=\"muted\">Differences are taken seed by seed. Which method is the best of its kind was chosen by these same scores, "
+        wfi_buffer_adds(b, "</ul>\n<p class=\"muted\">Differences are taken seed by seed. Which method is the best of "
+                           "its kind was chosen by these same scores, "
                            "so the intervals are somewhat too narrow.</p>\n");
     }
     b->failed = b->failed || list.failed;
@@ -131,7 +159,10 @@ static void table_write(wf_buffer *b, const json_t *summary, const char *const *
     heads[columns++] = "seeds";
     heads[columns++] = "trained parameters";
     heads[columns++] = "seconds a training";
-    wfi_html_table(b, "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the others as they are", heads, columns);
+    wfi_html_table(b,
+                   "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the "
+                   "others as they are",
+                   heads, columns);
     json_array_foreach(summary, i, s) {
         const json_t *mean = json_object_get(s, "mean"), *sd = json_object_get(s, "sd");
         wfi_html_row(b);
@@ -153,7 +184,11 @@ static void table_write(wf_buffer *b, const json_t *summary, const char *const *
 
 /* ---- curves ---- */
 
-typedef struct curve { const char *name; size_t count; double x[SIZES_MAX], y[SIZES_MAX], sd[SIZES_MAX]; } curve;
+typedef struct curve {
+    const char *name;
+    size_t count;
+    double x[SIZES_MAX], y[SIZES_MAX], sd[SIZES_MAX];
+} curve;
 
 static curve *curve_of(curve *curves, size_t *count, const char *name) {
     for (size_t i = 0; i < *count; i++)
@@ -180,15 +215,25 @@ static void curves_draw(wf_buffer *b, const json_t *summary, const char *task, c
         if (c->count > sizes) sizes = c->count;
     }
     if (sizes < 2) return; /* one size is no curve: the table says it all */
-    for (i = 0; i < count; i++) series[i] = (wf_series){.name = curves[i].name, .count = curves[i].count, .x = curves[i].x, .y = curves[i].y, .spread = curves[i].sd};
-    snprintf(title, sizeof title, "%.60s: %.30s on test by training rows; points are means over the seeds, bars one standard deviation", task, metric);
+    for (i = 0; i < count; i++)
+        series[i] = (wf_series){.name = curves[i].name,
+                                .count = curves[i].count,
+                                .x = curves[i].x,
+                                .y = curves[i].y,
+                                .spread = curves[i].sd};
+    snprintf(title, sizeof title,
+             "%.60s: %.30s on test by training rows; points are means over the seeds, bars one standard deviation",
+             task, metric);
     snprintf(y_label, sizeof y_label, "%.30s%s", metric, scale > 1 ? " (points)" : "");
     wfi_chart_lines(b, title, "training rows", y_label, series, count);
 }
 
 void wfi_comparison_write(wf_buffer *b, const char *title, const json_t *result) {
-    const json_t *summary = json_object_get(result, "summary"), *mean = json_object_get(json_array_get(summary, 0), "mean");
-    const char *names[METRICS_MAX], *metric = wfi_report_text(json_array_get(json_object_get(result, "rows"), 0), "metric"), *task = wfi_report_text(result, "task");
+    const json_t *summary = json_object_get(result, "summary"),
+                 *mean = json_object_get(json_array_get(summary, 0), "mean");
+    const char *names[METRICS_MAX],
+        *metric = wfi_report_text(json_array_get(json_object_get(result, "rows"), 0), "metric"),
+        *task = wfi_report_text(result, "task");
     const size_t n = wfi_report_metrics(mean, METRICS_MAX, names);
     if (n == 0) return;
     if (!json_object_get(mean, metric)) metric = names[0];

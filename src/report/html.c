@@ -5,37 +5,64 @@
 #include <string.h>
 
 static const char STYLE[] =
-    ":root{--bg:#fff;--fg:#1b1f24;--muted:#59636e;--line:#d5dae0;--panel:#f6f8fa;--s0:#0b62c4;--s1:#c2410c;--s2:#0f7b4f;--s3:#8b3fc9;--s4:#a16207;--s5:#be185d;"
+    ":root{--bg:#fff;--fg:#1b1f24;--muted:#59636e;--line:#d5dae0;--panel:#f6f8fa;--s0:#0b62c4;--s1:#c2410c;--s2:#"
+    "0f7b4f;--s3:#8b3fc9;--s4:#a16207;--s5:#be185d;"
     "--s6:#0e7490;--s7:#525b66}"
-    "@media(prefers-color-scheme:dark){:root{--bg:#12161b;--fg:#e6e9ed;--muted:#9aa5b1;--line:#313943;--panel:#1a2028;--s0:#6cb0ff;--s1:#fb923c;--s2:#4ade9a;"
+    "@media(prefers-color-scheme:dark){:root{--bg:#12161b;--fg:#e6e9ed;--muted:#9aa5b1;--line:#313943;--panel:#1a2028;-"
+    "-s0:#6cb0ff;--s1:#fb923c;--s2:#4ade9a;"
     "--s3:#c99bff;--s4:#facc15;--s5:#f9a8d4;--s6:#67e8f9;--s7:#aab4c0}}"
-    "*{box-sizing:border-box}body{margin:0 auto;max-width:68rem;padding:1rem;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}"
-    "h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.25rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line);padding-bottom:.25rem}h3{font-size:1.05rem}"
+    "*{box-sizing:border-box}body{margin:0 "
+    "auto;max-width:68rem;padding:1rem;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}"
+    "h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.25rem;margin:2rem 0 .5rem;border-bottom:1px solid "
+    "var(--line);padding-bottom:.25rem}h3{font-size:1.05rem}"
     "p,li{max-width:46rem}nav a{margin-right:1rem}a{color:var(--s0)}.muted{color:var(--muted)}.scroll{overflow-x:auto}"
-    "table{border-collapse:collapse;margin:.5rem 0 1rem;font-size:.92rem}caption{text-align:left;color:var(--muted);padding:.25rem 0}"
-    "th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}th{background:var(--panel)}td.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "figure{margin:1rem 0}.draw{overflow-x:auto}figcaption{color:var(--muted);font-size:.9rem}svg{width:100%;max-width:46rem;height:auto;font:13px system-ui,sans-serif}"
-    "svg text{fill:var(--fg)}h3{margin:1.5rem 0 .25rem}summary{cursor:pointer}details{display:inline-block;vertical-align:top;margin:.5rem 2rem 0 0}.warn{margin:.25rem 0}code{overflow-wrap:anywhere}.warn{color:var(--s1)}"
-    "@media(max-width:42rem){body{padding:.75rem;font-size:15px}nav a{display:inline-block;padding:.25rem 0}th,td{padding:.25rem .45rem}svg{min-width:38rem}}"
+    "table{border-collapse:collapse;margin:.5rem 0 "
+    "1rem;font-size:.92rem}caption{text-align:left;color:var(--muted);padding:.25rem 0}"
+    "th,td{padding:.3rem .7rem;border-bottom:1px solid "
+    "var(--line);text-align:left;white-space:nowrap}th{background:var(--panel)}td.n{text-align:right;font-variant-"
+    "numeric:tabular-nums}"
+    "figure{margin:1rem "
+    "0}.draw{overflow-x:auto}figcaption{color:var(--muted);font-size:.9rem}svg{width:100%;max-width:46rem;height:auto;"
+    "font:13px system-ui,sans-serif}"
+    "svg text{fill:var(--fg)}h3{margin:1.5rem 0 "
+    ".25rem}summary{cursor:pointer}details{display:inline-block;vertical-align:top;margin:.5rem 2rem 0 "
+    "0}.warn{margin:.25rem 0}code{overflow-wrap:anywhere}.warn{color:var(--s1)}"
+    "@media(max-width:42rem){body{padding:.75rem;font-size:15px}nav a{display:inline-block;padding:.25rem "
+    "0}th,td{padding:.25rem .45rem}svg{min-width:38rem}}"
     "svg .grid{stroke:var(--line)}svg .axis{stroke:var(--muted)}svg .small{fill:var(--muted);font-size:11px}"
-    "@media print{:root{--bg:#fff;--fg:#000;--muted:#444;--line:#bbb;--panel:#eee}body{max-width:none;font-size:10pt;padding:0}nav{display:none}tr,figure{break-inside:avoid}h2,h3{break-after:avoid}"
+    "@media "
+    "print{:root{--bg:#fff;--fg:#000;--muted:#444;--line:#bbb;--panel:#eee}body{max-width:none;font-size:10pt;padding:"
+    "0}nav{display:none}tr,figure{break-inside:avoid}h2,h3{break-after:avoid}"
     ".scroll,.draw{overflow:visible}th,td{padding:.15rem .35rem;white-space:normal}}";
 
 void wfi_html_text(wf_buffer *b, const char *text) {
     for (const char *p = text; p && *p; p++) {
         switch (*p) {
-        case '<': wfi_buffer_adds(b, "&lt;"); break;
-        case '>': wfi_buffer_adds(b, "&gt;"); break;
-        case '&': wfi_buffer_adds(b, "&amp;"); break;
-        case '"': wfi_buffer_adds(b, "&quot;"); break;
-        case '\'': wfi_buffer_adds(b, "&#39;"); break;
-        default: wfi_buffer_add(b, p, 1); break;
+        case '<':
+            wfi_buffer_adds(b, "&lt;");
+            break;
+        case '>':
+            wfi_buffer_adds(b, "&gt;");
+            break;
+        case '&':
+            wfi_buffer_adds(b, "&amp;");
+            break;
+        case '"':
+            wfi_buffer_adds(b, "&quot;");
+            break;
+        case '\'':
+            wfi_buffer_adds(b, "&#39;");
+            break;
+        default:
+            wfi_buffer_add(b, p, 1);
+            break;
         }
     }
 }
 
 void wfi_html_begin(wf_buffer *b, const char *title) {
-    wfi_buffer_adds(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+    wfi_buffer_adds(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+                       "content=\"width=device-width,initial-scale=1\">"
                        "<link rel=\"icon\" href=\"data:,\"><title>");
     wfi_html_text(b, title);
     wfi_buffer_adds(b, "</title><style>");
@@ -45,7 +72,9 @@ void wfi_html_begin(wf_buffer *b, const char *title) {
     wfi_buffer_adds(b, "</h1>\n");
 }
 
-void wfi_html_end(wf_buffer *b) { wfi_buffer_adds(b, "</body></html>\n"); }
+void wfi_html_end(wf_buffer *b) {
+    wfi_buffer_adds(b, "</body></html>\n");
+}
 
 void wfi_html_section(wf_buffer *b, const char *id, const char *title) {
     wfi_buffer_printf(b, "<section id=\"%s\"><h2>", id);
@@ -53,7 +82,9 @@ void wfi_html_section(wf_buffer *b, const char *id, const char *title) {
     wfi_buffer_adds(b, "</h2>\n");
 }
 
-void wfi_html_section_end(wf_buffer *b) { wfi_buffer_adds(b, "</section>\n"); }
+void wfi_html_section_end(wf_buffer *b) {
+    wfi_buffer_adds(b, "</section>\n");
+}
 
 void wfi_html_table(wf_buffer *b, const char *caption, const char *const *heads, size_t n) {
     wfi_buffer_adds(b, "<div class=\"scroll\"><table><caption>");
@@ -67,7 +98,9 @@ void wfi_html_table(wf_buffer *b, const char *caption, const char *const *heads,
     wfi_buffer_adds(b, "</tr></thead><tbody>");
 }
 
-void wfi_html_row(wf_buffer *b) { wfi_buffer_adds(b, "\n<tr>"); } /* HTML closes the row before it by itself */
+void wfi_html_row(wf_buffer *b) {
+    wfi_buffer_adds(b, "\n<tr>");
+} /* HTML closes the row before it by itself */
 
 void wfi_html_cell(wf_buffer *b, const char *text) {
     wfi_buffer_adds(b, "<td>");
@@ -86,4 +119,6 @@ void wfi_html_number(wf_buffer *b, const char *format, ...) {
     wfi_buffer_adds(b, "</td>");
 }
 
-void wfi_html_table_end(wf_buffer *b) { wfi_buffer_adds(b, "</tbody></table></div>\n"); }
+void wfi_html_table_end(wf_buffer *b) {
+    wfi_buffer_adds(b, "</tbody></table></div>\n");
+}

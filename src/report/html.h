@@ -1,5 +1,5 @@
-/* report/html.h - building one self-contained HTML page: nothing is fetched from elsewhere, light and dark, readable on a phone and
- * in print. Layer 11. */
+/* report/html.h - building one self-contained HTML page: nothing is fetched from elsewhere, light and dark, readable on
+ * a phone and in print. Layer 11. */
 #ifndef WF_REPORT_HTML_H
 #define WF_REPORT_HTML_H
 #include "base/buffer.h"

@@ -1,5 +1,5 @@
-/* report/report.c - a lab as one page: overview, tasks, models, lineage, comparisons, where fusions look, runs. Everything comes from
- * recorded results. Layer 11. */
+/* report/report.c - a lab as one page: overview, tasks, models, lineage, comparisons, where fusions look, runs.
+ * Everything comes from recorded results. Layer 11. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -20,8 +20,12 @@ static void overview_write(wf_buffer *b, const json_t *all, const char *dir) {
     wfi_clock_iso(now);
     wfi_buffer_adds(b, "<p>Adapters and their fusions on one frozen base, in the lab <code>");
     wfi_html_text(b, dir);
-    wfi_buffer_printf(b, "</code>. Written %s by weft %s.</p>\n<nav><a href=\"#tasks\">Tasks</a><a href=\"#models\">Models</a><a href=\"#lineage\">Lineage</a><a href=\"#comparisons\">Comparisons</a>"
-                         "<a href=\"#attention\">Where fusions look</a><a href=\"#runs\">Runs</a></nav>\n", now, wf_version());
+    wfi_buffer_printf(
+        b,
+        "</code>. Written %s by weft %s.</p>\n<nav><a href=\"#tasks\">Tasks</a><a href=\"#models\">Models</a><a "
+        "href=\"#lineage\">Lineage</a><a href=\"#comparisons\">Comparisons</a>"
+        "<a href=\"#attention\">Where fusions look</a><a href=\"#runs\">Runs</a></nav>\n",
+        now, wf_version());
     static const char *const heads[] = {"base", "layers", "width", "parameters", "pooling", "hash"};
     wfi_html_table(b, "Frozen bases: never written to after import", heads, 6);
     size_t i;
@@ -63,7 +67,8 @@ static void balance_write(wf_buffer *b, const json_t *task) {
 }
 
 static void tasks_write(wf_buffer *b, const json_t *all) {
-    static const char *const heads[] = {"task", "kind", "metric", "train", "dev", "test", "largest class", "mean words"};
+    static const char *const heads[] = {"task", "kind", "metric",        "train",
+                                        "dev",  "test", "largest class", "mean words"};
     wfi_html_section(b, "tasks", "Tasks");
     wfi_html_table(b, "Rows by split; a model must beat the share of the largest class", heads, 8);
     size_t i;
@@ -95,15 +100,19 @@ static void tasks_write(wf_buffer *b, const json_t *all) {
 }
 
 static void models_write(wf_buffer *b, const json_t *all) {
-    static const char *const heads[] = {"model", "task", "method", "from", "train rows", "metric", "dev", "test", "trained parameters", "seconds"};
+    static const char *const heads[] = {
+        "model", "task", "method", "from", "train rows", "metric", "dev", "test", "trained parameters", "seconds"};
     wfi_html_section(b, "models", "Trained models");
-    wfi_html_table(b, "The best state is chosen by the dev score; accuracy and F1 in points (0–100), the others as they are", heads, 10);
+    wfi_html_table(
+        b, "The best state is chosen by the dev score; accuracy and F1 in points (0–100), the others as they are",
+        heads, 10);
     size_t i, k;
     const json_t *m, *name;
     json_array_foreach(json_object_get(all, "models"), i, m) {
         const char *metric = wfi_report_text(m, "metric");
         wf_buffer from = {0};
-        json_array_foreach(json_object_get(m, "from"), k, name) wfi_buffer_printf(&from, "%s%s", k ? ", " : "", json_string_value(name));
+        json_array_foreach(json_object_get(m, "from"), k, name)
+            wfi_buffer_printf(&from, "%s%s", k ? ", " : "", json_string_value(name));
         wfi_html_row(b);
         wfi_html_cell(b, wfi_report_text(m, "name"));
         wfi_html_cell(b, wfi_report_text(m, "task"));
@@ -139,7 +148,8 @@ static void lineage_write(wf_buffer *b, const json_t *all) {
     wfi_html_table(b, "Names with the first digits of their content's SHA-256; weft verify checks all of it", heads, 8);
     json_array_foreach(json_object_get(all, "models"), i, m) {
         wf_buffer from = {0};
-        json_array_foreach(json_object_get(m, "from"), k, name) wfi_buffer_printf(&from, "%s%s", k ? ", " : "", json_string_value(name));
+        json_array_foreach(json_object_get(m, "from"), k, name)
+            wfi_buffer_printf(&from, "%s%s", k ? ", " : "", json_string_value(name));
         wfi_html_row(b);
         hash_cell(b, wfi_report_text(m, "name"), wfi_report_text(m, "hash"));
         hash_cell(b, wfi_report_text(m, "base"), wfi_report_text(m, "base_hash"));
@@ -190,17 +200,20 @@ static void attention_draw(wf_buffer *b, const json_t *info) {
     if (n > ROWS || m > COLUMNS) {
         wfi_buffer_adds(b, "<p>");
         wfi_html_text(b, wfi_report_text(info, "name"));
-        wfi_buffer_printf(b, " is too large for a figure (%zu places, %zu adapters); see <code>weft inspect</code>.</p>\n", n, m);
+        wfi_buffer_printf(
+            b, " is too large for a figure (%zu places, %zu adapters); see <code>weft inspect</code>.</p>\n", n, m);
         return;
     }
     for (size_t c = 0; c < m; c++) columns[c] = json_string_value(json_array_get(from, c));
     for (size_t r = 0; r < n; r++) {
         const json_t *block = json_array_get(blocks, r), *weights = json_object_get(block, "weights");
-        snprintf(labels[r], sizeof labels[r], "layer %.0f, %.30s", wfi_report_number(block, "layer"), wfi_report_text(block, "site"));
+        snprintf(labels[r], sizeof labels[r], "layer %.0f, %.30s", wfi_report_number(block, "layer"),
+                 wfi_report_text(block, "site"));
         rows[r] = labels[r];
         for (size_t c = 0; c < m; c++) values[r * m + c] = wfi_report_number(weights, columns[c]);
     }
-    snprintf(title, sizeof title, "%.60s: mean attention per layer and adapter on dev rows", wfi_report_text(info, "name"));
+    snprintf(title, sizeof title, "%.60s: mean attention per layer and adapter on dev rows",
+             wfi_report_text(info, "name"));
     wfi_chart_heat(b, title, rows, n, columns, m, values, 0, 1);
 }
 
@@ -220,7 +233,8 @@ static wf_status attention_write(wf_lab *lab, wf_buffer *b, const json_t *all, w
         WF_TRY(st);
         shown++;
     }
-    if (!shown) wfi_buffer_adds(b, "<p class=\"muted\">No fusion is stored yet; see <code>weft fuse --help</code>.</p>");
+    if (!shown)
+        wfi_buffer_adds(b, "<p class=\"muted\">No fusion is stored yet; see <code>weft fuse --help</code>.</p>");
     wfi_html_section_end(b);
     return WF_OK;
 }

@@ -4,9 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct { const char *name; double scale; bool lower; } METRICS[] = {
-    {"accuracy", 100, false}, {"macro_f1", 100, false}, {"f1", 100, false}, {"micro_f1", 100, false}, {"mcc", 1, false}, {"pearson", 1, false},
-    {"spearman", 1, false}, {"mae", 1, true}, {"mse", 1, true}, {"ece", 1, true}, {"brier", 1, true}};
+static const struct {
+    const char *name;
+    double scale;
+    bool lower;
+} METRICS[] = {{"accuracy", 100, false}, {"macro_f1", 100, false}, {"f1", 100, false},     {"micro_f1", 100, false},
+               {"mcc", 1, false},        {"pearson", 1, false},    {"spearman", 1, false}, {"mae", 1, true},
+               {"mse", 1, true},         {"ece", 1, true},         {"brier", 1, true}};
 enum { METRIC_COUNT = sizeof METRICS / sizeof *METRICS };
 
 const char *wfi_report_text(const json_t *j, const char *key) {
@@ -44,14 +48,18 @@ bool wfi_report_lower_is_better(const char *metric) {
 
 void wfi_report_score(char out[24], const char *metric, double value) {
     const double scale = wfi_report_scale(metric);
-    if (!isfinite(value)) snprintf(out, 24, "–");
-    else snprintf(out, 24, scale > 1 ? "%.1f" : "%.3f", scale * value);
+    if (!isfinite(value))
+        snprintf(out, 24, "–");
+    else
+        snprintf(out, 24, scale > 1 ? "%.1f" : "%.3f", scale * value);
 }
 
 wf_paired wfi_report_paired(const double *d, size_t n) {
-    /* 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom; more take the last, which is slightly too careful. */
-    static const double t[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-                               2.120,  2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
+    /* 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom; more take the last, which is slightly too
+     * careful. */
+    static const double t[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+                               2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+                               2.080,  2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
     wf_paired p = {.n = n, .mean = NAN, .low = NAN, .high = NAN};
     double sum = 0, squares = 0;
     if (n == 0) return p;

@@ -7,12 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct { const char *name; size_t size; } DTYPES[] = {
-    [WF_DTYPE_F32] = {"F32", 4}, [WF_DTYPE_F16] = {"F16", 2}, [WF_DTYPE_BF16] = {"BF16", 2}, [WF_DTYPE_F64] = {"F64", 8}, [WF_DTYPE_I64] = {"I64", 8},
-    [WF_DTYPE_I32] = {"I32", 4}, [WF_DTYPE_I16] = {"I16", 2}, [WF_DTYPE_I8] = {"I8", 1},     [WF_DTYPE_U8] = {"U8", 1},   [WF_DTYPE_BOOL] = {"BOOL", 1}};
+static const struct {
+    const char *name;
+    size_t size;
+} DTYPES[] = {[WF_DTYPE_F32] = {"F32", 4},  [WF_DTYPE_F16] = {"F16", 2}, [WF_DTYPE_BF16] = {"BF16", 2},
+              [WF_DTYPE_F64] = {"F64", 8},  [WF_DTYPE_I64] = {"I64", 8}, [WF_DTYPE_I32] = {"I32", 4},
+              [WF_DTYPE_I16] = {"I16", 2},  [WF_DTYPE_I8] = {"I8", 1},   [WF_DTYPE_U8] = {"U8", 1},
+              [WF_DTYPE_BOOL] = {"BOOL", 1}};
 
-size_t wfi_dtype_size(wf_dtype t) { return DTYPES[t].size; }
-const char *wfi_dtype_name(wf_dtype t) { return DTYPES[t].name; }
+size_t wfi_dtype_size(wf_dtype t) {
+    return DTYPES[t].size;
+}
+const char *wfi_dtype_name(wf_dtype t) {
+    return DTYPES[t].name;
+}
 
 int64_t wfi_tensor_count(const wf_tensor *t) {
     int64_t n = 1;
@@ -26,8 +34,10 @@ const wf_tensor *wfi_source_find(const wf_source *s, const char *name) {
         const size_t mid = low + (high - low) / 2;
         const int c = strcmp(name, s->tensors[mid].name);
         if (c == 0) return &s->tensors[mid];
-        if (c < 0) high = mid;
-        else low = mid + 1;
+        if (c < 0)
+            high = mid;
+        else
+            low = mid + 1;
     }
     return NULL;
 }
@@ -39,7 +49,8 @@ static void shape_text(char *out, size_t size, int rank, const int64_t *shape) {
     if (at < size) snprintf(out + at, size - at, "]");
 }
 
-wf_status wfi_source_get(const wf_source *s, const char *name, int rank, const int64_t *want, const wf_tensor **out, wf_err *err) {
+wf_status wfi_source_get(const wf_source *s, const char *name, int rank, const int64_t *want, const wf_tensor **out,
+                         wf_err *err) {
     const wf_tensor *t = wfi_source_find(s, name);
     if (!t) return wfi_fail_at(err, WF_E_DATA, name, -1, "tensor \"%.120s\" is missing", name);
     bool same = t->rank == rank;
@@ -57,8 +68,10 @@ wf_status wfi_source_get(const wf_source *s, const char *name, int rank, const i
 static float half_to_float(uint16_t h) {
     const uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, mantissa = h & 1023;
     uint32_t u;
-    if (exponent == 31) u = sign | 0x7F800000u | mantissa << 13;
-    else if (exponent) u = sign | (exponent + 112) << 23 | mantissa << 13;
+    if (exponent == 31)
+        u = sign | 0x7F800000u | mantissa << 13;
+    else if (exponent)
+        u = sign | (exponent + 112) << 23 | mantissa << 13;
     else { /* subnormal: exact in float */
         const float f = (float)mantissa * 0x1p-24f;
         return sign ? -f : f;
@@ -76,7 +89,8 @@ wf_status wfi_tensor_f32(const wf_tensor *t, const float **data, float **owned, 
         return WF_OK;
     }
     if (t->dtype != WF_DTYPE_F32 && t->dtype != WF_DTYPE_F16 && t->dtype != WF_DTYPE_BF16 && t->dtype != WF_DTYPE_F64)
-        return wfi_fail_at(err, WF_E_DATA, t->name, -1, "tensor \"%.120s\" has type %s; floating point is needed", t->name, wfi_dtype_name(t->dtype));
+        return wfi_fail_at(err, WF_E_DATA, t->name, -1, "tensor \"%.120s\" has type %s; floating point is needed",
+                           t->name, wfi_dtype_name(t->dtype));
     float *f = wfi_alloc((size_t)n, sizeof *f);
     if (!f) return wfi_fail(err, WF_E_NOMEM, "out of memory for tensor \"%.120s\"", t->name);
     const unsigned char *p = t->data; /* read by memcpy: the file may be unaligned */
@@ -98,7 +112,9 @@ wf_status wfi_tensor_f32(const wf_tensor *t, const float **data, float **owned, 
             memcpy(&d, p + 8 * i, 8);
             f[i] = (float)d;
             break;
-        default: memcpy(&f[i], p + 4 * i, 4); break;
+        default:
+            memcpy(&f[i], p + 4 * i, 4);
+            break;
         }
     }
     *data = *owned = f;

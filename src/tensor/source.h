@@ -6,7 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum wf_dtype { WF_DTYPE_F32, WF_DTYPE_F16, WF_DTYPE_BF16, WF_DTYPE_F64, WF_DTYPE_I64, WF_DTYPE_I32, WF_DTYPE_I16, WF_DTYPE_I8, WF_DTYPE_U8, WF_DTYPE_BOOL } wf_dtype;
+typedef enum wf_dtype {
+    WF_DTYPE_F32,
+    WF_DTYPE_F16,
+    WF_DTYPE_BF16,
+    WF_DTYPE_F64,
+    WF_DTYPE_I64,
+    WF_DTYPE_I32,
+    WF_DTYPE_I16,
+    WF_DTYPE_I8,
+    WF_DTYPE_U8,
+    WF_DTYPE_BOOL
+} wf_dtype;
 size_t wfi_dtype_size(wf_dtype t);
 const char *wfi_dtype_name(wf_dtype t); /* "F32" as safetensors writes it */
 
@@ -29,9 +40,10 @@ struct wf_source {
 };
 const wf_tensor *wfi_source_find(const wf_source *s, const char *name); /* NULL when absent */
 /* Finds and checks rank and shape (want[i] < 0: any). WF_E_DATA names the tensor and both shapes. */
-wf_status wfi_source_get(const wf_source *s, const char *name, int rank, const int64_t *want, const wf_tensor **out, wf_err *err);
-/* The tensor as float32: F32 data that is 4-byte aligned is borrowed (*owned = NULL), F16, BF16 and F64 are converted into
- * *owned (wfi_free). Any other type is WF_E_DATA. */
+wf_status wfi_source_get(const wf_source *s, const char *name, int rank, const int64_t *want, const wf_tensor **out,
+                         wf_err *err);
+/* The tensor as float32: F32 data that is 4-byte aligned is borrowed (*owned = NULL), F16, BF16 and F64 are converted
+ * into *owned (wfi_free). Any other type is WF_E_DATA. */
 wf_status wfi_tensor_f32(const wf_tensor *t, const float **data, float **owned, wf_err *err);
 void wfi_source_close(wf_source *s); /* accepts zeroed */
 #endif

@@ -1,6 +1,7 @@
-/* tokenizers/encode.c - a text (or two) to ids: added tokens are taken out of the raw text first, the rest is normalised,
- * cut into words at white space and punctuation (BertPreTokenizer), and given to WordPiece; then the cut to a length and
- * the template with special tokens. No heap use per word; the only state is on the stack and in the wf_encoding. */
+/* tokenizers/encode.c - a text (or two) to ids: added tokens are taken out of the raw text first, the rest is
+ * normalised, cut into words at white space and punctuation (BertPreTokenizer), and given to WordPiece; then the cut to
+ * a length and the template with special tokens. No heap use per word; the only state is on the stack and in the
+ * wf_encoding. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "tokenizers/internal.h"
@@ -127,7 +128,9 @@ static const wf_added *normalized_at(const wf_run *r, size_t i, size_t *size) {
     return best;
 }
 
-static bool point_is(const wf_run *r, size_t i, unsigned flag) { return wfi_unicode_flags(&r->t->chars, r->points[i].cp) & flag; }
+static bool point_is(const wf_run *r, size_t i, unsigned flag) {
+    return wfi_unicode_flags(&r->t->chars, r->points[i].cp) & flag;
+}
 
 static void words_of_points(wf_run *r, size_t from, size_t to) {
     for (size_t i = from; i < to; i++) put_word(&r->word, r->points[i].cp, r->points[i].from, r->points[i].to);
@@ -156,7 +159,8 @@ static void normalized_words_of(wf_run *r, size_t from, size_t to) {
         }
         size_t start = i, stop = i + size;
         i = stop;
-        if (a->single_word && ((start && point_is(r, start - 1, WFI_CH_WORD)) || (stop < r->count && point_is(r, stop, WFI_CH_WORD))))
+        if (a->single_word &&
+            ((start && point_is(r, start - 1, WFI_CH_WORD)) || (stop < r->count && point_is(r, stop, WFI_CH_WORD))))
             continue;
         if (a->lstrip && start < done) start = done < stop ? done : stop - 1; /* white space the one before took */
         while (a->lstrip && start > done && point_is(r, start - 1, WFI_CH_SPACE)) start--;
@@ -170,8 +174,10 @@ static void normalized_words_of(wf_run *r, size_t from, size_t to) {
 
 static void segment(wf_run *r, size_t from, size_t to) {
     if (from >= to || r->word.out->count >= r->word.limit || r->word.st != WF_OK) return;
-    if (r->t->any_normalized) normalized_words_of(r, from, to);
-    else words_of(r, from, to);
+    if (r->t->any_normalized)
+        normalized_words_of(r, from, to);
+    else
+        words_of(r, from, to);
 }
 
 /* Flags of the character that ends before byte i / begins at byte i. */
@@ -199,7 +205,9 @@ static const wf_added *raw_at(const wf_run *r, size_t i, size_t n) {
     const wf_added *best = NULL;
     for (size_t k = 0; k < r->t->added_count; k++) {
         const wf_added *a = &r->t->added[k];
-        if (!a->normalized && a->size <= n - i && (!best || a->size > best->size) && !memcmp(a->text, r->text + i, a->size)) best = a;
+        if (!a->normalized && a->size <= n - i && (!best || a->size > best->size) &&
+            !memcmp(a->text, r->text + i, a->size))
+            best = a;
     }
     return best;
 }
@@ -215,7 +223,8 @@ static void text_of(wf_run *r, size_t n) {
         }
         size_t start = i, stop = i + a->size;
         i = stop;
-        if (a->single_word && ((start && flags_before(r, start) & WFI_CH_WORD) || (stop < n && flags_at(r, stop, n, &size) & WFI_CH_WORD)))
+        if (a->single_word && ((start && flags_before(r, start) & WFI_CH_WORD) ||
+                               (stop < n && flags_at(r, stop, n, &size) & WFI_CH_WORD)))
             continue;
         if (a->lstrip && start < done) start = done < stop ? done : stop - 1; /* white space the one before took */
         while (a->lstrip && start > done && flags_before(r, start) & WFI_CH_SPACE) start -= size_before(r, start);
@@ -239,7 +248,8 @@ static wf_status check_utf8(const char *text, size_t n, const char *which, wf_er
         uint32_t cp;
         const size_t size = wfi_utf8_get(p + i, n - i, &cp);
         if (!size)
-            return wfi_fail_at(err, WF_E_DATA, which, (int64_t)i, "the %s is not UTF-8 at byte %zu (0x%02X); convert it to UTF-8", which, i, p[i]);
+            return wfi_fail_at(err, WF_E_DATA, which, (int64_t)i,
+                               "the %s is not UTF-8 at byte %zu (0x%02X); convert it to UTF-8", which, i, p[i]);
         i += size;
     }
     return WF_OK;
@@ -250,7 +260,8 @@ static wf_status encode_text(wf_run *r, const char *text, size_t n, size_t limit
     r->word.limit = limit;
     r->word.bytes = r->word.chars = 0;
     text_of(r, n);
-    if (r->word.st != WF_OK || r->failed) return wfi_fail(err, WF_E_NOMEM, "out of memory for the tokens of a text of %zu bytes", n);
+    if (r->word.st != WF_OK || r->failed)
+        return wfi_fail(err, WF_E_NOMEM, "out of memory for the tokens of a text of %zu bytes", n);
     return WF_OK;
 }
 
@@ -260,8 +271,10 @@ static void cut_pair(size_t *a, size_t *b, size_t room) {
     if (*a + *b <= room) return;
     const bool swap = *a > *b;
     size_t n1 = swap ? *b : *a, n2;
-    if (n1 > room) n2 = n1;
-    else n2 = n1 > room - n1 ? n1 : room - n1;
+    if (n1 > room)
+        n2 = n1;
+    else
+        n2 = n1 > room - n1 ? n1 : room - n1;
     if (n1 + n2 > room) {
         n1 = room / 2;
         n2 = n1 + room % 2;
@@ -295,14 +308,16 @@ static void apply_template(wf_encoding *e, const wf_template *form, const size_t
     }
 }
 
-wf_status wfi_tokenizer_encode(const wf_tokenizer *t, const char *text, size_t n, const char *pair, size_t pair_n, size_t max_length,
-                               wf_encoding *out, wf_err *err) {
+wf_status wfi_tokenizer_encode(const wf_tokenizer *t, const char *text, size_t n, const char *pair, size_t pair_n,
+                               size_t max_length, wf_encoding *out, wf_err *err) {
     const wf_template *form = pair ? &t->pair : &t->single;
     if (!pair) pair_n = 0;
     out->count = 0;
-    if (n > INT32_MAX || pair_n > INT32_MAX) return wfi_fail(err, WF_E_ARG, "a text of more than %d bytes cannot be encoded", INT32_MAX);
+    if (n > INT32_MAX || pair_n > INT32_MAX)
+        return wfi_fail(err, WF_E_ARG, "a text of more than %d bytes cannot be encoded", INT32_MAX);
     if (max_length && max_length < form->specials)
-        return wfi_fail(err, WF_E_ARG, "a length of %zu tokens leaves no room for the %zu special tokens", max_length, form->specials);
+        return wfi_fail(err, WF_E_ARG, "a length of %zu tokens leaves no room for the %zu special tokens", max_length,
+                        form->specials);
     WF_TRY(check_utf8(text, n, pair ? "first text" : "text", err));
     WF_TRY(check_utf8(pair, pair_n, "second text", err));
     const size_t room = max_length ? max_length - form->specials : SIZE_MAX;
@@ -326,8 +341,10 @@ wf_status wfi_tokenizer_encode(const wf_tokenizer *t, const char *text, size_t n
         return st;
     }
     const size_t first = count[0];
-    if (pair) cut_pair(&count[0], &count[1], room);
-    else if (count[0] > room) count[0] = room;
+    if (pair)
+        cut_pair(&count[0], &count[1], room);
+    else if (count[0] > room)
+        count[0] = room;
     if (count[0] < first && count[1]) move_tokens(out, count[0], first, count[1]);
     apply_template(out, form, count);
     return WF_OK;

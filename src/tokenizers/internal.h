@@ -30,8 +30,8 @@ typedef struct wf_template {
 } wf_template;
 
 struct wf_tokenizer {
-    wf_vocab vocab;   /* the model's tokens, then added tokens beyond them */
-    size_t words;     /* the model's token count */
+    wf_vocab vocab; /* the model's tokens, then added tokens beyond them */
+    size_t words;   /* the model's token count */
     wf_unicode chars;
     uint8_t ascii[128]; /* what to do with an ASCII byte: the lower-case byte, or a WFI_ASCII_ code */
     bool clean_text, handle_chinese, strip_accents, lowercase;
@@ -75,8 +75,8 @@ typedef struct wf_vocab_settings { /* tokenizer_config.json of a vocab.txt */
     const char *unk, *cls, *sep, *pad, *mask;
 } wf_vocab_settings;
 wf_status wfi_settings_json(const char *json, size_t size, const char *name, wf_tokenizer **out, wf_err *err);
-wf_status wfi_settings_vocab(const char *vocab, size_t size, const char *name, const wf_vocab_settings *s, wf_tokenizer **out,
-                             wf_err *err);
+wf_status wfi_settings_vocab(const char *vocab, size_t size, const char *name, const wf_vocab_settings *s,
+                             wf_tokenizer **out, wf_err *err);
 
 wf_status wfi_encoding_reserve(wf_encoding *e, size_t count); /* encode.c; WF_E_NOMEM without a text */
 
@@ -85,13 +85,13 @@ typedef struct wf_word {
     const wf_tokenizer *t;
     wf_encoding *out;
     wf_status st;
-    size_t limit;          /* enough when out->count reaches this */
-    size_t bytes, chars;   /* of the word so far; chars may pass max_chars, then bytes stay */
-    int32_t start, end;    /* source range of the word so far */
+    size_t limit;        /* enough when out->count reaches this */
+    size_t bytes, chars; /* of the word so far; chars may pass max_chars, then bytes stay */
+    int32_t start, end;  /* source range of the word so far */
     char text[4 * WFI_WORD_MAX];
     int32_t from[4 * WFI_WORD_MAX], to[4 * WFI_WORD_MAX]; /* source of the character that begins / ends at a byte */
 } wf_word;
-void wfi_word_end(wf_word *w); /* turns the collected word, if any, into ids */
+void wfi_word_end(wf_word *w);                                        /* turns the collected word, if any, into ids */
 void wfi_word_put(wf_word *w, uint32_t cp, int32_t from, int32_t to); /* one character of a word */
 void wfi_word_emit(wf_word *w, int32_t id, int32_t from, int32_t to);
 

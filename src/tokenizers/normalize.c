@@ -1,6 +1,6 @@
-/* tokenizers/normalize.c - BertNormalizer, one character at a time: clean_text, spaces around Chinese characters, NFD and
- * removal of marks, lower case, in this order. It must not know words or ids. The text is never copied: each character
- * carries the byte range it came from. */
+/* tokenizers/normalize.c - BertNormalizer, one character at a time: clean_text, spaces around Chinese characters, NFD
+ * and removal of marks, lower case, in this order. It must not know words or ids. The text is never copied: each
+ * character carries the byte range it came from. */
 #include "tokenizers/internal.h"
 
 void wfi_normal_begin(wf_normal *n, const wf_tokenizer *t, wfi_normal_sink *put, void *to) {
@@ -43,8 +43,10 @@ static void hold(wf_normal *n, uint32_t cp, int32_t from, int32_t to) {
 static void put_stripped(wf_normal *n, uint32_t cp, unsigned flags, int32_t from, int32_t to) {
     if (!(flags & WFI_CH_ORDER) && n->pending) flush(n);
     if (flags & WFI_CH_MARK) return;
-    if (flags & WFI_CH_ORDER) hold(n, cp, from, to);
-    else put_lower(n, cp, flags, from, to);
+    if (flags & WFI_CH_ORDER)
+        hold(n, cp, from, to);
+    else
+        put_lower(n, cp, flags, from, to);
 }
 
 static void put_accents(wf_normal *n, uint32_t cp, unsigned flags, int32_t from, int32_t to) {
@@ -80,4 +82,6 @@ void wfi_normal_char(wf_normal *n, uint32_t cp, int32_t from, int32_t to) {
     n->put(n->to, ' ', from, to);
 }
 
-void wfi_normal_end(wf_normal *n) { flush(n); }
+void wfi_normal_end(wf_normal *n) {
+    flush(n);
+}

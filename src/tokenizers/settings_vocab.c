@@ -1,8 +1,8 @@
-/* tokenizers/settings_vocab.c - the older form of a tokenizer: vocab.txt (one token a line, the line number is the id) with
- * tokenizer_config.json beside it; and opening a folder in either form. The result is what transformers makes of them
- * (BertTokenizerFast): the five special tokens are searched in the raw text, [CLS] and [SEP] put around. Where both forms
- * are there, tokenizer.json counts, and a tokenizer_config.json that says otherwise is refused (transformers would let it
- * overrule). */
+/* tokenizers/settings_vocab.c - the older form of a tokenizer: vocab.txt (one token a line, the line number is the id)
+ * with tokenizer_config.json beside it; and opening a folder in either form. The result is what transformers makes of
+ * them (BertTokenizerFast): the five special tokens are searched in the raw text, [CLS] and [SEP] put around. Where
+ * both forms are there, tokenizer.json counts, and a tokenizer_config.json that says otherwise is refused (transformers
+ * would let it overrule). */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -17,10 +17,12 @@ static wf_status read_lines(const char *vocab, size_t size, wf_plan *plan, wf_er
     size_t lines = size && vocab[size - 1] != '\n';
     for (size_t i = 0; i < size; i++) {
         lines += vocab[i] == '\n';
-        if (!vocab[i]) return wfi_fail_at(err, WF_E_DATA, plan->name, (int64_t)i, "%s: a NUL byte at offset %zu", plan->name, i);
+        if (!vocab[i])
+            return wfi_fail_at(err, WF_E_DATA, plan->name, (int64_t)i, "%s: a NUL byte at offset %zu", plan->name, i);
     }
     if (!lines || lines > WFI_VOCAB_MAX)
-        return wfi_fail_at(err, WF_E_DATA, plan->name, -1, "%s: the vocabulary has %zu tokens; 1 to %d are possible", plan->name, lines, WFI_VOCAB_MAX);
+        return wfi_fail_at(err, WF_E_DATA, plan->name, -1, "%s: the vocabulary has %zu tokens; 1 to %d are possible",
+                           plan->name, lines, WFI_VOCAB_MAX);
     plan->texts = wfi_alloc(lines, sizeof *plan->texts);
     plan->sizes = wfi_alloc(lines, sizeof *plan->sizes);
     if (!plan->texts || !plan->sizes) return wfi_fail(err, WF_E_NOMEM, "out of memory for the vocabulary");
@@ -34,7 +36,8 @@ static wf_status read_lines(const char *vocab, size_t size, wf_plan *plan, wf_er
             uint32_t cp;
             const size_t n = wfi_utf8_get((const unsigned char *)vocab + i, stop - i, &cp);
             if (!n)
-                return wfi_fail_at(err, WF_E_DATA, plan->name, (int64_t)line + 1, "%s: line %zu is not UTF-8", plan->name, line + 1);
+                return wfi_fail_at(err, WF_E_DATA, plan->name, (int64_t)line + 1, "%s: line %zu is not UTF-8",
+                                   plan->name, line + 1);
             i += n;
         }
         at = stop + 1;
@@ -57,7 +60,8 @@ static wf_status plan_specials(wf_plan *plan, const wf_vocab_settings *s, wf_pla
     for (int i = 0; i < SPECIALS; i++) {
         const int64_t id = find_line(plan, texts[i]);
         if (id < 0)
-            return wfi_fail_at(err, WF_E_DATA, names[i], -1, "%s: the %s \"%.80s\" is not in the vocabulary", plan->name, names[i], texts[i]);
+            return wfi_fail_at(err, WF_E_DATA, names[i], -1, "%s: the %s \"%.80s\" is not in the vocabulary",
+                               plan->name, names[i], texts[i]);
         bool twice = false;
         for (size_t k = 0; k < plan->added_count; k++) twice = twice || added[k].id == id;
         if (!twice) added[plan->added_count++] = (wf_plan_added){.text = texts[i], .id = id, .special = true};
@@ -66,11 +70,17 @@ static wf_status plan_specials(wf_plan *plan, const wf_vocab_settings *s, wf_pla
     return WF_OK;
 }
 
-wf_status wfi_settings_vocab(const char *vocab, size_t size, const char *name, const wf_vocab_settings *s, wf_tokenizer **out,
-                             wf_err *err) {
+wf_status wfi_settings_vocab(const char *vocab, size_t size, const char *name, const wf_vocab_settings *s,
+                             wf_tokenizer **out, wf_err *err) {
     wf_plan_added added[SPECIALS];
-    wf_plan plan = {.name = name, .clean_text = true, .handle_chinese = s->handle_chinese, .strip_accents = s->strip_accents,
-                    .lowercase = s->lowercase, .prefix = "##", .unk = s->unk, .max_chars = 100};
+    wf_plan plan = {.name = name,
+                    .clean_text = true,
+                    .handle_chinese = s->handle_chinese,
+                    .strip_accents = s->strip_accents,
+                    .lowercase = s->lowercase,
+                    .prefix = "##",
+                    .unk = s->unk,
+                    .max_chars = 100};
     wf_status st = read_lines(vocab, size, &plan, err);
     if (st == WF_OK) st = plan_specials(&plan, s, added, err);
     if (st == WF_OK) st = wfi_tokenizer_build(&plan, out, err);
@@ -80,7 +90,8 @@ wf_status wfi_settings_vocab(const char *vocab, size_t size, const char *name, c
 }
 
 static wf_status unsupported(wf_err *err, const char *name, const char *field) {
-    return wfi_fail_at(err, WF_E_UNSUPPORTED, field, -1, "%s: this setting of %s is not supported; a tokenizer.json may say it", name, field);
+    return wfi_fail_at(err, WF_E_UNSUPPORTED, field, -1,
+                       "%s: this setting of %s is not supported; a tokenizer.json may say it", name, field);
 }
 
 /* Special tokens are taken from the text as they stand: no flag that widens or narrows the search. */
@@ -89,13 +100,16 @@ static wf_status plain_token(const json_t *token, const char *field, const char 
     for (size_t i = 0; flags[i]; i++) {
         bool on = false;
         WF_TRY(wfi_json_bool_or(token, flags[i], name, false, &on, err));
-        if (on) return wfi_fail_at(err, WF_E_UNSUPPORTED, field, -1, "%s: %s with %s is not supported; a tokenizer.json may say it", name, field, flags[i]);
+        if (on)
+            return wfi_fail_at(err, WF_E_UNSUPPORTED, field, -1,
+                               "%s: %s with %s is not supported; a tokenizer.json may say it", name, field, flags[i]);
     }
     return WF_OK;
 }
 
 /* A special token of tokenizer_config.json: a text, or an object with "content". */
-static wf_status read_special(const json_t *config, const char *field, const char *name, const char **out, wf_err *err) {
+static wf_status read_special(const json_t *config, const char *field, const char *name, const char **out,
+                              wf_err *err) {
     const json_t *v = json_object_get(config, field);
     if (!v || json_is_null(v)) return WF_OK;
     if (!json_is_object(v)) return wfi_json_str(config, field, name, out, err);
@@ -107,28 +121,34 @@ static wf_status read_special(const json_t *config, const char *field, const cha
 static wf_status check_decoder(const json_t *config, const char *name, const wf_vocab_settings *s, wf_err *err) {
     const char *const ours[SPECIALS] = {s->pad, s->unk, s->cls, s->sep, s->mask}, *field = "added_tokens_decoder", *id;
     json_t *token, *all = json_object_get(config, field);
-    if (all && !json_is_null(all) && !json_is_object(all)) return wfi_fail_at(err, WF_E_DATA, field, -1, "%s: %s must be an object", name, field);
+    if (all && !json_is_null(all) && !json_is_object(all))
+        return wfi_fail_at(err, WF_E_DATA, field, -1, "%s: %s must be an object", name, field);
     json_object_foreach(all, id, token) {
         const char *content = NULL;
         bool known = false;
         WF_TRY(wfi_json_str(token, "content", name, &content, err));
         WF_TRY(plain_token(token, field, name, err));
         for (int i = 0; i < SPECIALS; i++) known = known || !strcmp(content, ours[i]);
-        if (!known) return wfi_fail_at(err, WF_E_UNSUPPORTED, field, -1, "%s: the added token \"%.80s\" is not supported; a tokenizer.json may have it", name, content);
+        if (!known)
+            return wfi_fail_at(err, WF_E_UNSUPPORTED, field, -1,
+                               "%s: the added token \"%.80s\" is not supported; a tokenizer.json may have it", name,
+                               content);
     }
     return WF_OK;
 }
 
 /* Settings that change ids and that only a tokenizer.json can have here. */
 static wf_status check_others(const json_t *config, const char *name, const wf_vocab_settings *s, wf_err *err) {
-    const char *prefix = json_string_value(json_object_get(config, "wordpieces_prefix")), *side = json_string_value(json_object_get(config, "truncation_side"));
+    const char *prefix = json_string_value(json_object_get(config, "wordpieces_prefix")),
+               *side = json_string_value(json_object_get(config, "truncation_side"));
     bool on = true;
     WF_TRY(wfi_json_bool_or(config, "do_basic_tokenize", name, true, &on, err));
     if (!on) return unsupported(err, name, "do_basic_tokenize");
     WF_TRY(wfi_json_bool_or(config, "clean_text", name, true, &on, err));
     if (!on) return unsupported(err, name, "clean_text");
     if (json_array_size(json_object_get(config, "never_split"))) return unsupported(err, name, "never_split");
-    if (json_array_size(json_object_get(config, "additional_special_tokens"))) return unsupported(err, name, "additional_special_tokens");
+    if (json_array_size(json_object_get(config, "additional_special_tokens")))
+        return unsupported(err, name, "additional_special_tokens");
     if (prefix && strcmp(prefix, "##")) return unsupported(err, name, "wordpieces_prefix");
     if (side && strcmp(side, "right")) return unsupported(err, name, "truncation_side");
     return check_decoder(config, name, s, err);
@@ -138,7 +158,8 @@ static wf_status read_config(const json_t *config, const char *name, wf_vocab_se
     const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
     if (!json_is_object(config)) return wfi_fail_at(err, WF_E_DATA, name, -1, "%s: must be a JSON object", name);
     if (class && strcmp(class, "BertTokenizer") && strcmp(class, "BertTokenizerFast"))
-        return wfi_fail_at(err, WF_E_UNSUPPORTED, "tokenizer_class", -1, "%s: tokenizer_class \"%.80s\" is not supported; BertTokenizer is", name, class);
+        return wfi_fail_at(err, WF_E_UNSUPPORTED, "tokenizer_class", -1,
+                           "%s: tokenizer_class \"%.80s\" is not supported; BertTokenizer is", name, class);
     WF_TRY(wfi_json_bool_or(config, "do_lower_case", name, true, &s->lowercase, err));
     WF_TRY(wfi_json_bool_or(config, "strip_accents", name, s->lowercase, &s->strip_accents, err));
     WF_TRY(wfi_json_bool_or(config, "tokenize_chinese_chars", name, true, &s->handle_chinese, err));
@@ -158,7 +179,8 @@ wf_status wfi_tokenizer_parse_json(const char *json, size_t size, const char *na
     return wfi_settings_json(json, size, name, out, err);
 }
 
-wf_status wfi_tokenizer_parse_vocab(const char *vocab, size_t size, const char *name, int lower_case, wf_tokenizer **out, wf_err *err) {
+wf_status wfi_tokenizer_parse_vocab(const char *vocab, size_t size, const char *name, int lower_case,
+                                    wf_tokenizer **out, wf_err *err) {
     const wf_vocab_settings s = settings_default(lower_case != 0);
     return wfi_settings_vocab(vocab, size, name, &s, out, err);
 }
@@ -178,8 +200,12 @@ static wf_status open_vocab(const char *path, const char *config_path, wf_tokeni
 
 /* tokenizer_config.json beside tokenizer.json: what it says about the text's preparation must be the same. */
 static wf_status config_agrees(const wf_tokenizer *t, const char *path, wf_err *err) {
-    const struct { const char *field; bool has; } said[] = {
-        {"do_lower_case", t->lowercase}, {"strip_accents", t->strip_accents}, {"tokenize_chinese_chars", t->handle_chinese}};
+    const struct {
+        const char *field;
+        bool has;
+    } said[] = {{"do_lower_case", t->lowercase},
+                {"strip_accents", t->strip_accents},
+                {"tokenize_chinese_chars", t->handle_chinese}};
     json_t *config = NULL;
     if (!wfi_file_exists(path)) return WF_OK;
     WF_TRY(wfi_json_read(path, FILE_MAX, &config, err));
@@ -188,8 +214,9 @@ static wf_status config_agrees(const wf_tokenizer *t, const char *path, wf_err *
         bool wants = said[i].has;
         st = wfi_json_bool_or(config, said[i].field, path, wants, &wants, err);
         if (st == WF_OK && wants != said[i].has)
-            st = wfi_fail_at(err, WF_E_DATA, said[i].field, -1, "%s: %s is %s, but tokenizer.json beside it says otherwise; make them agree", path, said[i].field,
-                             wants ? "true" : "false");
+            st = wfi_fail_at(err, WF_E_DATA, said[i].field, -1,
+                             "%s: %s is %s, but tokenizer.json beside it says otherwise; make them agree", path,
+                             said[i].field, wants ? "true" : "false");
     }
     json_decref(config);
     return st;
@@ -202,8 +229,10 @@ static wf_status open_json(const char *path, const char *config_path, wf_tokeniz
     wf_status st = wfi_settings_json((const char *)map.data, map.size, path, &t, err);
     wfi_file_unmap(&map);
     if (st == WF_OK) st = config_agrees(t, config_path, err);
-    if (st == WF_OK) *out = t;
-    else wfi_tokenizer_free(t);
+    if (st == WF_OK)
+        *out = t;
+    else
+        wfi_tokenizer_free(t);
     return st;
 }
 
@@ -218,7 +247,8 @@ wf_status wfi_tokenizer_open(const char *dir, wf_tokenizer **out, wf_err *err) {
     } else if (!wfi_file_exists(vocab)) {
         st = wfi_fail_at(err, WF_E_NOTFOUND, dir, -1, "%.300s has neither tokenizer.json nor vocab.txt", dir);
     } else if (!wfi_file_exists(config)) {
-        st = wfi_fail_at(err, WF_E_NOTFOUND, dir, -1, "%.300s has vocab.txt, but no tokenizer_config.json to say how texts are prepared", dir);
+        st = wfi_fail_at(err, WF_E_NOTFOUND, dir, -1,
+                         "%.300s has vocab.txt, but no tokenizer_config.json to say how texts are prepared", dir);
     } else {
         st = open_vocab(vocab, config, out, err);
     }

@@ -1,5 +1,5 @@
-/* tokenizers/tokenizer.c - builds a tokenizer from the plan that settings.c read: checks it, makes the tables and the hash.
- * It must not read files or JSON. */
+/* tokenizers/tokenizer.c - builds a tokenizer from the plan that settings.c read: checks it, makes the tables and the
+ * hash. It must not read files or JSON. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "tokenizers/internal.h"
@@ -8,10 +8,14 @@
 static void make_ascii(wf_tokenizer *t) {
     for (uint32_t c = 0; c < 128; c++) {
         const unsigned flags = wfi_unicode_flags(&t->chars, c);
-        if (t->clean_text && flags & WFI_CH_DROP) t->ascii[c] = WFI_ASCII_DROP;
-        else if (flags & WFI_CH_SPACE) t->ascii[c] = WFI_ASCII_SPACE;
-        else if (flags & WFI_CH_PUNCT) t->ascii[c] = WFI_ASCII_PUNCT;
-        else t->ascii[c] = (uint8_t)(t->lowercase && flags & WFI_CH_LOWER ? c + ('a' - 'A') : c);
+        if (t->clean_text && flags & WFI_CH_DROP)
+            t->ascii[c] = WFI_ASCII_DROP;
+        else if (flags & WFI_CH_SPACE)
+            t->ascii[c] = WFI_ASCII_SPACE;
+        else if (flags & WFI_CH_PUNCT)
+            t->ascii[c] = WFI_ASCII_PUNCT;
+        else
+            t->ascii[c] = (uint8_t)(t->lowercase && flags & WFI_CH_LOWER ? c + ('a' - 'A') : c);
     }
 }
 
@@ -35,11 +39,16 @@ static void put_text(void *to, uint32_t cp, int32_t from, int32_t end) {
 }
 
 /* An added token as it will be searched: with `normalized`, its text goes through the normaliser as well. */
-static wf_status make_added(const wf_tokenizer *t, const wf_plan *plan, const wf_plan_added *from, wf_added *a, wf_err *err) {
+static wf_status make_added(const wf_tokenizer *t, const wf_plan *plan, const wf_plan_added *from, wf_added *a,
+                            wf_err *err) {
     wf_text x = {0};
     const size_t n = strlen(from->text);
-    *a = (wf_added){.id = (int32_t)from->id, .normalized = from->normalized, .lstrip = from->lstrip, .rstrip = from->rstrip,
-                    .single_word = from->single_word, .special = from->special};
+    *a = (wf_added){.id = (int32_t)from->id,
+                    .normalized = from->normalized,
+                    .lstrip = from->lstrip,
+                    .rstrip = from->rstrip,
+                    .single_word = from->single_word,
+                    .special = from->special};
     if (from->normalized) {
         wf_normal normal;
         wfi_normal_begin(&normal, t, put_text, &x);
@@ -59,13 +68,14 @@ static wf_status make_added(const wf_tokenizer *t, const wf_plan *plan, const wf
     a->size = x.size;
     if (x.failed) return wfi_fail(err, WF_E_NOMEM, "out of memory for the added tokens");
     if (!x.size)
-        return wfi_fail_at(err, WF_E_UNSUPPORTED, "added_tokens", -1, "%s: the added token \"%s\" is empty after normalisation", plan->name,
-                           from->text);
+        return wfi_fail_at(err, WF_E_UNSUPPORTED, "added_tokens", -1,
+                           "%s: the added token \"%s\" is empty after normalisation", plan->name, from->text);
     return WF_OK;
 }
 
 /* Each added token is one of the model's, or has the next id behind them. Gives the total count of tokens. */
-static wf_status count_tokens(wf_tokenizer *t, const wf_plan *plan, const char **texts, size_t *sizes, size_t *total, wf_err *err) {
+static wf_status count_tokens(wf_tokenizer *t, const wf_plan *plan, const char **texts, size_t *sizes, size_t *total,
+                              wf_err *err) {
     size_t count = plan->count;
     for (size_t i = 0; i < plan->added_count; i++) {
         const wf_plan_added *a = &plan->added[i];
@@ -80,7 +90,8 @@ static wf_status count_tokens(wf_tokenizer *t, const wf_plan *plan, const char *
         }
         if (id != a->id)
             return wfi_fail_at(err, WF_E_DATA, "added_tokens", a->id,
-                               "%s: the added token \"%s\" has id %lld; it should have its id in the vocabulary or the next free id %zu",
+                               "%s: the added token \"%s\" has id %lld; it should have its id in the vocabulary or the "
+                               "next free id %zu",
                                plan->name, a->text, (long long)a->id, count);
     }
     *total = count;
@@ -88,7 +99,8 @@ static wf_status count_tokens(wf_tokenizer *t, const wf_plan *plan, const char *
 }
 
 static wf_status make_vocab(wf_tokenizer *t, const wf_plan *plan, wf_err *err) {
-    WF_TRY(wfi_vocab_init(&t->vocab, plan->texts, plan->sizes, plan->count, plan->count, plan->prefix, plan->name, err));
+    WF_TRY(
+        wfi_vocab_init(&t->vocab, plan->texts, plan->sizes, plan->count, plan->count, plan->prefix, plan->name, err));
     t->words = plan->count;
     const size_t most = plan->count + plan->added_count; /* at most WFI_VOCAB_MAX + WFI_ADDED_MAX */
     const char **texts = wfi_alloc(most, sizeof *texts);
@@ -114,8 +126,8 @@ static wf_status check_template(const wf_tokenizer *t, const wf_plan *plan, cons
     for (size_t i = 0; i < form->count; i++)
         if (form->pieces[i].text < 0 && (form->pieces[i].id < 0 || (size_t)form->pieces[i].id >= t->vocab.count))
             return wfi_fail_at(err, WF_E_DATA, "post_processor", form->pieces[i].id,
-                               "%s: the post-processor adds token %d, but the vocabulary has %zu tokens", plan->name, form->pieces[i].id,
-                               t->vocab.count);
+                               "%s: the post-processor adds token %d, but the vocabulary has %zu tokens", plan->name,
+                               form->pieces[i].id, t->vocab.count);
     return WF_OK;
 }
 
@@ -177,10 +189,12 @@ static wf_status make_all_added(wf_tokenizer *t, const wf_plan *plan, wf_err *er
         t->added_count++;
         if (st != WF_OK) return st;
         if (at && t->added[at - 1].id == a.id)
-            return wfi_fail_at(err, WF_E_DATA, "added_tokens", a.id, "%s: the added token \"%s\" is there twice", plan->name,
-                               plan->added[i].text);
-        if (a.normalized) t->any_normalized = true;
-        else t->any_raw = t->raw_first[(unsigned char)a.text[0]] = true;
+            return wfi_fail_at(err, WF_E_DATA, "added_tokens", a.id, "%s: the added token \"%s\" is there twice",
+                               plan->name, plan->added[i].text);
+        if (a.normalized)
+            t->any_normalized = true;
+        else
+            t->any_raw = t->raw_first[(unsigned char)a.text[0]] = true;
     }
     return WF_OK;
 }
@@ -191,17 +205,20 @@ static wf_status fill(wf_tokenizer *t, const wf_plan *plan, wf_err *err) {
     t->strip_accents = plan->strip_accents;
     t->lowercase = plan->lowercase;
     if (strlen(plan->prefix) > WFI_PREFIX_MAX)
-        return wfi_fail_at(err, WF_E_UNSUPPORTED, "continuing_subword_prefix", -1, "%s: the prefix \"%.40s\" is longer than %d bytes",
-                           plan->name, plan->prefix, WFI_PREFIX_MAX);
+        return wfi_fail_at(err, WF_E_UNSUPPORTED, "continuing_subword_prefix", -1,
+                           "%s: the prefix \"%.40s\" is longer than %d bytes", plan->name, plan->prefix,
+                           WFI_PREFIX_MAX);
     memcpy(t->prefix, plan->prefix, strlen(plan->prefix) + 1);
     if (!plan->max_chars || plan->max_chars > WFI_WORD_MAX)
         return wfi_fail_at(err, WF_E_UNSUPPORTED, "max_input_chars_per_word", (int64_t)plan->max_chars,
-                           "%s: max_input_chars_per_word is %zu; 1 to %d are possible", plan->name, plan->max_chars, WFI_WORD_MAX);
+                           "%s: max_input_chars_per_word is %zu; 1 to %d are possible", plan->name, plan->max_chars,
+                           WFI_WORD_MAX);
     t->max_chars = plan->max_chars;
     WF_TRY(make_vocab(t, plan, err));
     t->unk = wfi_vocab_find(&t->vocab, plan->unk, strlen(plan->unk));
     if (t->unk < 0)
-        return wfi_fail_at(err, WF_E_DATA, "unk_token", -1, "%s: the unknown token \"%.80s\" is not in the vocabulary", plan->name, plan->unk);
+        return wfi_fail_at(err, WF_E_DATA, "unk_token", -1, "%s: the unknown token \"%.80s\" is not in the vocabulary",
+                           plan->name, plan->unk);
     t->single = plan->single;
     t->pair = plan->pair;
     WF_TRY(check_template(t, plan, &t->single, err));
@@ -216,8 +233,10 @@ wf_status wfi_tokenizer_build(const wf_plan *plan, wf_tokenizer **out, wf_err *e
     wf_tokenizer *t = wfi_alloc(1, sizeof *t);
     if (!t) return wfi_fail(err, WF_E_NOMEM, "out of memory for the tokenizer");
     wf_status st = fill(t, plan, err);
-    if (st == WF_OK) *out = t;
-    else wfi_tokenizer_free(t);
+    if (st == WF_OK)
+        *out = t;
+    else
+        wfi_tokenizer_free(t);
     return st;
 }
 
@@ -230,10 +249,14 @@ void wfi_tokenizer_free(wf_tokenizer *t) {
     wfi_free(t);
 }
 
-size_t wfi_tokenizer_vocab_size(const wf_tokenizer *t) { return t->vocab.count; }
+size_t wfi_tokenizer_vocab_size(const wf_tokenizer *t) {
+    return t->vocab.count;
+}
 
 const char *wfi_tokenizer_token(const wf_tokenizer *t, int32_t id) {
     return id >= 0 && (size_t)id < t->vocab.count ? t->vocab.bytes + t->vocab.at[id] : NULL;
 }
 
-const char *wfi_tokenizer_hash(const wf_tokenizer *t) { return t->hash; }
+const char *wfi_tokenizer_hash(const wf_tokenizer *t) {
+    return t->hash;
+}

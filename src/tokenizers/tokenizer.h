@@ -20,7 +20,8 @@ typedef struct wf_encoding { /* reused between calls; free with wfi_encoding_cle
 wf_status wfi_tokenizer_open(const char *dir, wf_tokenizer **out, wf_err *err);
 /* The same from bytes (fuzzing, tests). */
 wf_status wfi_tokenizer_parse_json(const char *json, size_t size, const char *name, wf_tokenizer **out, wf_err *err);
-wf_status wfi_tokenizer_parse_vocab(const char *vocab, size_t size, const char *name, int lower_case, wf_tokenizer **out, wf_err *err);
+wf_status wfi_tokenizer_parse_vocab(const char *vocab, size_t size, const char *name, int lower_case,
+                                    wf_tokenizer **out, wf_err *err);
 void wfi_tokenizer_free(wf_tokenizer *t);
 /* text: UTF-8, n bytes (invalid UTF-8 is WF_E_DATA with the offset). pair may be NULL. max_length counts special tokens
  * and cuts like transformers' truncation=True (longest_first); 0: no cut. */
@@ -29,5 +30,6 @@ wf_status wfi_tokenizer_encode(const wf_tokenizer *t, const char *text, size_t n
 void wfi_encoding_clear(wf_encoding *e);
 size_t wfi_tokenizer_vocab_size(const wf_tokenizer *t);
 const char *wfi_tokenizer_token(const wf_tokenizer *t, int32_t id); /* borrowed; NULL out of range */
-const char *wfi_tokenizer_hash(const wf_tokenizer *t); /* hex of vocabulary and settings, same for both file kinds when they mean the same */
+const char *wfi_tokenizer_hash(
+    const wf_tokenizer *t); /* hex of vocabulary and settings, same for both file kinds when they mean the same */
 #endif

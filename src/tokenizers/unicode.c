@@ -45,8 +45,10 @@ static size_t special(uint32_t cp, unsigned flag, uint32_t *out) {
     size_t low = 0, high = sizeof unicode_special / sizeof unicode_special[0];
     while (low < high) {
         const size_t mid = low + (high - low) / 2;
-        if (unicode_special[mid].cp < cp || (unicode_special[mid].cp == cp && unicode_special[mid].flag < flag)) low = mid + 1;
-        else high = mid;
+        if (unicode_special[mid].cp < cp || (unicode_special[mid].cp == cp && unicode_special[mid].flag < flag))
+            low = mid + 1;
+        else
+            high = mid;
     }
     if (low == sizeof unicode_special / sizeof unicode_special[0]) return 0;
     if (unicode_special[low].cp != cp || unicode_special[low].flag != flag) return 0;

@@ -1,6 +1,6 @@
 /* tokenizers/unicode.h - what BERT's text preparation needs to know about a code point. Layer 2.
- * The flags are those of the Rust `tokenizers` library (measured, see tools/tokenizer_tables.py); the mappings come from
- * utf8proc where the flags say that the library changes the code point. Immutable after wfi_unicode_init. */
+ * The flags are those of the Rust `tokenizers` library (measured, see tools/tokenizer_tables.py); the mappings come
+ * from utf8proc where the flags say that the library changes the code point. Immutable after wfi_unicode_init. */
 #ifndef WF_TOKENIZERS_UNICODE_H
 #define WF_TOKENIZERS_UNICODE_H
 #include "weft/status.h"
@@ -28,14 +28,17 @@ typedef struct wf_unicode {
 wf_status wfi_unicode_init(wf_unicode *u, wf_err *err);
 void wfi_unicode_clear(wf_unicode *u); /* accepts a zeroed table */
 
-static inline unsigned wfi_unicode_flags(const wf_unicode *u, uint32_t cp) { return u->blocks[u->index[cp >> 8]][cp & 255]; }
+static inline unsigned wfi_unicode_flags(const wf_unicode *u, uint32_t cp) {
+    return u->blocks[u->index[cp >> 8]][cp & 255];
+}
 
 /* Full canonical decomposition / full lower case of a code point that has the flag; gives the count (at least 1). */
 size_t wfi_unicode_nfd(uint32_t cp, uint32_t out[WFI_UNICODE_OUT]);
 size_t wfi_unicode_lower(uint32_t cp, uint32_t out[WFI_UNICODE_OUT]);
 unsigned wfi_unicode_class(uint32_t cp); /* class of a WFI_CH_ORDER code point without WFI_CH_MARK */
 
-/* Decodes one code point at p[0..n); gives its length, 0 when the bytes are no UTF-8 (overlong, surrogate, cut, ...). */
+/* Decodes one code point at p[0..n); gives its length, 0 when the bytes are no UTF-8 (overlong, surrogate, cut, ...).
+ */
 static inline size_t wfi_utf8_get(const unsigned char *p, size_t n, uint32_t *cp) {
     const unsigned c = p[0];
     if (c < 0x80) {

@@ -54,10 +54,12 @@ static int32_t table_add(wf_vocab_table *t, const char *text, size_t size, int32
 static wf_status copy_texts(wf_vocab *v, const char *const *texts, const size_t *sizes, const char *name, wf_err *err) {
     size_t total = 0; /* at most WFI_VOCAB_MAX * (WFI_TOKEN_BYTES_MAX + 1): no overflow */
     for (size_t i = 0; i < v->count; i++) {
-        if (!sizes[i]) return wfi_fail_at(err, WF_E_DATA, name, (int64_t)i, "%s: the token with id %zu is empty", name, i);
+        if (!sizes[i])
+            return wfi_fail_at(err, WF_E_DATA, name, (int64_t)i, "%s: the token with id %zu is empty", name, i);
         if (sizes[i] > WFI_TOKEN_BYTES_MAX)
-            return wfi_fail_at(err, WF_E_DATA, name, (int64_t)i, "%s: the token with id %zu has %zu bytes; at most %d are possible", name, i,
-                               sizes[i], WFI_TOKEN_BYTES_MAX);
+            return wfi_fail_at(err, WF_E_DATA, name, (int64_t)i,
+                               "%s: the token with id %zu has %zu bytes; at most %d are possible", name, i, sizes[i],
+                               WFI_TOKEN_BYTES_MAX);
         total += sizes[i] + 1;
     }
     v->bytes = wfi_alloc(total, 1);
@@ -77,7 +79,8 @@ wf_status wfi_vocab_init(wf_vocab *v, const char *const *texts, const size_t *si
     memset(v, 0, sizeof *v);
     if (!count) return wfi_fail_at(err, WF_E_DATA, name, -1, "%s: the vocabulary is empty", name);
     if (count > WFI_VOCAB_MAX)
-        return wfi_fail_at(err, WF_E_DATA, name, -1, "%s: the vocabulary has %zu tokens; at most %d are possible", name, count, WFI_VOCAB_MAX);
+        return wfi_fail_at(err, WF_E_DATA, name, -1, "%s: the vocabulary has %zu tokens; at most %d are possible", name,
+                           count, WFI_VOCAB_MAX);
     v->count = count;
     wf_status st = copy_texts(v, texts, sizes, name, err);
     if (st == WF_OK) st = table_init(&v->first, words, err);
@@ -87,8 +90,10 @@ wf_status wfi_vocab_init(wf_vocab *v, const char *const *texts, const size_t *si
         const char *text = v->bytes + v->at[i];
         const int32_t had = table_add(&v->first, text, sizes[i], (int32_t)i);
         if (had >= 0)
-            st = wfi_fail_at(err, WF_E_DATA, name, (int64_t)i, "%s: token \"%s\" is there twice, with ids %d and %zu", name, text, had, i);
-        else if (sizes[i] > skip && !memcmp(text, prefix, skip)) table_add(&v->next, text + skip, sizes[i] - skip, (int32_t)i);
+            st = wfi_fail_at(err, WF_E_DATA, name, (int64_t)i, "%s: token \"%s\" is there twice, with ids %d and %zu",
+                             name, text, had, i);
+        else if (sizes[i] > skip && !memcmp(text, prefix, skip))
+            table_add(&v->next, text + skip, sizes[i] - skip, (int32_t)i);
     }
     if (st != WF_OK) wfi_vocab_clear(v);
     return st;

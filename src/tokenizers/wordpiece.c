@@ -1,5 +1,5 @@
-/* tokenizers/wordpiece.c - WordPiece: greedy longest match from the left (Song et al. 2021 describe it, section 2); a word
- * that cannot be covered, or is too long, becomes the unknown token. Words come from encode.c, normalised. */
+/* tokenizers/wordpiece.c - WordPiece: greedy longest match from the left (Song et al. 2021 describe it, section 2); a
+ * word that cannot be covered, or is too long, becomes the unknown token. Words come from encode.c, normalised. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "tokenizers/internal.h"
@@ -49,8 +49,10 @@ void wfi_word_end(wf_word *w) {
     for (size_t at = 0; known && at < n;) {
         int32_t id = -1;
         const size_t size = longest(at ? &w->t->vocab.next : &w->t->vocab.first, w->text + at, n - at, &id);
-        if (size) wfi_word_emit(w, id, w->from[at], w->to[at + size - 1]);
-        else known = false;
+        if (size)
+            wfi_word_emit(w, id, w->from[at], w->to[at + size - 1]);
+        else
+            known = false;
         at += size;
     }
     if (!known) {

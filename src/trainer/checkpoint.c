@@ -23,9 +23,12 @@ static int64_t floats_total(wf_pset *const *sets, size_t count) {
     return n;
 }
 
-wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets, size_t count,
-                              wf_optim *optim, float *const *best, wf_err *err) {
-    header h = {.sets = (int64_t)count, .total = floats_total(sets, count), .optim_step = wfi_optim_step_count(optim), .state = *s};
+wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets,
+                              size_t count, wf_optim *optim, float *const *best, wf_err *err) {
+    header h = {.sets = (int64_t)count,
+                .total = floats_total(sets, count),
+                .optim_step = wfi_optim_step_count(optim),
+                .state = *s};
     memcpy(h.magic, MAGIC, sizeof MAGIC);
     snprintf(h.identity, sizeof h.identity, "%s", identity);
     wf_buffer b = {0};
@@ -38,33 +41,39 @@ wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_t
         for (int k = 0; k < 4; k++) wfi_buffer_add(&b, parts[k], bytes);
     }
     char hex[WF_HASH_HEX];
-    wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint") : wfi_hash_bytes(b.data, b.len, hex, err);
+    wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint")
+                            : wfi_hash_bytes(b.data, b.len, hex, err);
     if (st == WF_OK) {
         wfi_buffer_add(&b, hex, 64);
-        st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint") : wfi_file_write(path, b.data, b.len, err);
+        st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint")
+                      : wfi_file_write(path, b.data, b.len, err);
     }
     wfi_buffer_clear(&b);
     return st;
 }
 
-static wf_status content_check(const wf_map *map, const char *path, const char *identity, wf_pset *const *sets, size_t count, header *h, wf_err *err) {
+static wf_status content_check(const wf_map *map, const char *path, const char *identity, wf_pset *const *sets,
+                               size_t count, header *h, wf_err *err) {
     const int64_t total = floats_total(sets, count);
     const size_t want = sizeof *h + (size_t)total * 4 * sizeof(float) + 64;
     char hex[WF_HASH_HEX];
-    if (map->size < sizeof *h + 64) return wfi_fail(err, WF_E_DATA, "%s: checkpoint is cut off; delete it to start the run afresh", path);
+    if (map->size < sizeof *h + 64)
+        return wfi_fail(err, WF_E_DATA, "%s: checkpoint is cut off; delete it to start the run afresh", path);
     memcpy(h, map->data, sizeof *h);
-    if (memcmp(h->magic, MAGIC, sizeof MAGIC) != 0) return wfi_fail(err, WF_E_DATA, "%s: no weft checkpoint of this version", path);
+    if (memcmp(h->magic, MAGIC, sizeof MAGIC) != 0)
+        return wfi_fail(err, WF_E_DATA, "%s: no weft checkpoint of this version", path);
     WF_TRY(wfi_hash_bytes(map->data, map->size - 64, hex, err));
     if (memcmp(hex, map->data + map->size - 64, 64) != 0)
-        return wfi_fail(err, WF_E_DATA, "%s: checkpoint is damaged (hash differs); delete it to start the run afresh", path);
+        return wfi_fail(err, WF_E_DATA, "%s: checkpoint is damaged (hash differs); delete it to start the run afresh",
+                        path);
     h->identity[sizeof h->identity - 1] = 0;
     if (strcmp(h->identity, identity) != 0 || h->sets != (int64_t)count || h->total != total || map->size != want)
         return wfi_fail(err, WF_E_DATA, "%s: checkpoint belongs to a run with other settings, data or base", path);
     return WF_OK;
 }
 
-wf_status wfi_checkpoint_load(const char *path, const char *identity, wf_train_state *s, wf_pset *const *sets, size_t count,
-                              wf_optim *optim, float *const *best, bool *found, wf_err *err) {
+wf_status wfi_checkpoint_load(const char *path, const char *identity, wf_train_state *s, wf_pset *const *sets,
+                              size_t count, wf_optim *optim, float *const *best, bool *found, wf_err *err) {
     *found = false;
     if (!path || !wfi_file_exists(path)) return WF_OK;
     wf_map map = {0};

@@ -18,9 +18,15 @@ static void scatter(const wf_head *head, const wf_batch *b, const wf_value *logi
     for (int64_t r = 0; r < b->rows; r++) {
         float *out = scores + b->row_index[r] * classes;
         switch (head->kind) {
-        case WF_KIND_REGRESSION: out[0] = logits->data[r] * head->target_std + head->target_mean; break;
-        case WF_KIND_MULTILABEL: memcpy(out, logits->data + r * classes, (size_t)classes * sizeof *out); break;
-        case WF_KIND_CLASSIFICATION: wfi_softmax(1, classes, logits->data + r * classes, out); break;
+        case WF_KIND_REGRESSION:
+            out[0] = logits->data[r] * head->target_std + head->target_mean;
+            break;
+        case WF_KIND_MULTILABEL:
+            memcpy(out, logits->data + r * classes, (size_t)classes * sizeof *out);
+            break;
+        case WF_KIND_CLASSIFICATION:
+            wfi_softmax(1, classes, logits->data + r * classes, out);
+            break;
         case WF_KIND_MULTIPLE_CHOICE: {
             const int32_t n = b->row_counts[r];
             wfi_softmax(1, n, logits->data + at, out);
@@ -70,7 +76,8 @@ wf_status wfi_features_make(wf_context *c, wf_encoded *e, wf_err *err) {
     for (int64_t k = 0; st == WF_OK && k < cut.count; k++) {
         st = wfi_batch_fill(&batch, e, cut.order + cut.first[k], cut.first[k + 1] - cut.first[k], err);
         const wf_value *v = st == WF_OK ? wfi_context_pooled(c, &batch, err) : NULL;
-        if (st == WF_OK && !v) st = wfi_tape_status(c->tape, NULL) != WF_OK ? wfi_tape_status(c->tape, err) : WF_E_LIBRARY;
+        if (st == WF_OK && !v)
+            st = wfi_tape_status(c->tape, NULL) != WF_OK ? wfi_tape_status(c->tape, err) : WF_E_LIBRARY;
         const float *from = v ? v->data : NULL;
         for (int64_t r = 0; st == WF_OK && r < batch.rows; r++) {
             const size_t count = (size_t)batch.row_counts[r] * width;
@@ -89,12 +96,14 @@ wf_status wfi_features_make(wf_context *c, wf_encoded *e, wf_err *err) {
     return WF_OK;
 }
 
-wf_status wfi_evaluate(wf_context *c, const wf_encoded *e, int32_t classes, int resamples, uint64_t seed, wf_scores *out, wf_err *err) {
+wf_status wfi_evaluate(wf_context *c, const wf_encoded *e, int32_t classes, int resamples, uint64_t seed,
+                       wf_scores *out, wf_err *err) {
     wf_outputs o = {0};
     double *target = NULL;
     WF_TRY(wfi_evaluate_outputs(c, e, classes, &o, err));
     wf_status st = WF_OK;
-    wf_predictions p = {.kind = WF_SCORE_CLASSES, .rows = e->rows, .classes = classes, .scores = o.scores, .label = e->label};
+    wf_predictions p = {
+        .kind = WF_SCORE_CLASSES, .rows = e->rows, .classes = classes, .scores = o.scores, .label = e->label};
     if (c->head->kind == WF_KIND_MULTILABEL) {
         p.kind = WF_SCORE_MULTILABEL;
         p.labels = e->labels;

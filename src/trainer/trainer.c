@@ -18,8 +18,8 @@ typedef struct loop { /* one run; freed by loop_clear */
     const wf_train_options *o;
     wf_optim *optim;
     wf_schedule schedule;
-    float **best;         /* [set_count] best values so far */
-    wf_batches cut;       /* batches of the current epoch */
+    float **best;   /* [set_count] best values so far */
+    wf_batches cut; /* batches of the current epoch */
     wf_batch batch;
     wf_train_state s;
     wf_train_event_fn event;
@@ -30,7 +30,8 @@ typedef struct loop { /* one run; freed by loop_clear */
 
 static wf_status epoch_cut(loop *l, int64_t epoch, wf_err *err) {
     wfi_batches_clear(&l->cut);
-    return wfi_batches_make(l->train, l->o->batch_rows, l->o->batch_tokens, true, wfi_random_key(l->o->seed, "batches", (uint64_t)epoch, 0), &l->cut, err);
+    return wfi_batches_make(l->train, l->o->batch_rows, l->o->batch_tokens, true,
+                            wfi_random_key(l->o->seed, "batches", (uint64_t)epoch, 0), &l->cut, err);
 }
 
 /* Optimiser steps of the whole run: the cut of every epoch is known beforehand. */
@@ -44,10 +45,13 @@ static wf_status steps_count(loop *l, int64_t *steps, wf_err *err) {
 }
 
 static void best_keep(loop *l) {
-    for (size_t i = 0; i < l->set_count; i++) memcpy(l->best[i], l->sets[i]->data, (size_t)l->sets[i]->total * sizeof(float));
+    for (size_t i = 0; i < l->set_count; i++)
+        memcpy(l->best[i], l->sets[i]->data, (size_t)l->sets[i]->total * sizeof(float));
 }
 
-static double wall_now(const loop *l) { return l->wall_before + wfi_clock_seconds() - l->started; }
+static double wall_now(const loop *l) {
+    return l->wall_before + wfi_clock_seconds() - l->started;
+}
 
 static wf_status checkpoint_now(loop *l, wf_err *err) {
     if (!l->o->checkpoint) return WF_OK;
@@ -60,7 +64,8 @@ static wf_status checkpoint_now(loop *l, wf_err *err) {
 
 /* Forward and backward of one batch; its share of the step's gradient is 1/parts. */
 static wf_status batch_run(loop *l, int64_t index, int64_t parts, double *loss, wf_err *err) {
-    WF_TRY(wfi_batch_fill(&l->batch, l->train, l->cut.order + l->cut.first[index], l->cut.first[index + 1] - l->cut.first[index], err));
+    WF_TRY(wfi_batch_fill(&l->batch, l->train, l->cut.order + l->cut.first[index],
+                          l->cut.first[index + 1] - l->cut.first[index], err));
     const uint64_t key = wfi_random_key(l->o->seed, "step", (uint64_t)l->s.step, (uint64_t)index);
     wf_value *logits = wfi_context_forward(l->c, &l->batch, true, key, NULL, err);
     if (!logits) return wfi_tape_status(l->c->tape, err) != WF_OK ? wfi_tape_status(l->c->tape, err) : WF_E_LIBRARY;
@@ -88,7 +93,8 @@ static wf_status step_run(loop *l, wf_err *err) {
     }
     /* Without clipping it measures only: numbers that are not finite end the run either way. */
     wf_status clipped = wfi_clip_grad_norm(l->sets, l->set_count, l->o->max_grad_norm, NULL, err);
-    if (clipped != WF_OK) return wfi_fail_in(err, clipped, "step %lld (a lower --lr may help)", (long long)l->s.step + 1);
+    if (clipped != WF_OK)
+        return wfi_fail_in(err, clipped, "step %lld (a lower --lr may help)", (long long)l->s.step + 1);
     wfi_optim_step(l->optim, l->o->lr * wfi_schedule_factor(&l->schedule, l->s.step));
     l->s.step++;
     l->s.batch = end;
@@ -100,11 +106,14 @@ static wf_status step_run(loop *l, wf_err *err) {
 static int report(loop *l, const char *note) {
     if (!l->event) return 0;
     const double wall = wall_now(l);
-    const wf_train_event e = {.step = l->s.step, .total_steps = l->schedule.total_steps, .tokens = l->s.tokens,
-                              .loss = l->s.loss_count ? l->s.loss_sum / (double)l->s.loss_count : l->s.last_loss,
-                              .tokens_per_second = wall > 0 ? (double)l->s.tokens / wall : 0,
-                              .seconds_left = l->s.step ? wall / (double)l->s.step * (double)(l->schedule.total_steps - l->s.step) : -1,
-                              .note = note};
+    const wf_train_event e = {
+        .step = l->s.step,
+        .total_steps = l->schedule.total_steps,
+        .tokens = l->s.tokens,
+        .loss = l->s.loss_count ? l->s.loss_sum / (double)l->s.loss_count : l->s.last_loss,
+        .tokens_per_second = wall > 0 ? (double)l->s.tokens / wall : 0,
+        .seconds_left = l->s.step ? wall / (double)l->s.step * (double)(l->schedule.total_steps - l->s.step) : -1,
+        .note = note};
     return l->event(&e, l->user);
 }
 
@@ -131,7 +140,10 @@ static wf_status dev_judge(loop *l, char *note, size_t size, wf_err *err) {
     }
     l->s.stale = better ? 0 : l->s.stale + 1;
     if (l->o->patience >= 0 && l->s.stale > l->o->patience) l->s.stopped = 1;
-    snprintf(note, size, ", dev %s %.4f%s", l->o->metric, fabs(score), better ? " (best)" : sharper ? " (as good, with better probabilities)" : "");
+    snprintf(note, size, ", dev %s %.4f%s", l->o->metric, fabs(score),
+             better    ? " (best)"
+             : sharper ? " (as good, with better probabilities)"
+                       : "");
     return WF_OK;
 }
 
@@ -153,7 +165,9 @@ static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
     return checkpoint_now(l, err);
 }
 
-static const char *kept(const loop *l) { return l->o->checkpoint ? "; its checkpoint is kept" : ""; }
+static const char *kept(const loop *l) {
+    return l->o->checkpoint ? "; its checkpoint is kept" : "";
+}
 
 static wf_status epochs_run(loop *l, wf_err *err) {
     bool cancel = false;
@@ -162,11 +176,13 @@ static wf_status epochs_run(loop *l, wf_err *err) {
         while (l->s.batch < l->cut.count) {
             WF_TRY(step_run(l, err));
             cancel = report(l, NULL) != 0;
-            if (cancel || wfi_clock_seconds() - l->checkpoint_at > l->o->checkpoint_seconds) WF_TRY(checkpoint_now(l, err));
+            if (cancel || wfi_clock_seconds() - l->checkpoint_at > l->o->checkpoint_seconds)
+                WF_TRY(checkpoint_now(l, err));
             if (cancel) return wfi_fail(err, WF_E_CANCELLED, "cancelled at step %lld%s", (long long)l->s.step, kept(l));
         }
         WF_TRY(epoch_end(l, &cancel, err));
-        if (cancel) return wfi_fail(err, WF_E_CANCELLED, "cancelled after epoch %lld%s", (long long)l->s.epoch, kept(l));
+        if (cancel)
+            return wfi_fail(err, WF_E_CANCELLED, "cancelled after epoch %lld%s", (long long)l->s.epoch, kept(l));
     }
     return WF_OK;
 }
@@ -179,7 +195,9 @@ static void loop_clear(loop *l) {
     wfi_optim_free(l->optim);
 }
 
-static int64_t tokens_of(const wf_encoded *e) { return e->offsets[e->sequences]; }
+static int64_t tokens_of(const wf_encoded *e) {
+    return e->offsets[e->sequences];
+}
 
 static wf_status loop_init(loop *l, wf_err *err) {
     l->best = wfi_alloc(l->set_count, sizeof *l->best);
@@ -191,32 +209,51 @@ static wf_status loop_init(loop *l, wf_err *err) {
     WF_TRY(wfi_optim_new(l->sets, l->set_count, l->o->weight_decay, &l->optim, err));
     int64_t steps = 0;
     WF_TRY(steps_count(l, &steps, err));
-    l->judge_every = l->dev->rows ? (tokens_of(l->dev) + tokens_of(l->train) - 1) / tokens_of(l->train) : 1; /* judging costs less than training */
+    l->judge_every = l->dev->rows ? (tokens_of(l->dev) + tokens_of(l->train) - 1) / tokens_of(l->train)
+                                  : 1; /* judging costs less than training */
     l->schedule.kind = l->o->schedule;
     l->schedule.total_steps = steps;
     l->schedule.warmup_steps = (int64_t)(l->o->warmup_share * (double)steps);
     l->s.best_epoch = -1;
     best_keep(l);
     bool found = false;
-    WF_TRY(wfi_checkpoint_load(l->o->checkpoint, l->o->identity, &l->s, l->sets, l->set_count, l->optim, l->best, &found, err));
+    WF_TRY(wfi_checkpoint_load(l->o->checkpoint, l->o->identity, &l->s, l->sets, l->set_count, l->optim, l->best,
+                               &found, err));
     l->wall_before = l->s.wall_seconds;
     l->checkpoint_at = wfi_clock_seconds();
     return WF_OK;
 }
 
-wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_encoded *train, const wf_encoded *dev,
-                    const wf_train_options *o, wf_train_event_fn event, void *user, wf_train_result *out, wf_err *err) {
+wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_encoded *train,
+                    const wf_encoded *dev, const wf_train_options *o, wf_train_event_fn event, void *user,
+                    wf_train_result *out, wf_err *err) {
     if (train->rows == 0) return wfi_fail(err, WF_E_DATA, "there are no training rows");
-    if (!(o->lr > 0) || !(o->epochs > 0) || o->accumulate < 1) return wfi_fail(err, WF_E_ARG, "learning rate, epochs and accumulation must be positive");
-    loop l = {.epochs = (int64_t)ceil(o->epochs), .c = c, .sets = sets, .set_count = set_count, .train = train, .dev = dev, .o = o, .event = event, .user = user,
-              .started = wfi_clock_seconds(), .cpu_started = wfi_clock_cpu_seconds()};
+    if (!(o->lr > 0) || !(o->epochs > 0) || o->accumulate < 1)
+        return wfi_fail(err, WF_E_ARG, "learning rate, epochs and accumulation must be positive");
+    loop l = {.epochs = (int64_t)ceil(o->epochs),
+              .c = c,
+              .sets = sets,
+              .set_count = set_count,
+              .train = train,
+              .dev = dev,
+              .o = o,
+              .event = event,
+              .user = user,
+              .started = wfi_clock_seconds(),
+              .cpu_started = wfi_clock_cpu_seconds()};
     wf_status st = loop_init(&l, err);
     if (st == WF_OK) st = epochs_run(&l, err);
     if (st == WF_OK) {
         for (size_t i = 0; i < set_count; i++) memcpy(sets[i]->data, l.best[i], (size_t)sets[i]->total * sizeof(float));
-        *out = (wf_train_result){.steps = l.s.step, .tokens = l.s.tokens, .best_epoch = l.s.best_epoch + 1, .epochs_done = l.s.epoch,
-                                 .wall_seconds = wall_now(&l), .cpu_seconds = l.s.cpu_seconds + wfi_clock_cpu_seconds() - l.cpu_started,
-                                 .train_loss = l.s.last_loss, .best_score = l.s.best_score, .stopped_early = l.s.stopped != 0};
+        *out = (wf_train_result){.steps = l.s.step,
+                                 .tokens = l.s.tokens,
+                                 .best_epoch = l.s.best_epoch + 1,
+                                 .epochs_done = l.s.epoch,
+                                 .wall_seconds = wall_now(&l),
+                                 .cpu_seconds = l.s.cpu_seconds + wfi_clock_cpu_seconds() - l.cpu_started,
+                                 .train_loss = l.s.last_loss,
+                                 .best_score = l.s.best_score,
+                                 .stopped_early = l.s.stopped != 0};
     }
     loop_clear(&l);
     return st;

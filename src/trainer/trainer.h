@@ -1,8 +1,8 @@
 /* trainer/trainer.h - the training loop: batches, steps, dev evaluation, early stop, checkpoints, resume. Layer 9.
  *
- * Everything random is a function of (seed, purpose, step), batches of (seed, epoch): a run broken off at any step and resumed from
- * its checkpoint makes the same bits as an unbroken one with the same thread count.
- * Follows Loshchilov & Hutter 2019 (AdamW) and the warm-up schedules of the transformers library. */
+ * Everything random is a function of (seed, purpose, step), batches of (seed, epoch): a run broken off at any step and
+ * resumed from its checkpoint makes the same bits as an unbroken one with the same thread count. Follows Loshchilov &
+ * Hutter 2019 (AdamW) and the warm-up schedules of the transformers library. */
 #ifndef WF_TRAINER_TRAINER_H
 #define WF_TRAINER_TRAINER_H
 #include "engine/context.h"
@@ -16,13 +16,13 @@ typedef struct wf_train_options {
     const float *class_weights; /* [classes] or NULL */
     int schedule;               /* kind of wf_schedule */
     int64_t batch_rows, batch_tokens, accumulate;
-    int patience;               /* so many evaluations on dev may pass without a better score, the next one stops; -1: never. Dev is judged after each epoch, or
-                                 * every few epochs where it has more tokens than the training part */
-    const char *metric;         /* that selects the best state */
+    int patience; /* so many evaluations on dev may pass without a better score, the next one stops; -1: never. Dev is
+                   * judged after each epoch, or every few epochs where it has more tokens than the training part */
+    const char *metric; /* that selects the best state */
     uint64_t seed;
-    const char *checkpoint;     /* file; NULL: none */
-    double checkpoint_seconds;  /* between checkpoints inside an epoch */
-    char identity[65];          /* hash of everything that fixes the run; a checkpoint of another identity is refused */
+    const char *checkpoint;    /* file; NULL: none */
+    double checkpoint_seconds; /* between checkpoints inside an epoch */
+    char identity[65];         /* hash of everything that fixes the run; a checkpoint of another identity is refused */
 } wf_train_options;
 
 typedef struct wf_train_event { /* of one step */
@@ -38,20 +38,26 @@ typedef struct wf_train_result {
     bool stopped_early;
 } wf_train_result;
 
-/* Trains what in `sets` is trainable; the context's head gives the loss, its fusion the penalty. dev may have 0 rows: the last state
- * stays. On return the sets hold the best state. WF_E_CANCELLED when the callback asked; the checkpoint stays. On success the
- * checkpoint file is left for the caller to delete. */
-wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_encoded *train, const wf_encoded *dev,
-                    const wf_train_options *options, wf_train_event_fn event, void *user, wf_train_result *out, wf_err *err);
+/* Trains what in `sets` is trainable; the context's head gives the loss, its fusion the penalty. dev may have 0 rows:
+ * the last state stays. On return the sets hold the best state. WF_E_CANCELLED when the callback asked; the checkpoint
+ * stays. On success the checkpoint file is left for the caller to delete. */
+wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_encoded *train,
+                    const wf_encoded *dev, const wf_train_options *options, wf_train_event_fn event, void *user,
+                    wf_train_result *out, wf_err *err);
 
-/* Runs the base (and adapters) over all sequences of `e` once and keeps what the head starts from in e->pooled: training a head alone
- * over a frozen base without dropout then costs next to nothing. */
+/* Runs the base (and adapters) over all sequences of `e` once and keeps what the head starts from in e->pooled:
+ * training a head alone over a frozen base without dropout then costs next to nothing. */
 wf_status wfi_features_make(wf_context *c, wf_encoded *e, wf_err *err);
 
-/* Runs the rows of `e` in inference. scores: [rows, classes] (or [rows] for regression), probabilities for classes, logits for
- * multi-label, -INFINITY behind the last choice of a row; wfi_free. classes: columns. */
-typedef struct wf_outputs { float *scores; int32_t classes; size_t rows; } wf_outputs;
+/* Runs the rows of `e` in inference. scores: [rows, classes] (or [rows] for regression), probabilities for classes,
+ * logits for multi-label, -INFINITY behind the last choice of a row; wfi_free. classes: columns. */
+typedef struct wf_outputs {
+    float *scores;
+    int32_t classes;
+    size_t rows;
+} wf_outputs;
 wf_status wfi_evaluate_outputs(wf_context *c, const wf_encoded *e, int32_t classes, wf_outputs *out, wf_err *err);
 void wfi_outputs_clear(wf_outputs *o);
-wf_status wfi_evaluate(wf_context *c, const wf_encoded *e, int32_t classes, int resamples, uint64_t seed, wf_scores *out, wf_err *err);
+wf_status wfi_evaluate(wf_context *c, const wf_encoded *e, int32_t classes, int resamples, uint64_t seed,
+                       wf_scores *out, wf_err *err);
 #endif

@@ -57,7 +57,8 @@ static int words_split(char *text, char **words) {
 static pid_t start(const char *command, const char *in, const char *out, const char *err) {
     extern char **environ;
     static char sh[] = "sh", c[] = "-c", cd[] = "cd \"$0\" && exec \"$@\"";
-    char *weft_program = getenv("WEFT_PROGRAM"), *text = strdup(command), *words[WORDS_MAX + 8] = {sh, c, cd, top, weft_program};
+    char *weft_program = getenv("WEFT_PROGRAM"), *text = strdup(command),
+         *words[WORDS_MAX + 8] = {sh, c, cd, top, weft_program};
     posix_spawn_file_actions_t files;
     pid_t pid = 0;
     assert_non_null(weft_program);
@@ -98,11 +99,11 @@ void ran_clear(ran *r) {
     *r = (ran){0};
 }
 
-#define FORMATTED(text)                                                                                                                            \
-    char text[2048];                                                                                                                               \
-    va_list args;                                                                                                                                  \
-    va_start(args, format);                                                                                                                        \
-    vsnprintf(text, sizeof text, format, args);                                                                                                    \
+#define FORMATTED(text)                                                                                                \
+    char text[2048];                                                                                                   \
+    va_list args;                                                                                                      \
+    va_start(args, format);                                                                                            \
+    vsnprintf(text, sizeof text, format, args);                                                                        \
     va_end(args)
 
 ran weft(const char *format, ...) {
@@ -141,7 +142,8 @@ void weft_says(int code, const char *command, ...) {
     if (r.code != code) fail_msg("weft %s: exit %d (signal %d), not %d: %s", command, r.code, r.signal, code, r.err);
     if (*r.out) fail_msg("weft %s: on standard output: %s", command, r.out);
     const char *line_end = strchr(r.err, '\n');
-    if (strncmp(r.err, "weft: ", 6) != 0 || !line_end || line_end[1]) fail_msg("weft %s: not one line of error: %s", command, r.err);
+    if (strncmp(r.err, "weft: ", 6) != 0 || !line_end || line_end[1])
+        fail_msg("weft %s: not one line of error: %s", command, r.err);
     va_start(args, command);
     for (const char *want; (want = va_arg(args, const char *));)
         if (!strstr(r.err, want)) fail_msg("weft %s: does not say \"%s\": %s", command, want, r.err);

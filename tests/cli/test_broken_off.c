@@ -1,5 +1,5 @@
-/* Work that is broken off, by Ctrl-C or by death at any moment, and two processes in one lab: the lab opens and verifies, and a resumed run
- * ends with the bits of an unbroken one. */
+/* Work that is broken off, by Ctrl-C or by death at any moment, and two processes in one lab: the lab opens and
+ * verifies, and a resumed run ends with the bits of an unbroken one. */
 #include "base/random.h"
 #include "program.h"
 #include <signal.h>
@@ -10,7 +10,9 @@
 
 static const char TRAIN[] = "train reviews --threads 1 --name r --epochs 10 --lr 5e-3 --patience -1";
 
-static void nap(int ms) { nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL); }
+static void nap(int ms) {
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
 
 static void await_file(const char *path) { /* up to a minute */
     struct stat s;
@@ -26,7 +28,8 @@ static void same_hash(const char *lab_a, const char *lab_b, const char *name) {
     free(b);
 }
 
-/* Ctrl-C: the step is finished, the checkpoint kept, and how to go on is said. It goes on with the threads it began with. */
+/* Ctrl-C: the step is finished, the checkpoint kept, and how to go on is said. It goes on with the threads it began
+ * with. */
 static void test_interrupted(void **state) {
     (void)state;
     lab_make("calm");
@@ -55,17 +58,21 @@ static void test_interrupted(void **state) {
 static void test_what_is_said(void **state) {
     (void)state;
     lab_make("said");
-    static const char *const commands[] = {"train reviews --name r --epochs 200 --patience -1", "compare target --methods head,seq_bn --seeds 50 --epochs 20"};
+    static const char *const commands[] = {"train reviews --name r --epochs 200 --patience -1",
+                                           "compare target --methods head,seq_bn --seeds 50 --epochs 20"};
     for (int i = 0; i < 2; i++) {
         char script[1400];
         /* A shell sends the signal, so that the program's standard error can be captured as usual. */
-        snprintf(script, sizeof script, "cd %s && { '%s' -C said %s 2>err.txt & p=$!; until [ -s said/runs/%d/%s ]; do sleep 0.05; done; kill -TERM $p; wait $p; }", top,
-                 getenv("WEFT_PROGRAM"), commands[i], i + 1, i ? "cells.json" : "log.txt");
+        snprintf(script, sizeof script,
+                 "cd %s && { '%s' -C said %s 2>err.txt & p=$!; until [ -s said/runs/%d/%s ]; do sleep 0.05; done; kill "
+                 "-TERM $p; wait $p; }",
+                 top, getenv("WEFT_PROGRAM"), commands[i], i + 1, i ? "cells.json" : "log.txt");
         const int status = system(script);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
         char *text = file_text(in_top("err.txt")), want[64];
         snprintf(want, sizeof want, "go on with: weft resume %d\n", i + 1);
-        if (!strstr(text, want) || !strstr(text, "weft: cancelled") || !strstr(text, "once more to stop at once") || (strstr(text, "checkpoint") == NULL) != (i == 1))
+        if (!strstr(text, want) || !strstr(text, "weft: cancelled") || !strstr(text, "once more to stop at once") ||
+            (strstr(text, "checkpoint") == NULL) != (i == 1))
             fail_msg("%s: %s", commands[i], text);
         free(text);
     }
@@ -107,7 +114,8 @@ static size_t dotted(const char *folder) {
     return n;
 }
 
-/* Killed while something is added or removed: it is there or not, never half; what was left behind goes with the next addition. */
+/* Killed while something is added or removed: it is there or not, never half; what was left behind goes with the next
+ * addition. */
 static void test_killed_additions(void **state) {
     (void)state;
     tiny_task(in_top("large"), 9, 20000, 100, 100);
@@ -176,7 +184,8 @@ static void test_killed_comparison(void **state) {
 static void test_two_at_once(void **state) {
     (void)state;
     lab_make("both");
-    const pid_t a = weft_start("-C both %s", TRAIN), b = weft_start("-C both train notes --threads 1 --name n --epochs 4");
+    const pid_t a = weft_start("-C both %s", TRAIN),
+                b = weft_start("-C both train notes --threads 1 --name n --epochs 4");
     assert_int_equal(0, weft_wait(a, NULL));
     assert_int_equal(0, weft_wait(b, NULL));
     free(weft_ok("-C both verify"));
@@ -186,7 +195,9 @@ static void test_two_at_once(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interrupted),      cmocka_unit_test(test_what_is_said),      cmocka_unit_test(test_killed_training),
-                                       cmocka_unit_test(test_killed_additions), cmocka_unit_test(test_killed_comparison), cmocka_unit_test(test_two_at_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_interrupted),       cmocka_unit_test(test_what_is_said),
+        cmocka_unit_test(test_killed_training),   cmocka_unit_test(test_killed_additions),
+        cmocka_unit_test(test_killed_comparison), cmocka_unit_test(test_two_at_once)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }

@@ -1,11 +1,14 @@
-/* Every command of the program over a tiny base: what it prints, the keys of its JSON, help, manual pages, completion. */
+/* Every command of the program over a tiny base: what it prints, the keys of its JSON, help, manual pages, completion.
+ */
 #include "program.h"
 #include <unistd.h>
 
-static const char *const commands[] = {"init", "base add", "base list", "base check", "task add", "task list", "train", "fuse", "eval",
-                                       "predict", "compare", "report", "inspect", "verify", "list", "rm", "log", "resume"};
+static const char *const commands[] = {"init",    "base add", "base list", "base check", "task add", "task list",
+                                       "train",   "fuse",     "eval",      "predict",    "compare",  "report",
+                                       "inspect", "verify",   "list",      "rm",         "log",      "resume"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
-static const char TRAINED_KEYS[] = "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
+static const char TRAINED_KEYS[] =
+    "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
 
 static void contains(const char *text, const char *want) {
     if (!strstr(text, want)) fail_msg("\"%s\" is not in: %s", want, text);
@@ -38,7 +41,8 @@ static void test_main_job(void **state) {
     prints("-C lab inspect fused", "where the fusion looks");
     prints("-C lab inspect reviews", "task reviews");
     prints("-C lab inspect tiny", "base tiny");
-    prints("-C lab compare target --methods head,fuse:rev,notes-seq_bn --rows 20,40 --seeds 2 --epochs 1", "fuse:rev,notes-seq_bn");
+    prints("-C lab compare target --methods head,fuse:rev,notes-seq_bn --rows 20,40 --seeds 2 --epochs 1",
+           "fuse:rev,notes-seq_bn");
     prints("-C lab report -o page.html", "wrote page.html");
     prints("-C lab verify", "all 7 artefacts are unchanged");
     prints("-C lab list", "run 4: compare target, done");
@@ -56,19 +60,22 @@ static void test_json(void **state) {
     has_keys(j, "lab");
     json_decref(j);
     j = weft_json("-C j base list");
-    has_keys(json_array_get(json_object_get(j, "bases"), 0), "name hash model_type layers hidden_size vocab_size pooling parameters");
+    has_keys(json_array_get(json_object_get(j, "bases"), 0),
+             "name hash model_type layers hidden_size vocab_size pooling parameters");
     json_decref(j);
     j = weft_json("-C j base check tiny");
     has_keys(j, "ok checked failures");
     json_decref(j);
     j = weft_json("-C j task list");
-    has_keys(json_array_get(json_object_get(j, "tasks"), 0), "name hash source kind metric labels rows balance majority_share duplicates shared warnings");
+    has_keys(json_array_get(json_object_get(j, "tasks"), 0),
+             "name hash source kind metric labels rows balance majority_share duplicates shared warnings");
     json_decref(j);
     j = weft_json("-C j train reviews --name a --epochs 1");
     has_keys(j, TRAINED_KEYS);
     assert_int_equal(200, json_integer_value(json_object_get(j, "train_rows")));
     json_decref(j);
-    j = weft_json("train notes --name b --epochs 1 --method par_bn -C j --seed 7"); /* global options may stand behind the command */
+    j = weft_json("train notes --name b --epochs 1 --method par_bn -C j --seed 7"); /* global options may stand behind
+                                                                                       the command */
     has_keys(j, TRAINED_KEYS);
     assert_int_equal(7, json_integer_value(json_object_get(j, "seed")));
     json_decref(j);
@@ -92,8 +99,10 @@ static void test_json(void **state) {
     j = weft_json("-C j compare target --methods head,seq_bn --rows 20 --seeds 2 --epochs 1");
     has_keys(j, "task run rows summary");
     assert_int_equal(4, json_array_size(json_object_get(j, "rows")));
-    has_keys(json_array_get(json_object_get(j, "rows"), 0), "method train_rows seed metrics trainable_params wall_seconds");
-    has_keys(json_array_get(json_object_get(j, "summary"), 0), "method train_rows seeds mean sd wall_seconds trainable_params");
+    has_keys(json_array_get(json_object_get(j, "rows"), 0),
+             "method train_rows seed metrics trainable_params wall_seconds");
+    has_keys(json_array_get(json_object_get(j, "summary"), 0),
+             "method train_rows seeds mean sd wall_seconds trainable_params");
     json_decref(j);
     j = weft_json("-C j report -o j.html");
     has_keys(j, "report bytes");
@@ -157,11 +166,13 @@ static void test_predict(void **state) {
 
 static void test_help(void **state) {
     (void)state;
-    char *all = weft_ok("--help"), *short_help = weft_ok("-h"), *word = weft_ok("help"), *completion = weft_ok("__complete"), *man = weft_ok("__man");
+    char *all = weft_ok("--help"), *short_help = weft_ok("-h"), *word = weft_ok("help"),
+         *completion = weft_ok("__complete"), *man = weft_ok("__man");
     assert_string_equal(all, short_help);
     assert_string_equal(all, word);
     for (int i = 0; i < COMMANDS; i++) {
-        char *text = weft_ok("%s --help", commands[i]), *as_word = weft_ok("help %s", commands[i]), dashed[32], want[48];
+        char *text = weft_ok("%s --help", commands[i]), *as_word = weft_ok("help %s", commands[i]), dashed[32],
+             want[48];
         contains(text, "\nusage: weft ");
         snprintf(want, sizeof want, "\nexample:\n  weft %s", commands[i]);
         contains(text, want);
@@ -202,7 +213,8 @@ static void test_which_lab(void **state) {
 static void test_progress(void **state) {
     (void)state;
     lab_make("q");
-    ran loud = weft("-C q train reviews --epochs 2 --name loud"), quiet = weft("-C q --quiet train reviews --epochs 2 --name quiet"),
+    ran loud = weft("-C q train reviews --epochs 2 --name loud"),
+        quiet = weft("-C q --quiet train reviews --epochs 2 --name quiet"),
         odd = weft("-C q --quiet task add twice reviews");
     contains(loud.err, "train loud: epoch 2: loss ");
     assert_null(strchr(loud.err, '\r'));
@@ -216,7 +228,8 @@ static void test_progress(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job), cmocka_unit_test(test_json),      cmocka_unit_test(test_predict),
-                                       cmocka_unit_test(test_help),     cmocka_unit_test(test_which_lab), cmocka_unit_test(test_progress)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job),  cmocka_unit_test(test_json),
+                                       cmocka_unit_test(test_predict),   cmocka_unit_test(test_help),
+                                       cmocka_unit_test(test_which_lab), cmocka_unit_test(test_progress)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }

@@ -1,5 +1,5 @@
-/* What the program says when something is wrong: exit code, one line on standard error that names what and where, nothing on standard
- * output. */
+/* What the program says when something is wrong: exit code, one line on standard error that names what and where,
+ * nothing on standard output. */
 #include "program.h"
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,7 +92,8 @@ static void test_words_and_options(void **state) {
         {"report -o absent/page.html", "absent/page.html", "No such file"},
         {"report -o reviews", "reviews is a folder", ""},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) weft_says(2, cases[i][0], cases[i][1], cases[i][2], (char *)NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        weft_says(2, cases[i][0], cases[i][1], cases[i][2], (char *)NULL);
     ran r = weft("%s", ""); /* no command: help, as wrong usage */
     assert_int_equal(2, r.code);
     assert_non_null(strstr(r.out, "usage: weft"));
@@ -105,7 +106,8 @@ static void test_broken_data(void **state) {
     static const char *const cases[][4] = {
         {"end.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n{\"text\":\"b\",\"label\":\n", ":2", "JSON"},
         {"list.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n[1]\n", ":2", "object"},
-        {"latin.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n{\"text\":\"\xff\",\"label\":\"positive\"}\n", ":2", ""},
+        {"latin.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n{\"text\":\"\xff\",\"label\":\"positive\"}\n", ":2",
+         ""},
         {"label.jsonl", "{\"text\":\"a\",\"label\":\"positive\"}\n{\"text\":\"b\"}\n", ":2", "label"},
         {"quote.csv", "text,label\na,positive\n\"b,negative\n", ":3", "quote"},
         {"short.csv", "text,label\na,positive\nb\n", ":3", "2 columns"},
@@ -184,11 +186,13 @@ static void test_changed_files(void **state) {
 /* Where nothing can be written: code 1, and the reason. */
 static void test_nowhere_to_write(void **state) {
     (void)state;
-    static const char *const commands[] = {"list", "--json list", "--help", "train --help", "--version", "__man", "__complete", "predict rev text", "init third"};
+    static const char *const commands[] = {"list",  "--json list", "--help",           "train --help", "--version",
+                                           "__man", "__complete",  "predict rev text", "init third"};
     struct stat full;
     if (stat("/dev/full", &full) != 0 || !S_ISCHR(full.st_mode)) skip();
     program_output = "/dev/full";
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) weft_says(1, commands[i], "cannot write to standard output", (char *)NULL);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        weft_says(1, commands[i], "cannot write to standard output", (char *)NULL);
     program_output = NULL;
     weft_says(1, "report -o /dev/full", "/dev/full", "No space left", (char *)NULL);
     assert_int_equal(0, stat("/dev/full", &full));
@@ -205,7 +209,9 @@ static void test_nowhere_to_write(void **state) {
 static void test_reader_that_stops(void **state) {
     (void)state;
     char command[1024], line[64] = "";
-    snprintf(command, sizeof command, "cd %s && yes 'the film was great' | head -5000 | %s predict rev 2>err.txt | head -1", top, getenv("WEFT_PROGRAM"));
+    snprintf(command, sizeof command,
+             "cd %s && yes 'the film was great' | head -5000 | %s predict rev 2>err.txt | head -1", top,
+             getenv("WEFT_PROGRAM"));
     FILE *f = popen(command, "r");
     assert_non_null(f);
     assert_non_null(fgets(line, sizeof line, f));
@@ -218,7 +224,9 @@ static void test_reader_that_stops(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words_and_options), cmocka_unit_test(test_broken_data),      cmocka_unit_test(test_broken_bases),
-                                       cmocka_unit_test(test_changed_files),     cmocka_unit_test(test_nowhere_to_write), cmocka_unit_test(test_reader_that_stops)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_and_options), cmocka_unit_test(test_broken_data),
+        cmocka_unit_test(test_broken_bases),      cmocka_unit_test(test_changed_files),
+        cmocka_unit_test(test_nowhere_to_write),  cmocka_unit_test(test_reader_that_stops)};
     return cmocka_run_group_tests(tests, setup, top_remove);
 }

@@ -1,4 +1,5 @@
-/* The lab end to end on a tiny base: import, train, fuse, evaluate, predict, compare, verify; determinism, resume, damage. */
+/* The lab end to end on a tiny base: import, train, fuse, evaluate, predict, compare, verify; determinism, resume,
+ * damage. */
 #include "base/alloc.h"
 #include "base/json.h"
 #include "tiny.h"
@@ -25,7 +26,9 @@ static json_t *parsed(char *text) {
     return j;
 }
 
-static double number(const json_t *j, const char *a, const char *b) { return json_number_value(json_object_get(b ? json_object_get(j, a) : j, b ? b : a)); }
+static double number(const json_t *j, const char *a, const char *b) {
+    return json_number_value(json_object_get(b ? json_object_get(j, a) : j, b ? b : a));
+}
 
 static wf_lab *lab_make(const char *name) {
     wf_lab *lab = NULL;
@@ -63,7 +66,8 @@ static void test_main_job(void **state) {
     (void)state;
     wf_lab *lab = lab_make("main");
     char *text = NULL;
-    wf_train_spec a = spec_make("reviews", "seq_bn[reduction_factor=4]", "reviews"), b = spec_make("notes", "seq_bn[reduction_factor=4]", "notes");
+    wf_train_spec a = spec_make("reviews", "seq_bn[reduction_factor=4]", "reviews"),
+                  b = spec_make("notes", "seq_bn[reduction_factor=4]", "notes");
     check_ok(wf_train(lab, &a, &text, err));
     json_t *j = parsed(text);
     assert_true(number(j, "test", "accuracy") > 0.8);
@@ -87,7 +91,8 @@ static void test_main_job(void **state) {
     check_ok(wf_eval(lab, &e, &text, err));
     j = parsed(text);
     const json_t *accuracy = json_object_get(json_object_get(j, "metrics"), "accuracy");
-    assert_true(number(accuracy, "low", NULL) <= number(accuracy, "value", NULL) && number(accuracy, "value", NULL) <= number(accuracy, "high", NULL));
+    assert_true(number(accuracy, "low", NULL) <= number(accuracy, "value", NULL) &&
+                number(accuracy, "value", NULL) <= number(accuracy, "high", NULL));
     json_decref(j);
     wf_predictor *p = NULL;
     check_ok(wf_predictor_open(lab, NULL, 0, &p, err));
@@ -129,7 +134,9 @@ static void test_same_seed_same_hash(void **state) {
     json_decref(b);
 }
 
-static int cancel_at(const wf_progress *p, void *user) { return p->done >= *(int64_t *)user; }
+static int cancel_at(const wf_progress *p, void *user) {
+    return p->done >= *(int64_t *)user;
+}
 
 static void test_cancel_and_resume_give_the_same_bits(void **state) {
     (void)state;
@@ -226,7 +233,13 @@ static void test_compare_and_wrong_arguments(void **state) {
     check_ok(wf_train(lab, &a, NULL, err));
     const char *methods[] = {"head", "full", "double_seq_bn", "fuse:r"};
     const int64_t sizes[] = {16, 64};
-    wf_compare_spec c = {.task = "target", .methods = methods, .method_count = 4, .rows = sizes, .rows_count = 2, .seeds = 2, .train = {.epochs = 2}};
+    wf_compare_spec c = {.task = "target",
+                         .methods = methods,
+                         .method_count = 4,
+                         .rows = sizes,
+                         .rows_count = 2,
+                         .seeds = 2,
+                         .train = {.epochs = 2}};
     check_ok(wf_compare(lab, &c, &text, err));
     json_t *j = parsed(text);
     assert_int_equal(16, json_array_size(json_object_get(j, "rows")));
@@ -255,8 +268,11 @@ static void test_compare_and_wrong_arguments(void **state) {
 
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "train-until-killed") == 0) return train_until_killed(argv[2]);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_main_job), cmocka_unit_test(test_same_seed_same_hash), cmocka_unit_test(test_cancel_and_resume_give_the_same_bits),
-        cmocka_unit_test(test_killed_run_is_resumed), cmocka_unit_test(test_damage_is_found), cmocka_unit_test(test_compare_and_wrong_arguments)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job),
+                                       cmocka_unit_test(test_same_seed_same_hash),
+                                       cmocka_unit_test(test_cancel_and_resume_give_the_same_bits),
+                                       cmocka_unit_test(test_killed_run_is_resumed),
+                                       cmocka_unit_test(test_damage_is_found),
+                                       cmocka_unit_test(test_compare_and_wrong_arguments)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -17,21 +17,25 @@ static void expect(const wf_predictions *p, const char *const *names, const doub
     }
 }
 
-static const char *const class_names[] = {"accuracy", "macro_f1", "mcc", "ece", "brier"}, *const two_names[] = {"accuracy", "macro_f1", "f1", "mcc", "ece", "brier"},
-                  *const number_names[] = {"pearson", "spearman", "mae", "mse"}, *const many_names[] = {"micro_f1", "macro_f1", "accuracy"};
+static const char *const class_names[] = {"accuracy", "macro_f1", "mcc", "ece", "brier"},
+                         *const two_names[] = {"accuracy", "macro_f1", "f1", "mcc", "ece", "brier"},
+                         *const number_names[] = {"pearson", "spearman", "mae", "mse"},
+                         *const many_names[] = {"micro_f1", "macro_f1", "accuracy"};
 
 static void test_classes(void **state) {
-    const wf_predictions three = {.kind = WF_SCORE_CLASSES, .rows = 60, .classes = 3, .scores = three_scores, .label = three_label},
-                         two = {.kind = WF_SCORE_CLASSES, .rows = 50, .classes = 2, .scores = two_scores, .label = two_label},
-                         wide = {.kind = WF_SCORE_CLASSES, .rows = 40, .classes = 12, .scores = wide_scores, .label = wide_label};
+    const wf_predictions
+        three = {.kind = WF_SCORE_CLASSES, .rows = 60, .classes = 3, .scores = three_scores, .label = three_label},
+        two = {.kind = WF_SCORE_CLASSES, .rows = 50, .classes = 2, .scores = two_scores, .label = two_label},
+        wide = {.kind = WF_SCORE_CLASSES, .rows = 40, .classes = 12, .scores = wide_scores, .label = wide_label};
     expect(&three, class_names, three_want, 5);
     expect(&two, two_names, two_want, 6);
     expect(&wide, class_names, wide_want, 5);
 }
 
 static void test_numbers_and_labels(void **state) {
-    const wf_predictions numbers = {.kind = WF_SCORE_NUMBERS, .rows = 40, .scores = numbers_scores, .target = numbers_target},
-                         many = {.kind = WF_SCORE_MULTILABEL, .rows = 30, .classes = 5, .scores = many_scores, .labels = many_labels};
+    const wf_predictions
+        numbers = {.kind = WF_SCORE_NUMBERS, .rows = 40, .scores = numbers_scores, .target = numbers_target},
+        many = {.kind = WF_SCORE_MULTILABEL, .rows = 30, .classes = 5, .scores = many_scores, .labels = many_labels};
     expect(&numbers, number_names, numbers_want, 4);
     expect(&many, many_names, many_want, 3);
 }
@@ -52,7 +56,8 @@ static void test_logits_and_ragged_rows(void **state) {
     assert_true(fabs(wfi_scores_find(&s, "brier")->value - (0.08 + 0.14) / 2) < 1e-6);
 }
 
-/* The accuracy of k right of n: its interval must be near the binomial's, the same for the same seed, another for another. */
+/* The accuracy of k right of n: its interval must be near the binomial's, the same for the same seed, another for
+ * another. */
 static void test_bootstrap(void **state) {
     enum { N = 400 };
     float scores[2 * N];
@@ -69,7 +74,8 @@ static void test_bootstrap(void **state) {
     const wf_metric_value *m = wfi_scores_find(&a, "accuracy");
     assert_true(fabs(m->low - (0.8 - 1.96 * 0.02)) < 0.008 && fabs(m->high - (0.8 + 1.96 * 0.02)) < 0.008);
     assert_memory_equal(&a, &b, sizeof a);
-    const wf_predictions numbers = {.kind = WF_SCORE_NUMBERS, .rows = 40, .scores = numbers_scores, .target = numbers_target};
+    const wf_predictions numbers = {
+        .kind = WF_SCORE_NUMBERS, .rows = 40, .scores = numbers_scores, .target = numbers_target};
     check_ok(wfi_metrics_compute(&numbers, 200, 1, &a, err));
     check_ok(wfi_metrics_compute(&numbers, 200, 2, &b, err));
     assert_memory_not_equal(&a, &b, sizeof a);
@@ -104,14 +110,19 @@ static void test_errors(void **state) {
     check_status(WF_E_ARG, wfi_metrics_compute(&p, 0, 0, &s, err));
     p.rows = 0;
     check_status(WF_E_DATA, wfi_metrics_compute(&p, 0, 0, &s, err));
-    const wf_predictions numbers = {.kind = WF_SCORE_NUMBERS, .rows = 1, .scores = scores}, many = {.kind = WF_SCORE_MULTILABEL, .rows = 1, .classes = 2, .scores = scores};
+    const wf_predictions numbers = {.kind = WF_SCORE_NUMBERS, .rows = 1, .scores = scores},
+                         many = {.kind = WF_SCORE_MULTILABEL, .rows = 1, .classes = 2, .scores = scores};
     check_status(WF_E_ARG, wfi_metrics_compute(&numbers, 0, 0, &s, err));
     check_status(WF_E_ARG, wfi_metrics_compute(&many, 0, 0, &s, err));
     assert_false(wfi_metric_known("no such metric"));
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes), cmocka_unit_test(test_numbers_and_labels), cmocka_unit_test(test_logits_and_ragged_rows),
-                                       cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_one_value_has_no_correlation), cmocka_unit_test(test_errors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes),
+                                       cmocka_unit_test(test_numbers_and_labels),
+                                       cmocka_unit_test(test_logits_and_ragged_rows),
+                                       cmocka_unit_test(test_bootstrap),
+                                       cmocka_unit_test(test_one_value_has_no_correlation),
+                                       cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* tests/registry/test_processes.c - several processes on one lab: a writer killed at any moment leaves a readable lab without half
- * transactions, two writers lose nothing, a locked lab is waited for, and opening a new lab may race. */
+/* tests/registry/test_processes.c - several processes on one lab: a writer killed at any moment leaves a readable lab
+ * without half transactions, two writers lose nothing, a locked lab is waited for, and opening a new lab may race. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "check.h"
@@ -25,7 +25,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* In a child: a model with its run and two links in one transaction, `count` times; the exit status says how it went. */
+/* In a child: a model with its run and two links in one transaction, `count` times; the exit status says how it went.
+ */
 static void write_groups(const char *who, int count) {
     wf_registry *r = NULL;
     char name[64];
@@ -83,7 +84,9 @@ static size_t groups(void) { /* whole ones; anything else fails */
     return count[0];
 }
 
-static void rest(int ms) { nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L}, NULL); }
+static void rest(int ms) {
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L}, NULL);
+}
 
 static void test_kill(void **state) {
     (void)state;

@@ -1,4 +1,5 @@
-/* tests/registry/test_registry.c - objects, links and runs of one lab in one process: what is stored, what is refused, what is said. */
+/* tests/registry/test_registry.c - objects, links and runs of one lab in one process: what is stored, what is refused,
+ * what is said. */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "check.h"
@@ -28,13 +29,18 @@ static int teardown(void **state) {
 
 static int64_t put(const char *kind, const char *name) {
     int64_t id = 0;
-    const wf_record r = {.kind = (char *)kind, .name = (char *)name, .hash = (char *)"ab12", .path = (char *)"objects/ab12", .json = (char *)"{\"a\":1}"};
+    const wf_record r = {.kind = (char *)kind,
+                         .name = (char *)name,
+                         .hash = (char *)"ab12",
+                         .path = (char *)"objects/ab12",
+                         .json = (char *)"{\"a\":1}"};
     check_ok(wfi_registry_put(reg, &r, &id, err));
     return id;
 }
 
 static void says(wf_status want, wf_status got, const wf_err *err, const char *part) {
-    if (got != want || !strstr(err->text, part)) fail_msg("status %d (wanted %d), \"%s\" should hold \"%s\"", (int)got, (int)want, err->text, part);
+    if (got != want || !strstr(err->text, part))
+        fail_msg("status %d (wanted %d), \"%s\" should hold \"%s\"", (int)got, (int)want, err->text, part);
 }
 
 static void test_put_get(void **state) {
@@ -105,7 +111,8 @@ static void test_refusals(void **state) {
     wf_record r = {0}, *list = NULL;
     size_t count = 0;
     put("model", "a");
-    const wf_record again = {.kind = (char *)"model", .name = (char *)"a"}, strange = {.kind = (char *)"adaptor", .name = (char *)"a"},
+    const wf_record again = {.kind = (char *)"model", .name = (char *)"a"},
+                    strange = {.kind = (char *)"adaptor", .name = (char *)"a"},
                     nameless = {.kind = (char *)"model", .name = (char *)""};
     says(WF_E_EXISTS, wfi_registry_put(reg, &again, NULL, &e), &e, "there is a model \"a\" already");
     says(WF_E_ARG, wfi_registry_put(reg, &strange, NULL, &e), &e, "adaptor");
@@ -133,7 +140,8 @@ static void test_near_names(void **state) {
     says(WF_E_NOTFOUND, wfi_registry_get(reg, "task", "SST2", &r, &e), &e, "\"sst2\"");
     says(WF_E_NOTFOUND, wfi_registry_get(reg, "task", "mnli", &r, &e), &e, "\"mnli_small\"");
     says(WF_E_NOTFOUND, wfi_registry_get(reg, "task", "sst2-seq_bn", &r, &e), &e, "\"sst2-seq_bn\" is a model");
-    says(WF_E_NOTFOUND, wfi_registry_get(reg, "task", "qqqqqq", &r, &e), &e, "there is \"sst2\", \"trec\", \"mnli_small\"");
+    says(WF_E_NOTFOUND, wfi_registry_get(reg, "task", "qqqqqq", &r, &e), &e,
+         "there is \"sst2\", \"trec\", \"mnli_small\"");
     assert_string_equal(e.subject, "qqqqqq");
     put("task", "sst1");
     put("task", "sst3");
@@ -151,11 +159,14 @@ static void test_dependencies(void **state) {
     wf_err e = {0};
     wf_record *list = NULL;
     size_t count = 0;
-    const int64_t base = put("base", "minilm"), task = put("task", "sst2"), a = put("model", "a"), b = put("model", "b"), f = put("model", "f");
+    const int64_t base = put("base", "minilm"), task = put("task", "sst2"), a = put("model", "a"),
+                  b = put("model", "b"), f = put("model", "f");
     const int64_t links[][2] = {{a, base}, {a, task}, {b, base}, {f, a}, {f, b}, {f, b}};
-    for (size_t i = 0; i < sizeof links / sizeof *links; i++) check_ok(wfi_registry_link(reg, links[i][0], links[i][1], err));
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        check_ok(wfi_registry_link(reg, links[i][0], links[i][1], err));
     says(WF_E_BUSY, wfi_registry_remove(reg, "model", "a", &e), &e, "model \"f\" needs it; remove that first");
-    says(WF_E_BUSY, wfi_registry_remove(reg, "base", "minilm", &e), &e, "model \"a\", model \"b\" need it; remove those first");
+    says(WF_E_BUSY, wfi_registry_remove(reg, "base", "minilm", &e), &e,
+         "model \"a\", model \"b\" need it; remove those first");
     check_ok(wfi_registry_parents(reg, f, &list, &count, err));
     assert_int_equal(count, 2);
     assert_string_equal(list[1].name, "b");
@@ -179,7 +190,8 @@ static void test_transactions(void **state) {
     check_status(WF_E_ARG, wfi_registry_begin(reg, err));
     const int64_t base = put("base", "x"), model = put("model", "y");
     check_ok(wfi_registry_link(reg, model, base, err));
-    check_status(WF_E_BUSY, wfi_registry_remove(reg, "base", "x", err)); /* a failure inside leaves the transaction open */
+    check_status(WF_E_BUSY,
+                 wfi_registry_remove(reg, "base", "x", err)); /* a failure inside leaves the transaction open */
     const wf_record twice = {.kind = (char *)"model", .name = (char *)"y"};
     check_status(WF_E_EXISTS, wfi_registry_put(reg, &twice, NULL, err));
     check_ok(wfi_registry_get(reg, "model", "y", &r, err));
@@ -224,7 +236,7 @@ static void test_foreign_files(void **state) {
     snprintf(path, sizeof path, "%s/other.db", folder);
     sql(path, "CREATE TABLE things(id); INSERT INTO things VALUES(1)");
     says(WF_E_DATA, wfi_registry_open(path, true, &other, &e), &e, "another program");
-    sql(path, "SELECT count(*) FROM things"); /* left as it was */
+    sql(path, "SELECT count(*) FROM things");           /* left as it was */
     snprintf(path, sizeof path, "%s/empty.db", folder); /* killed before the first migration: becomes a lab */
     check_ok(wfi_file_write(path, "", 0, err));
     check_ok(wfi_registry_open(path, false, &other, err));
@@ -239,7 +251,8 @@ static void test_newer_version(void **state) {
     wfi_registry_close(reg);
     reg = NULL;
     sql(file, "PRAGMA user_version = 99");
-    says(WF_E_UNSUPPORTED, wfi_registry_open(file, false, &other, &e), &e, "newer weft (lab version 99; this program knows up to 1)");
+    says(WF_E_UNSUPPORTED, wfi_registry_open(file, false, &other, &e), &e,
+         "newer weft (lab version 99; this program knows up to 1)");
     sql(file, "PRAGMA user_version = -3");
     says(WF_E_DATA, wfi_registry_open(file, false, &other, &e), &e, "-3");
     sql(file, "PRAGMA user_version = 1");
@@ -417,13 +430,20 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_put_get, setup, teardown),       cmocka_unit_test_setup_teardown(test_odd_texts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_list, setup, teardown),          cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_near_names, setup, teardown),    cmocka_unit_test_setup_teardown(test_dependencies, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),  cmocka_unit_test_setup_teardown(test_foreign_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_newer_version, setup, teardown), cmocka_unit_test_setup_teardown(test_damaged_file, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_older_version, setup, teardown), cmocka_unit_test_setup_teardown(test_damage_is_named, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_runs, setup, teardown),          cmocka_unit_test_setup_teardown(test_dead_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_put_get, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_odd_texts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_list, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_near_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dependencies, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_newer_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dead_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The report: its structure, that nothing of the lab's own words becomes markup, that nothing is fetched, and what it says of fusions. */
+/* The report: its structure, that nothing of the lab's own words becomes markup, that nothing is fetched, and what it
+ * says of fusions. */
 #include "base/json.h"
 #include "report/chart.h"
 #include "report/comparison.h"
@@ -50,7 +51,8 @@ static size_t count_of(const char *page, const char *word) {
 
 /* ---- a comparison in words ---- */
 
-static json_t *result_make(const char *fusion_first, const double (*scores)[2], size_t sizes, size_t seeds) { /* [size*seed] {fusion, other} */
+static json_t *result_make(const char *fusion_first, const double (*scores)[2], size_t sizes,
+                           size_t seeds) { /* [size*seed] {fusion, other} */
     json_t *rows = json_array(), *summary = json_array();
     const char *const methods[] = {fusion_first, "seq_bn"};
     for (size_t s = 0; s < sizes; s++)
@@ -59,12 +61,17 @@ static json_t *result_make(const char *fusion_first, const double (*scores)[2], 
             for (size_t k = 0; k < seeds; k++) {
                 const double v = scores[s * seeds + k][m];
                 sum += v;
-                json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:{s:f, s:f}}", "method", methods[m], "train_rows", (json_int_t)(100 * (s + 1)), "seed", (json_int_t)k, "metric",
-                                                      "accuracy", "metrics", "accuracy", v, "macro_f1", v / 2));
+                json_array_append_new(rows,
+                                      json_pack("{s:s, s:I, s:I, s:s, s:{s:f, s:f}}", "method", methods[m],
+                                                "train_rows", (json_int_t)(100 * (s + 1)), "seed", (json_int_t)k,
+                                                "metric", "accuracy", "metrics", "accuracy", v, "macro_f1", v / 2));
             }
-            json_array_append_new(summary, json_pack("{s:s, s:I, s:I, s:{s:f, s:f}, s:{s:f, s:n}, s:I, s:f}", "method", methods[m], "train_rows", (json_int_t)(100 * (s + 1)), "seeds",
-                                                     (json_int_t)seeds, "mean", "accuracy", sum / (double)seeds, "macro_f1", sum / 2 / (double)seeds, "sd", "accuracy", 0.01, "macro_f1",
-                                                     "trainable_params", (json_int_t)1000, "wall_seconds", 1.5));
+            json_array_append_new(summary,
+                                  json_pack("{s:s, s:I, s:I, s:{s:f, s:f}, s:{s:f, s:n}, s:I, s:f}", "method",
+                                            methods[m], "train_rows", (json_int_t)(100 * (s + 1)), "seeds",
+                                            (json_int_t)seeds, "mean", "accuracy", sum / (double)seeds, "macro_f1",
+                                            sum / 2 / (double)seeds, "sd", "accuracy", 0.01, "macro_f1",
+                                            "trainable_params", (json_int_t)1000, "wall_seconds", 1.5));
         }
     return json_pack("{s:s, s:o, s:o}", "task", "t", "rows", rows, "summary", summary);
 }
@@ -85,10 +92,12 @@ static char *words_of(const double (*scores)[2], size_t sizes, size_t seeds) {
 static void test_verdicts(void **state) {
     (void)state;
     /* ahead by 5.0 points +- 0.1 at the first size, behind at the second, undecided at the third; 4 seeds */
-    static const double scores[][2] = {{.851, .800}, {.850, .800}, {.849, .800}, {.850, .800}, {.70, .750}, {.70, .751}, {.70, .749}, {.70, .750}, {.80, .70}, {.70, .80}, {.80, .70}, {.70, .79}};
+    static const double scores[][2] = {{.851, .800}, {.850, .800}, {.849, .800}, {.850, .800}, {.70, .750}, {.70, .751},
+                                       {.70, .749},  {.70, .750},  {.80, .70},   {.70, .80},   {.80, .70},  {.70, .79}};
     char *text = words_of(scores, 3, 4);
     has(text, "Fusion is ahead of the best other method at 1 of 3 sizes (ahead at 1, behind at 1, undecided at 1)");
-    has(text, "100 rows: fuse:a,b has accuracy 85.0, the best other method (seq_bn) 80.0; difference +5.0 points, 95 % interval over 4 paired seeds +4.9 to +5.1: <strong>fusion is ahead</strong>.");
+    has(text, "100 rows: fuse:a,b has accuracy 85.0, the best other method (seq_bn) 80.0; difference +5.0 points, 95 % "
+              "interval over 4 paired seeds +4.9 to +5.1: <strong>fusion is ahead</strong>.");
     has(text, "200 rows: fuse:a,b has accuracy 70.0, the best other method (seq_bn) 75.0; difference -5.0 points");
     has(text, "<strong>fusion does worse</strong>");
     has(text, "the interval holds zero, so <strong>the seeds do not tell them apart</strong>");
@@ -130,21 +139,31 @@ static void test_paired_interval(void **state) {
 
 static void test_scores(void **state) {
     (void)state;
-    static const struct { const char *metric; double value; const char *want; } cases[] = {
-        {"accuracy", 0.873, "87.3"}, {"pearson", 0.873, "0.873"}, {"mae", 1.5, "1.500"}, {"accuracy", NAN, "–"}, {"unheard", 0.5, "0.500"}};
+    static const struct {
+        const char *metric;
+        double value;
+        const char *want;
+    } cases[] = {{"accuracy", 0.873, "87.3"},
+                 {"pearson", 0.873, "0.873"},
+                 {"mae", 1.5, "1.500"},
+                 {"accuracy", NAN, "–"},
+                 {"unheard", 0.5, "0.500"}};
     char text[24];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wfi_report_score(text, cases[i].metric, cases[i].value);
         assert_string_equal(cases[i].want, text);
     }
-    assert_true(wfi_report_lower_is_better("mae") && !wfi_report_lower_is_better("accuracy") && !wfi_report_lower_is_better("unheard"));
+    assert_true(wfi_report_lower_is_better("mae") && !wfi_report_lower_is_better("accuracy") &&
+                !wfi_report_lower_is_better("unheard"));
 }
 
 static void test_charts(void **state) {
     (void)state;
-    static const double x[] = {100, 300, 1000}, y[] = {50, NAN, 70}, sd[] = {1, NAN, NAN}, same[] = {5, 5, 5}, values[] = {0, 0.25, 0.75, 1};
+    static const double x[] = {100, 300, 1000}, y[] = {50, NAN, 70}, sd[] = {1, NAN, NAN}, same[] = {5, 5, 5},
+                        values[] = {0, 0.25, 0.75, 1};
     static const char *const names[] = {"a<b", "\"c\""};
-    const wf_series series[] = {{.name = "one & two", .count = 3, .x = x, .y = y, .spread = sd}, {.name = "flat", .count = 3, .x = x, .y = same}};
+    const wf_series series[] = {{.name = "one & two", .count = 3, .x = x, .y = y, .spread = sd},
+                                {.name = "flat", .count = 3, .x = x, .y = same}};
     wf_buffer b = {0};
     wfi_chart_lines(&b, "title <x>", "rows", "score", series, 2);
     wfi_chart_lines(&b, "nothing", "rows", "score", series, 0);
@@ -182,11 +201,23 @@ static char *page_of(wf_lab *lab) {
     wf_free(bytes);
     balanced(text);
     /* nothing is fetched: no addresses but fragments and the empty icon, no scripts, no imports */
-    for (const char *p = text; (p = strstr(p, "href=\"")); p++) assert_true(p[6] == '#' || strncmp(p + 6, "data:,\"", 7) == 0);
-    static const char *const never[] = {"<script", " src=\"", "url(", "@import", "http:", "https:", "<iframe", "<img", "onload", "<base"};
+    for (const char *p = text; (p = strstr(p, "href=\"")); p++)
+        assert_true(p[6] == '#' || strncmp(p + 6, "data:,\"", 7) == 0);
+    static const char *const never[] = {
+        "<script", " src=\"", "url(", "@import", "http:", "https:", "<iframe", "<img", "onload", "<base"};
     for (size_t i = 0; i < sizeof never / sizeof *never; i++) lacks(text, never[i]);
-    static const char *const always[] = {"<!doctype html>", "<html lang=\"en\">", "<meta charset=\"utf-8\">", "name=\"viewport\"", "prefers-color-scheme:dark", "@media print", "id=\"tasks\"",
-                                         "id=\"models\"", "id=\"lineage\"", "id=\"comparisons\"", "id=\"attention\"", "id=\"runs\""};
+    static const char *const always[] = {"<!doctype html>",
+                                         "<html lang=\"en\">",
+                                         "<meta charset=\"utf-8\">",
+                                         "name=\"viewport\"",
+                                         "prefers-color-scheme:dark",
+                                         "@media print",
+                                         "id=\"tasks\"",
+                                         "id=\"models\"",
+                                         "id=\"lineage\"",
+                                         "id=\"comparisons\"",
+                                         "id=\"attention\"",
+                                         "id=\"runs\""};
     for (size_t i = 0; i < sizeof always / sizeof *always; i++) has(text, always[i]);
     return text;
 }
@@ -197,21 +228,36 @@ static void test_page(void **state) {
     snprintf(top, sizeof top, "%s", check_temp_dir());
     tiny_base(at("base"));
     tiny_task(at("notes"), 2, 60, 12, 12);
-    tiny_write(top, "evil.csv", "text,label\ngood film,<script>alert(1)</script>\nbad film,\"\"\"><img src=x>\"\na film,<script>alert(1)</script>\nthe film,\"\"\"><img src=x>\"\n"
-                                "fine film,<script>alert(1)</script>\nawful film,\"\"\"><img src=x>\"\n");
+    tiny_write(top, "evil.csv",
+               "text,label\ngood film,<script>alert(1)</script>\nbad film,\"\"\"><img src=x>\"\na "
+               "film,<script>alert(1)</script>\nthe film,\"\"\"><img src=x>\"\n"
+               "fine film,<script>alert(1)</script>\nawful film,\"\"\"><img src=x>\"\n");
     check_ok(wf_lab_init(at("lab"), err));
     check_ok(wf_lab_open(at("lab"), &lab, err));
     free(page_of(lab)); /* an empty lab has a page too */
     check_ok(wf_base_add(lab, "tiny", at("base"), NULL, err));
     check_ok(wf_task_add(lab, &(wf_task_spec){.name = "notes", .path = at("notes")}, NULL, err));
-    check_ok(wf_task_add(lab, &(wf_task_spec){.name = "evil", .path = at("evil.csv"), .dev_share = 0.34, .test_share = 0.34}, NULL, err));
+    check_ok(wf_task_add(lab,
+                         &(wf_task_spec){.name = "evil", .path = at("evil.csv"), .dev_share = 0.34, .test_share = 0.34},
+                         NULL, err));
     check_ok(wf_train(lab, &(wf_train_spec){.task = "notes", .name = "a", .epochs = 1}, NULL, err));
     check_ok(wf_train(lab, &(wf_train_spec){.task = "notes", .name = "b", .epochs = 1, .seed = 1}, NULL, err));
     const char *from[] = {"a", "b"};
-    check_ok(wf_train(lab, &(wf_train_spec){.task = "notes", .method = "fusion", .name = "f", .epochs = 1, .from = from, .from_count = 2}, NULL, err));
+    check_ok(wf_train(
+        lab,
+        &(wf_train_spec){.task = "notes", .method = "fusion", .name = "f", .epochs = 1, .from = from, .from_count = 2},
+        NULL, err));
     const char *methods[] = {"head", "fuse:a,b"};
     const int64_t sizes[] = {16, 32};
-    check_ok(wf_compare(lab, &(wf_compare_spec){.task = "notes", .methods = methods, .method_count = 2, .rows = sizes, .rows_count = 2, .seeds = 2, .train = {.epochs = 1}}, NULL, err));
+    check_ok(wf_compare(lab,
+                        &(wf_compare_spec){.task = "notes",
+                                           .methods = methods,
+                                           .method_count = 2,
+                                           .rows = sizes,
+                                           .rows_count = 2,
+                                           .seeds = 2,
+                                           .train = {.epochs = 1}},
+                        NULL, err));
     char *text = page_of(lab);
     has(text, "&lt;script&gt;alert(1)&lt;/script&gt;");
     has(text, "&quot;&gt;&lt;img src=x");
@@ -228,6 +274,8 @@ static void test_page(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts), cmocka_unit_test(test_paired_interval), cmocka_unit_test(test_scores), cmocka_unit_test(test_charts), cmocka_unit_test(test_page)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts), cmocka_unit_test(test_paired_interval),
+                                       cmocka_unit_test(test_scores), cmocka_unit_test(test_charts),
+                                       cmocka_unit_test(test_page)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
-/* Checkpoints: a run broken off at any step ends with the bits of an unbroken one; a file that is damaged, cut off or of another run is
- * refused with a text that says what to do. */
+/* Checkpoints: a run broken off at any step ends with the bits of an unbroken one; a file that is damaged, cut off or
+ * of another run is refused with a text that says what to do. */
 #include "base/alloc.h"
 #include "training.h"
 
-static void path_make(char path[300], const char *name) { snprintf(path, 300, "%s/%s", check_temp_dir(), name); }
+static void path_make(char path[300], const char *name) {
+    snprintf(path, 300, "%s/%s", check_temp_dir(), name);
+}
 
 static void test_same_seed_same_bits(void **state) {
     (void)state;
@@ -24,7 +26,8 @@ static void test_same_seed_same_bits(void **state) {
     training_close(&c);
 }
 
-/* Every step of a short run with dropout, warm-up, accumulation and dev: the parts are made anew, as by a new process. */
+/* Every step of a short run with dropout, warm-up, accumulation and dev: the parts are made anew, as by a new process.
+ */
 static void test_resumed_at_every_step(void **state) {
     (void)state;
     training whole;
@@ -149,7 +152,9 @@ static void test_other_parts(void **state) {
 
 int main(void) {
     wfi_threads_set(1); /* of nothing here is there enough for two */
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_seed_same_bits), cmocka_unit_test(test_resumed_at_every_step), cmocka_unit_test(test_checkpoint_by_time),
-                                       cmocka_unit_test(test_refused_files), cmocka_unit_test(test_other_parts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_seed_same_bits),
+                                       cmocka_unit_test(test_resumed_at_every_step),
+                                       cmocka_unit_test(test_checkpoint_by_time), cmocka_unit_test(test_refused_files),
+                                       cmocka_unit_test(test_other_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

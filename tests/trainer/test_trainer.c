@@ -1,10 +1,10 @@
-/* The loop: early stopping and the best state, when dev is judged, accumulation, class weights, clipping, numbers that are not finite, and the
- * features of a frozen base. */
+/* The loop: early stopping and the best state, when dev is judged, accumulation, class weights, clipping, numbers that
+ * are not finite, and the features of a frozen base. */
 #include "training.h"
 #include <math.h>
 
-/* Dev with its labels turned round: the more is learned the worse it gets. Training stops, and the best state comes back: that of a run
- * that ends there. */
+/* Dev with its labels turned round: the more is learned the worse it gets. Training stops, and the best state comes
+ * back: that of a run that ends there. */
 static void test_early_stop_restores_the_best(void **state) {
     (void)state;
     training a, b;
@@ -32,7 +32,8 @@ static void test_early_stop_restores_the_best(void **state) {
     training_close(&b);
 }
 
-/* Patience 3, a dev score that never changes (one label only in dev, never predicted otherwise): 1 + 3 + 1 evaluations. */
+/* Patience 3, a dev score that never changes (one label only in dev, never predicted otherwise): 1 + 3 + 1 evaluations.
+ */
 static void test_patience_counts(void **state) {
     (void)state;
     static const int patience[] = {1, 3};
@@ -55,13 +56,15 @@ static void test_large_dev_is_judged_in_proportion(void **state) {
     (void)state;
     training t;
     training_open(&t, &(training_sizes){.train = 8, .dev = 20});
-    const int64_t train = t.train.offsets[t.train.sequences], dev = t.dev.offsets[t.dev.sequences], every = (dev + train - 1) / train;
+    const int64_t train = t.train.offsets[t.train.sequences], dev = t.dev.offsets[t.dev.sequences],
+                  every = (dev + train - 1) / train;
     assert_int_equal(3, every);
     wf_train_options o = training_options();
     o.epochs = 7;
     check_ok(training_run(&t, &o, err));
     assert_int_equal(7, t.notes);
-    for (int i = 0; i < 7; i++) assert_int_equal((i + 1) % every == 0 || i == 6, strstr(t.note[i], ", dev accuracy") != NULL);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal((i + 1) % every == 0 || i == 6, strstr(t.note[i], ", dev accuracy") != NULL);
     training_close(&t);
 }
 
@@ -84,8 +87,9 @@ static float farthest(const wf_pset *a, const wf_pset *b) {
     return most;
 }
 
-/* Two batches of 4 a step against one of 8: the same rows. Not the same bits: sums are cut in two, about 1e-7 of a gradient, which AdamW
- * divides by its own size. An element whose gradient nearly cancels may so move by a share of the learning rate, hence 2 % of it a step. */
+/* Two batches of 4 a step against one of 8: the same rows. Not the same bits: sums are cut in two, about 1e-7 of a
+ * gradient, which AdamW divides by its own size. An element whose gradient nearly cancels may so move by a share of the
+ * learning rate, hence 2 % of it a step. */
 static void test_accumulation_is_a_larger_batch(void **state) {
     (void)state;
     training a, b, c;
@@ -158,7 +162,8 @@ static void test_clipping(void **state) {
     training_close(&free_run);
 }
 
-/* Numbers that are not finite end the run, naming the step, with and without clipping, in the middle as at the start. */
+/* Numbers that are not finite end the run, naming the step, with and without clipping, in the middle as at the start.
+ */
 static int spoil_at_fourth(const wf_train_event *e, void *user) {
     training *t = user;
     if (e->step == 4) t->run.head->out.bias->data[0] = NAN;
@@ -182,8 +187,8 @@ static void test_not_finite(void **state) {
     }
 }
 
-/* A head trained on features made beforehand, against the base run each time: the same but for the cut of the packed batches, which
- * changes the rounding of products by about 1e-7, and AdamW's division (see accumulation). */
+/* A head trained on features made beforehand, against the base run each time: the same but for the cut of the packed
+ * batches, which changes the rounding of products by about 1e-7, and AdamW's division (see accumulation). */
 static void test_features(void **state) {
     (void)state;
     training a, b;
@@ -204,7 +209,8 @@ static void test_features(void **state) {
     check_ok(wfi_evaluate(a.run.context, &a.dev, 2, 0, 0, &x, err));
     check_ok(wfi_evaluate(b.run.context, &b.dev, 2, 0, 0, &y, err));
     for (int i = 0; i < x.count; i++)
-        if (!(fabs(x.metric[i].value - y.metric[i].value) < 1e-3)) fail_msg("%s: %g, %g", x.metric[i].name, x.metric[i].value, y.metric[i].value);
+        if (!(fabs(x.metric[i].value - y.metric[i].value) < 1e-3))
+            fail_msg("%s: %g, %g", x.metric[i].name, x.metric[i].value, y.metric[i].value);
     training_close(&a);
     training_close(&b);
 }
@@ -230,9 +236,15 @@ static void test_refusals(void **state) {
 
 int main(void) {
     wfi_threads_set(1); /* of nothing here is there enough for two */
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_early_stop_restores_the_best), cmocka_unit_test(test_patience_counts), cmocka_unit_test(test_large_dev_is_judged_in_proportion),
-        cmocka_unit_test(test_no_dev), cmocka_unit_test(test_accumulation_is_a_larger_batch), cmocka_unit_test(test_class_weights), cmocka_unit_test(test_clipping),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_features), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_early_stop_restores_the_best),
+                                       cmocka_unit_test(test_patience_counts),
+                                       cmocka_unit_test(test_large_dev_is_judged_in_proportion),
+                                       cmocka_unit_test(test_no_dev),
+                                       cmocka_unit_test(test_accumulation_is_a_larger_batch),
+                                       cmocka_unit_test(test_class_weights),
+                                       cmocka_unit_test(test_clipping),
+                                       cmocka_unit_test(test_not_finite),
+                                       cmocka_unit_test(test_features),
+                                       cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

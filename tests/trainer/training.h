@@ -29,7 +29,12 @@ typedef struct training {
 static inline void training_open(training *t, const training_sizes *s) {
     static const training_sizes plain = {.train = 24, .dev = 12};
     if (!s) s = &plain;
-    const wf_head_spec head = {.kind = WF_KIND_CLASSIFICATION, .classes = 2, .layers = 2, .hidden_size = TINY_HIDDEN, .pooling = WF_POOL_MEAN, .dropout = s->still ? 0.0f : 0.1f};
+    const wf_head_spec head = {.kind = WF_KIND_CLASSIFICATION,
+                               .classes = 2,
+                               .layers = 2,
+                               .hidden_size = TINY_HIDDEN,
+                               .pooling = WF_POOL_MEAN,
+                               .dropout = s->still ? 0.0f : 0.1f};
     *t = (training){0};
     tiny_run_open(&t->run, &head);
     char data[320];
@@ -60,8 +65,19 @@ static inline void training_close(training *t) {
 }
 
 static inline wf_train_options training_options(void) {
-    return (wf_train_options){.epochs = 3, .lr = 2e-3, .warmup_share = 0.1, .max_grad_norm = 1, .schedule = WF_SCHEDULE_LINEAR, .batch_rows = 8, .batch_tokens = 4096,
-                              .accumulate = 1, .patience = -1, .metric = "accuracy", .seed = 4, .checkpoint_seconds = 1e9, .identity = "this run"};
+    return (wf_train_options){.epochs = 3,
+                              .lr = 2e-3,
+                              .warmup_share = 0.1,
+                              .max_grad_norm = 1,
+                              .schedule = WF_SCHEDULE_LINEAR,
+                              .batch_rows = 8,
+                              .batch_tokens = 4096,
+                              .accumulate = 1,
+                              .patience = -1,
+                              .metric = "accuracy",
+                              .seed = 4,
+                              .checkpoint_seconds = 1e9,
+                              .identity = "this run"};
 }
 
 static inline int training_event(const wf_train_event *e, void *user) {
@@ -76,6 +92,7 @@ static inline wf_status training_run(training *t, const wf_train_options *o, wf_
 }
 
 static inline void training_same(const training *a, const training *b) {
-    for (size_t i = 0; i < a->set_count; i++) assert_memory_equal(a->sets[i]->data, b->sets[i]->data, (size_t)a->sets[i]->total * sizeof(float));
+    for (size_t i = 0; i < a->set_count; i++)
+        assert_memory_equal(a->sets[i]->data, b->sets[i]->data, (size_t)a->sets[i]->total * sizeof(float));
 }
 #endif
