@@ -156,6 +156,7 @@ wf_status wfi_safetensors_open(const char *path, wf_source *out, wf_err *err) {
 }
 
 static json_t *header_entry(const wf_tensor *t, uint64_t at, uint64_t bytes) {
+    const uint64_t end = at + bytes;
     json_t *shape = json_array();
     for (int k = 0; shape && k < t->rank; k++)
         if (json_array_append_new(shape, json_integer(t->shape[k])) != 0) {
@@ -163,7 +164,7 @@ static json_t *header_entry(const wf_tensor *t, uint64_t at, uint64_t bytes) {
             return NULL;
         }
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", wfi_dtype_name(t->dtype), "shape", shape, "data_offsets",
-                     (json_int_t)at, (json_int_t)(at + bytes));
+                     (json_int_t)at, (json_int_t)end);
 }
 
 static wf_status header_make(const wf_tensor **sorted, size_t count, char **text, wf_err *err) {

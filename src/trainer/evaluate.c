@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { EVAL_ROWS = 256, EVAL_TOKENS = 4096 };
-
 void wfi_outputs_clear(wf_outputs *o) {
     wfi_free(o->scores);
     *o = (wf_outputs){0};
@@ -44,7 +42,7 @@ wf_status wfi_evaluate_outputs(wf_context *c, const wf_encoded *e, int32_t class
     wf_outputs o = {.classes = classes, .rows = e->rows};
     o.scores = wfi_alloc(e->rows * (size_t)classes + 1, sizeof *o.scores);
     if (!o.scores) return wfi_fail(err, WF_E_NOMEM, "out of memory for %zu predictions", e->rows);
-    wf_status st = wfi_batches_make(e, EVAL_ROWS, EVAL_TOKENS, false, 0, &cut, err);
+    wf_status st = wfi_batches_make(e, WF_EVAL_ROWS, WF_EVAL_TOKENS, false, 0, &cut, err);
     for (int64_t k = 0; st == WF_OK && k < cut.count; k++) {
         st = wfi_batch_fill(&batch, e, cut.order + cut.first[k], cut.first[k + 1] - cut.first[k], err);
         if (st != WF_OK) break;
@@ -63,36 +61,6 @@ wf_status wfi_evaluate_outputs(wf_context *c, const wf_encoded *e, int32_t class
         return st;
     }
     *out = o;
-    return WF_OK;
-}
-
-wf_status wfi_features_make(wf_context *c, wf_encoded *e, wf_err *err) {
-    wf_batches cut = {0};
-    wf_batch batch = {0};
-    const size_t width = (size_t)c->head->hidden_size;
-    float *pooled = wfi_alloc(e->sequences + 1, width * sizeof *pooled);
-    if (!pooled) return wfi_fail(err, WF_E_NOMEM, "out of memory for the features of %zu sequences", e->sequences);
-    wf_status st = wfi_batches_make(e, EVAL_ROWS, EVAL_TOKENS, false, 0, &cut, err);
-    for (int64_t k = 0; st == WF_OK && k < cut.count; k++) {
-        st = wfi_batch_fill(&batch, e, cut.order + cut.first[k], cut.first[k + 1] - cut.first[k], err);
-        const wf_value *v = st == WF_OK ? wfi_context_pooled(c, &batch, err) : NULL;
-        if (st == WF_OK && !v)
-            st = wfi_tape_status(c->tape, NULL) != WF_OK ? wfi_tape_status(c->tape, err) : WF_E_LIBRARY;
-        const float *from = v ? v->data : NULL;
-        for (int64_t r = 0; st == WF_OK && r < batch.rows; r++) {
-            const size_t count = (size_t)batch.row_counts[r] * width;
-            memcpy(pooled + (size_t)e->first[batch.row_index[r]] * width, from, count * sizeof *pooled);
-            from += count;
-        }
-    }
-    wfi_batch_clear(&batch);
-    wfi_batches_clear(&cut);
-    if (st != WF_OK) {
-        wfi_free(pooled);
-        return st;
-    }
-    e->pooled = pooled;
-    e->pooled_width = (int64_t)width;
     return WF_OK;
 }
 

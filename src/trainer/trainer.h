@@ -45,6 +45,7 @@ wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const
                     const wf_encoded *dev, const wf_train_options *options, wf_train_event_fn event, void *user,
                     wf_train_result *out, wf_err *err);
 
+enum { WF_EVAL_ROWS = 256, WF_EVAL_TOKENS = 4096 }; /* a batch in inference, at most */
 /* Runs the base (and adapters) over all sequences of `e` once and keeps what the head starts from in e->pooled:
  * training a head alone over a frozen base without dropout then costs next to nothing. */
 wf_status wfi_features_make(wf_context *c, wf_encoded *e, wf_err *err);
