@@ -70,9 +70,10 @@ if [ -n "$spam" ]; then weft task add spam demo/data/spam.csv; fi
 say "one adapter a source task"
 sources=amazon,movies,tweets${spam:+,$spam}
 for task in $(echo "$sources" | tr , ' '); do
-    # Mails are long and only loosely related: a sample of them is enough.
+    # Mails are long and only loosely related, and film snippets are many: a sample of them is enough.
     case $task in
     spam) weft train spam --name spam --rows 1500 --steps 47 --max-length 64 ;;
+    movies) weft train movies --name movies --rows 4000 --steps 125 ;;
     *) weft train "$task" --name "$task" --steps "$SOURCE_STEPS" ;;
     esac
 done
