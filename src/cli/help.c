@@ -70,8 +70,8 @@ static void man_command(const cli_command *c) {
     char title[64];
     snprintf(title, sizeof title, "WEFT-%s", c->name);
     for (char *p = title; *p; p++) *p = *p == ' ' ? '-' : (char)toupper((unsigned char)*p);
-    printf(".TH %s 1 \"\" \"weft %s\" \"weft manual\"\n.SH NAME\nweft ", title, wf_version());
-    roff(c->name);
+    printf(".TH %s 1 \"\" \"weft %s\" \"weft manual\"\n.SH NAME\nweft-", title, wf_version());
+    for (const char *p = c->name; *p; p++) putchar(*p == ' ' ? '-' : *p);
     fputs(" \\- ", stdout);
     roff(c->summary);
     fputs("\n.SH SYNOPSIS\n\\fBweft ", stdout);

@@ -19,7 +19,7 @@ void wfi_raws_clear(wf_raws *r) {
 typedef struct filler {
     wf_raws *out;
     const wf_fields *f;
-    const char *file;
+    const char *file, *label_field;
 } filler;
 
 static wf_status copy(wf_text_pool *pool, const json_t *text, const char **out, wf_err *err) {
@@ -126,7 +126,7 @@ static wf_status label_get(wf_text_pool *pool, const json_t *row, const char *fi
 static wf_status add(void *user, const json_t *row, const char *place, int64_t line, wf_err *err) {
     filler *w = user;
     wf_text_pool *pool = w->out->pool;
-    wf_raw r = {.line = line, .file = w->file};
+    wf_raw r = {.line = line, .file = w->file, .label_field = w->label_field};
     WF_TRY(text_get(pool, row, w->f->text, place, line, &r.text, err));
     if (!r.text) return wrong(err, place, w->f->text, line, "there in every row");
     WF_TRY(text_get(pool, row, w->f->pair, place, line, &r.pair, err));
@@ -150,7 +150,11 @@ static wf_status add(void *user, const json_t *row, const char *place, int64_t l
 
 wf_status wfi_raws_read(const char *path, const wf_fields *f, wf_raws *out, wf_err *err) {
     if (!out->pool && !(out->pool = wfi_pool_new())) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    filler w = {.out = out, .f = f, .file = wfi_pool_text(out->pool, path, strlen(path))};
-    if (!w.file) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    const char *label = f->label[0] ? f->label : "label";
+    filler w = {.out = out,
+                .f = f,
+                .file = wfi_pool_text(out->pool, path, strlen(path)),
+                .label_field = wfi_pool_text(out->pool, label, strlen(label))};
+    if (!w.file || !w.label_field) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     return wfi_records_each(path, 0, add, &w, err);
 }

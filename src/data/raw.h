@@ -15,7 +15,7 @@ typedef struct wf_raw {
     double number;           /* NUMBER, or TEXT that reads as a number; else NaN */
     const char *const *list; /* LIST */
     int32_t list_count;
-    const char *file; /* for messages */
+    const char *file, *label_field; /* for messages */
     int64_t line;
 } wf_raw;
 

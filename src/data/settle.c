@@ -140,13 +140,16 @@ static wf_status labels_take(wf_task *task, text_set *set, wf_err *err) {
     return WF_OK;
 }
 
+static wf_status label_missing(const wf_raw *r, wf_err *err) {
+    return wfi_fail_at(err, WF_E_DATA, r->label_field, r->line, "%s:%lld: the label is missing (field \"%s\")", r->file,
+                       (long long)r->line, r->label_field);
+}
+
 /* Before any split, so that the first one in the file is named. */
 static wf_status labels_present(const wf_raws *all, wf_err *err) {
     for (size_t i = 0; i < all->count; i++) {
         const wf_raw *r = &all->rows[i];
-        if (r->kind == WF_LABEL_NONE)
-            return wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: the label is missing", r->file,
-                               (long long)r->line);
+        if (r->kind == WF_LABEL_NONE) return label_missing(r, err);
     }
     return WF_OK;
 }
@@ -249,10 +252,7 @@ static wf_status row_fill(const wf_task *task, const wf_raw *r, wf_text_pool *po
     if (task->kind == WF_KIND_MULTIPLE_CHOICE && !r->choices)
         return wfi_fail_at(err, WF_E_DATA, "choices", r->line, "%s:%lld: field \"choices\" is missing", r->file,
                            (long long)r->line);
-    if (r->kind == WF_LABEL_NONE)
-        return need ? wfi_fail_at(err, WF_E_DATA, "label", r->line, "%s:%lld: the label is missing", r->file,
-                                  (long long)r->line)
-                    : WF_OK;
+    if (r->kind == WF_LABEL_NONE) return need ? label_missing(r, err) : WF_OK;
     switch (task->kind) {
     case WF_KIND_MULTILABEL:
         return multilabel_fill(task, r, pool, need, row, err);

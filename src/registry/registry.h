@@ -45,10 +45,10 @@ typedef struct wf_run { /* one training, comparison or study; free with wfi_run_
     char *command; /* "train", "fuse", "compare", ... */
     char *name;    /* what it makes */
     char *spec;    /* JSON: everything needed to run it again or on */
-    char *status;  /* "running", "done", "failed", "cancelled" */
+    char *status;  /* "running", "interrupted" (its process is gone), "done", "failed", "cancelled" */
     char *result;  /* JSON or "" */
     char *started, *finished;
-    int64_t pid; /* of the process that runs it; a dead pid with status running can be resumed */
+    int64_t pid; /* of the process that runs or ran it */
 } wf_run;
 wf_status wfi_run_begin(wf_registry *r, const char *command, const char *name, const char *spec, int64_t *id,
                         wf_err *err);

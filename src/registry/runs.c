@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COLUMNS "id, command, name, spec, status, result, started, finished, pid"
+#define COLUMNS "id, command, name, spec, status, result, started, finished, pid, process"
 enum { IDENTITY = 96 };
 
 void wfi_run_clear(wf_run *run) {
@@ -79,6 +79,11 @@ static wf_status run_read(sqlite3_stmt *s, wf_run *out, wf_err *err) {
                 .started = wfi_db_text(s, 6),
                 .finished = wfi_db_text(s, 7),
                 .pid = sqlite3_column_int64(s, 8)};
+    const char *process = (const char *)sqlite3_column_text(s, 9);
+    if (r.status && strcmp(r.status, "running") == 0 && !process_lives(r.pid, process ? process : "")) {
+        wfi_free(r.status); /* nobody was left to write it down */
+        r.status = wfi_strdup("interrupted");
+    }
     if (!r.command || !r.name || !r.spec || !r.status || !r.result || !r.started || !r.finished) {
         wfi_run_clear(&r);
         return wfi_fail(err, WF_E_NOMEM, "out of memory reading the lab");
