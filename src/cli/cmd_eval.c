@@ -1,6 +1,7 @@
 /* cli/cmd_eval.c - weft eval. */
 #include "cli/cli.h"
 #include <stdio.h>
+#include <string.h>
 
 static void eval_show(const json_t *j) {
     const json_t *metrics = json_object_get(j, "metrics"), *m;
@@ -13,7 +14,8 @@ static void eval_show(const json_t *j) {
         cli_score(value, name, cli_number(m, "value"));
         cli_score(low, name, cli_number(m, "low"));
         cli_score(high, name, cli_number(m, "high"));
-        cli_cell(t, false, "  %s", name);
+        const char *of = strcmp(name, "f1") == 0 ? cli_text(j, "f1_of") : "";
+        cli_cell(t, false, "  %s%s%s", name, *of ? " of " : "", of);
         cli_cell(t, true, "%s", value);
         cli_cell(t, false, "[%s, %s]", low, high);
         cli_row(t);

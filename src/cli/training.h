@@ -29,7 +29,8 @@
         {"--batch-rows", "N", "rows a batch at most (default: 32)", CLI_INT, CLI_AT(train.batch_rows)},                \
         {"--batch-tokens", "T", "tokens a batch at most (default: 8192)", CLI_INT, CLI_AT(train.batch_tokens)},        \
         {"--accumulate", "N", "batches an optimiser step (default: 1)", CLI_INT, CLI_AT(train.accumulate)}, {          \
-        "--patience", "P", "stop when more than P evaluations on dev in a row bring no better score (default: 5; -1: never)",        \
+        "--patience", "P",                                                                                             \
+            "stop when more than P evaluations on dev in a row bring no better score (default: 5; -1: never)",         \
             CLI_INT, CLI_AT(patience)                                                                                  \
     }
 

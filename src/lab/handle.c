@@ -204,6 +204,27 @@ wf_status wfi_lab_tree_hash(const char *dir, json_t **files, char hex[65], wf_er
     return st;
 }
 
+wf_status wfi_lab_tree_check(wf_lab *lab, const wf_record *r, wf_err *err) {
+    char *dir = wfi_lab_path(lab, r->path), hex[65] = "", what[256] = "its files";
+    json_t *files = NULL, *info = NULL, *value;
+    const char *name;
+    wf_status st = dir ? wfi_lab_tree_hash(dir, &files, hex, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && strcmp(hex, r->hash) != 0) {
+        if (wfi_lab_record_json(r, &info, NULL) == WF_OK)
+            json_object_foreach(json_object_get(info, "files"), name, value) {
+                const char *now = json_string_value(json_object_get(files, name));
+                if (now && strcmp(now, json_string_value(value)) == 0) continue;
+                snprintf(what, sizeof what, "file %.200s", name);
+                break;
+            }
+        st = wfi_fail(err, WF_E_CHECK, "%s \"%s\": %s changed or vanished since it was stored", r->kind, r->name, what);
+    }
+    json_decref(info);
+    json_decref(files);
+    wfi_free(dir);
+    return st;
+}
+
 wf_status wfi_lab_tree_place(const char *from, const char *to, wf_err *err) {
     if (wfi_dir_exists(to)) return wfi_tree_remove(from, err);
     WF_TRY(wfi_dir_sync(from, err));

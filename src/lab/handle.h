@@ -49,6 +49,8 @@ wf_status wfi_lab_task(wf_lab *lab, const char *name, wf_task **out, wf_record *
 
 /* Hashes of all files below dir but weft.json: {"relative/path": hex}; and one hash over them. */
 wf_status wfi_lab_tree_hash(const char *dir, json_t **files, char hex[65], wf_err *err);
+/* WF_OK when the object's folder holds what was stored; else WF_E_CHECK names the first file that differs. */
+wf_status wfi_lab_tree_check(wf_lab *lab, const wf_record *r, wf_err *err);
 /* Moves a finished folder to its place: fsync, rename; when the place exists the new folder is removed (same content).
  */
 wf_status wfi_lab_tree_place(const char *from, const char *to, wf_err *err);

@@ -38,11 +38,13 @@ wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *er
     if (st == WF_OK) st = wfi_job_encode(&t, rows, task, &e, err);
     if (st == WF_OK)
         st = wfi_evaluate(t.context, &e, t.classes, spec->resamples > 0 ? spec->resamples : 1000, 0, &scores, err);
-    if (st == WF_OK)
-        st = wfi_lab_give(json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", spec->name, "task", name, "split",
-                                    spec->data ? spec->data : split, "rows", (json_int_t)rows->count, "metrics",
-                                    wfi_lab_scores_json(&scores, true)),
-                          json, err);
+    if (st == WF_OK) {
+        json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", spec->name, "task", name, "split",
+                              spec->data ? spec->data : split, "rows", (json_int_t)rows->count, "metrics",
+                              wfi_lab_scores_json(&scores, true));
+        if (j && wfi_scores_find(&scores, "f1")) json_object_set_new(j, "f1_of", json_string(task->labels[1]));
+        st = wfi_lab_give(j, json, err);
+    }
     wfi_encoded_clear(&e);
     wfi_rows_clear(&file);
     wfi_task_free(task);

@@ -14,31 +14,10 @@ static void failure_add(json_t *failures, const wf_record *r, const char *why) {
 
 /* True when the folder's content is what was stored. */
 static bool tree_check(wf_lab *lab, const wf_record *r, json_t *failures) {
-    char *dir = wfi_lab_path(lab, r->path), hex[65] = "", why[400];
-    json_t *files = NULL, *info = NULL;
     wf_err e = {0};
-    wf_status st = dir ? wfi_lab_tree_hash(dir, &files, hex, &e) : WF_E_NOMEM;
-    bool same = st == WF_OK && strcmp(hex, r->hash) == 0;
-    if (st != WF_OK)
-        failure_add(failures, r, e.text);
-    else if (!same) {
-        snprintf(why, sizeof why, "files differ from what was stored");
-        if (wfi_lab_record_json(r, &info, NULL) == WF_OK) { /* name the first file that differs */
-            const char *name;
-            json_t *value;
-            json_object_foreach(json_object_get(info, "files"), name, value) {
-                const char *now = json_string_value(json_object_get(files, name));
-                if (now && strcmp(now, json_string_value(value)) == 0) continue;
-                snprintf(why, sizeof why, "file %.200s %s", name, now ? "changed" : "is missing");
-                break;
-            }
-        }
-        failure_add(failures, r, why);
-    }
-    json_decref(info);
-    json_decref(files);
-    wfi_free(dir);
-    return same;
+    if (wfi_lab_tree_check(lab, r, &e) == WF_OK) return true;
+    failure_add(failures, r, e.text);
+    return false;
 }
 
 /* Recorded and present outputs: on the same processor and threads every bit, elsewhere within what another order of

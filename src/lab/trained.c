@@ -34,6 +34,7 @@ static wf_status fused_open(wf_lab *lab, wf_trained *t, const char *name, wf_ada
     const wf_base_shape shape = wfi_context_shape(t->base->model);
     wf_status st = dir ? wfi_lab_record_json(&r, &info, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     const char *base_hash = json_string_value(json_object_get(info, "base_hash"));
+    if (st == WF_OK) st = wfi_lab_tree_check(lab, &r, err);
     if (st == WF_OK && !wfi_dir_exists(dir))
         st = wfi_fail(err, WF_E_ARG, "\"%s\" is no adapter; only adapters can be fused", name);
     else if (st == WF_OK && (!base_hash || strcmp(base_hash, t->base->hash) != 0))
@@ -341,7 +342,8 @@ wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *t, wf_err 
     WF_TRY(wfi_registry_get(lab->registry, "model", name, &r, err));
     const char *base = NULL, *kind = NULL;
     int64_t classes = 0;
-    wf_status st = wfi_lab_record_json(&r, &t->info, err);
+    wf_status st = wfi_lab_tree_check(lab, &r, err); /* a changed model must not answer */
+    if (st == WF_OK) st = wfi_lab_record_json(&r, &t->info, err);
     if (st == WF_OK) st = wfi_json_str(t->info, "base", name, &base, err);
     if (st == WF_OK) st = wfi_json_str(t->info, "kind", name, &kind, err);
     if (st == WF_OK) st = wfi_json_int(t->info, "classes", name, 1, INT32_MAX, &classes, err);

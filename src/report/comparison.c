@@ -60,9 +60,10 @@ static wf_paired difference(const json_t *all, const char *fusion, const char *o
 }
 
 typedef enum outcome { AHEAD, BEHIND, OPEN } outcome;
+enum { SEEDS_LEAST = 3 }; /* two agree by chance too often: their interval may have no width at all */
 
 static outcome judge(const wf_paired *p) {
-    return p->n < 2 ? OPEN : p->low > 0 ? AHEAD : p->high < 0 ? BEHIND : OPEN;
+    return p->n < SEEDS_LEAST ? OPEN : p->low > 0 ? AHEAD : p->high < 0 ? BEHIND : OPEN;
 }
 
 /* "+1.2 points", and what the seeds allow to be said. */
@@ -73,8 +74,9 @@ static void difference_write(wf_buffer *b, const wf_paired *p, const char *metri
                       points                               ? " points"
                       : wfi_report_lower_is_better(metric) ? " (above 0: a smaller error)"
                                                            : "");
-    if (p->n < 2) {
-        wfi_buffer_adds(b, ", on one seed only: <strong>nothing can be concluded</strong>");
+    if (p->n < SEEDS_LEAST) {
+        wfi_buffer_printf(b, ", on %zu seed%s only: <strong>nothing can be concluded</strong>", p->n,
+                          p->n == 1 ? "" : "s");
         return;
     }
     wfi_buffer_printf(b, ", 95 %% interval over %zu paired seeds %+.*f to %+.*f: ", p->n, digits, p->low, digits,
@@ -94,7 +96,7 @@ static void difference_write(wf_buffer *b, const wf_paired *p, const char *metri
 }
 
 static void size_write(wf_buffer *b, const json_t *all, const json_t *summary, double rows, const char *metric,
-                       size_t counts[3], size_t *single) {
+                       size_t counts[3], size_t *few) {
     const json_t *fusion = best_at(summary, rows, metric, true), *other = best_at(summary, rows, metric, false);
     char x[24], y[24];
     if (!fusion || !other) return;
@@ -102,7 +104,7 @@ static void size_write(wf_buffer *b, const json_t *all, const json_t *summary, d
     const wf_paired p = difference(all, f, o, rows, metric);
     if (p.n == 0) return;
     counts[judge(&p)]++;
-    *single += p.n < 2;
+    *few += p.n < SEEDS_LEAST;
     wfi_report_score(x, metric, wfi_report_number(json_object_get(fusion, "mean"), metric));
     wfi_report_score(y, metric, wfi_report_number(json_object_get(other, "mean"), metric));
     wfi_buffer_printf(b, "<li>%.0f rows: ", rows);
@@ -118,7 +120,7 @@ static void size_write(wf_buffer *b, const json_t *all, const json_t *summary, d
 static void verdict_write(wf_buffer *b, const json_t *result, const char *metric) {
     const json_t *summary = json_object_get(result, "summary"), *s;
     double seen[SIZES_MAX];
-    size_t seen_count = 0, i, counts[3] = {0}, single = 0;
+    size_t seen_count = 0, i, counts[3] = {0}, few = 0;
     wf_buffer list = {0};
     json_array_foreach(summary, i, s) {
         const double rows = wfi_report_number(s, "train_rows");
@@ -126,13 +128,13 @@ static void verdict_write(wf_buffer *b, const json_t *result, const char *metric
         for (size_t k = 0; k < seen_count; k++) again = again || seen[k] == rows;
         if (again) continue;
         seen[seen_count++] = rows;
-        size_write(&list, json_object_get(result, "rows"), summary, rows, metric, counts, &single);
+        size_write(&list, json_object_get(result, "rows"), summary, rows, metric, counts, &few);
     }
     const size_t sizes = counts[AHEAD] + counts[BEHIND] + counts[OPEN];
     if (sizes) {
         wfi_buffer_adds(b, "<p>");
-        if (single == sizes)
-            wfi_buffer_adds(b, "One seed only: whether fusion helps cannot be said");
+        if (few == sizes)
+            wfi_buffer_adds(b, "Too few seeds: whether fusion helps cannot be said");
         else if (!counts[AHEAD])
             wfi_buffer_printf(b, "<strong>Fusion does not win here</strong>: at no size is it ahead of the best other "
                                  "method by more than the seeds allow for");
@@ -141,9 +143,11 @@ static void verdict_write(wf_buffer *b, const json_t *result, const char *metric
         wfi_buffer_printf(b, " (ahead at %zu, behind at %zu, undecided at %zu).</p>\n<ul class=\"verdict\">",
                           counts[AHEAD], counts[BEHIND], counts[OPEN]);
         if (list.data) wfi_buffer_adds(b, list.data);
-        wfi_buffer_adds(b, "</ul>\n<p class=\"muted\">Differences are taken seed by seed. Which method is the best of "
-                           "its kind was chosen by these same scores, "
-                           "so the intervals are somewhat too narrow.</p>\n");
+        wfi_buffer_adds(
+            b, "</ul>\n<p class=\"muted\">Differences are taken seed by seed. Which method is the best of "
+               "its kind was chosen by these same scores, "
+               "so the intervals are somewhat too narrow; and they cover chance in training, not the choice of "
+               "test rows: a score on n rows is itself uncertain by about 100/&radic;n points.</p>\n");
     }
     b->failed = b->failed || list.failed;
     wfi_buffer_clear(&list);

@@ -222,6 +222,14 @@ static void test_damage_is_found(void **state) {
     assert_false(json_is_true(json_object_get(j, "ok")));
     assert_int_equal(1, json_array_size(json_object_get(j, "failures")));
     json_decref(j);
+    /* And a changed model neither answers nor is built upon. */
+    const char *changed[] = {"r"};
+    wf_predictor *p = NULL;
+    check_status(WF_E_CHECK, wf_predictor_open(lab, changed, 1, &p, err));
+    wf_train_spec fuse = spec_make("target", "fusion", "f");
+    fuse.from = changed;
+    fuse.from_count = 1;
+    check_status(WF_E_CHECK, wf_train(lab, &fuse, NULL, err));
     wf_lab_close(lab);
 }
 

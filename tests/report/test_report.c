@@ -109,11 +109,15 @@ static void test_verdicts(void **state) {
     has(text, "<strong>Fusion does not win here</strong>");
     lacks(text, "<svg"); /* one size is no curve */
     free(text);
-    text = words_of(scores, 1, 2);
+    text = words_of(scores, 1, 2); /* two seeds: no verdict, however alike they are */
+    has(text, "on 2 seeds only: <strong>nothing can be concluded</strong>");
+    lacks(text, "fusion is ahead");
+    free(text);
+    text = words_of(scores, 1, 3);
     has(text, "few seeds: a hint");
     free(text);
     text = words_of(scores, 2, 1);
-    has(text, "One seed only: whether fusion helps cannot be said");
+    has(text, "Too few seeds: whether fusion helps cannot be said");
     has(text, "nothing can be concluded");
     lacks(text, "fusion is ahead");
     free(text);
