@@ -1,6 +1,6 @@
-/* weft/lab.h - the whole of weft for C programs: a lab, its bases, tasks and trained models. The command line is a thin
- * user of it.
+/* weft/lab.h - the whole of weft for C programs: a lab, its bases, tasks and trained models.
  *
+ * The command line is a thin user of it.
  * A lab is a folder with weft.db (SQLite) and artefacts named by their hash. Results are JSON texts with documented
  * keys (docs/json.md); the caller frees them with wf_free. Strings passed in are borrowed for the call. Options are
  * structs with a defaults initialiser; zero or NULL fields mean "default". Threads: one lab handle belongs to one
@@ -65,8 +65,8 @@ WF_API wf_status wf_task_list(wf_lab *lab, char **json, wf_err *err); /* {"tasks
  * method's default. */
 typedef struct wf_train_spec {
     const char *task;
-    const char *method;      /* "seq_bn" (default), "double_seq_bn", "par_bn", "scaled_par_bn", "lora", "head", "full",
-                                "fusion"; presets take      overrides: "seq_bn[reduction_factor=8]" */
+    const char *method;      /* "seq_bn" (default), "double_seq_bn", "par_bn", "scaled_par_bn", "adapter_plus", "lora",
+                                "head", "full",      "fusion"; presets take overrides: "seq_bn[reduction_factor=8]" */
     const char *name;        /* default: TASK-METHOD or, for a fusion, TASK-fusion */
     const char *base;        /* default: the lab's only base */
     const char *base_dtype;  /* what the frozen base is multiplied in: "f32", "bf16", "auto" (default: bf16 where this

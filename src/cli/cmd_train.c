@@ -50,7 +50,8 @@ static int run(const cli_args *given) {
 }
 
 static const cli_option options[] = {
-    {"--method", "M", "seq_bn (default), double_seq_bn, par_bn, scaled_par_bn, lora, head, full; settings in brackets",
+    {"--method", "M",
+     "seq_bn (default), double_seq_bn, par_bn, scaled_par_bn, adapter_plus, lora, head, full; settings in brackets",
      CLI_TEXT, CLI_AT(train.method)},
     CLI_ONE_RUN_OPTIONS,
     CLI_TRAINING_OPTIONS,

@@ -22,9 +22,9 @@ static void overview_write(wf_buffer *b, const json_t *all, const char *dir) {
     wfi_html_text(b, dir);
     wfi_buffer_printf(
         b,
-        "</code>. Written %s by weft %s.</p>\n<nav><a href=\"#tasks\">Tasks</a><a href=\"#models\">Models</a><a "
-        "href=\"#lineage\">Lineage</a><a href=\"#comparisons\">Comparisons</a>"
-        "<a href=\"#attention\">Where fusions look</a><a href=\"#runs\">Runs</a></nav>\n",
+        "</code>. Written %s by weft %s.</p>\n<nav><a href=\"#comparisons\">Comparisons</a>"
+        "<a href=\"#attention\">Where fusions look</a><a href=\"#tasks\">Tasks</a><a href=\"#models\">Models</a><a "
+        "href=\"#lineage\">Lineage</a><a href=\"#runs\">Runs</a></nav>\n",
         now, wf_version());
     static const char *const heads[] = {"base", "layers", "width", "parameters", "pooling", "hash"};
     wfi_html_table(b, "Frozen bases: never written to after import", heads, 6);
@@ -257,11 +257,11 @@ static void runs_write(wf_buffer *b, const json_t *all) {
 static wf_status page_write(wf_lab *lab, wf_buffer *b, const json_t *all, wf_err *err) {
     wfi_html_begin(b, "weft report");
     overview_write(b, all, lab->dir);
+    WF_TRY(comparisons_write(lab, b, err)); /* what most readers came for */
+    WF_TRY(attention_write(lab, b, all, err));
     tasks_write(b, all);
     models_write(b, all);
     lineage_write(b, all);
-    WF_TRY(comparisons_write(lab, b, err));
-    WF_TRY(attention_write(lab, b, all, err));
     runs_write(b, all);
     wfi_html_end(b);
     return b->failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for the report") : WF_OK;
