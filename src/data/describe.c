@@ -179,12 +179,13 @@ wf_status wfi_task_describe(const wf_task *t, char **json, wf_err *err) {
         json_object_set_new(inside, part_names[k], json_integer(r.inside[k]));
     }
     for (int32_t c = 0; t->labels && c < t->label_count; c++) json_array_append_new(labels, json_string(t->labels[c]));
-    json_t *j = json_pack(
-        "{s:s, s:s, s:s, s:b, s:o, s:i, s:o, s:o, s:f, s:f, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "name", t->name, "kind",
-        wfi_kind_name(t->kind), "metric", t->metric, "pair", (int)t->has_pair, "labels", labels, "label_count",
-        (int)t->label_count, "rows", rows, "balance", even, "majority_share", majority, "mean_words",
-        words_mean(&t->train), "duplicates", inside, "shared", "train_dev", (json_int_t)r.shared[0], "train_test",
-        (json_int_t)r.shared[1], "dev_test", (json_int_t)r.shared[2], "groups", groups(&p), "warnings", warnings);
+    json_t *j =
+        json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:f, s:f, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "name",
+                  t->name, "kind", wfi_kind_name(t->kind), "metric", t->metric, "pair", (int)t->has_pair, "fields",
+                  wfi_task_fields_json(t), "labels", labels, "label_count", (int)t->label_count, "rows", rows,
+                  "balance", even, "majority_share", majority, "mean_words", words_mean(&t->train), "duplicates",
+                  inside, "shared", "train_dev", (json_int_t)r.shared[0], "train_test", (json_int_t)r.shared[1],
+                  "dev_test", (json_int_t)r.shared[2], "groups", groups(&p), "warnings", warnings);
     char *text = j ? wfi_json_text(j, false) : NULL;
     json_decref(j);
     if (!text) return wfi_fail(err, WF_E_NOMEM, "out of memory");

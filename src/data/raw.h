@@ -29,9 +29,11 @@ typedef struct wf_fields { /* names of fields; "" when there is none of that rol
     char text[128], pair[128], choices[128], label[128], group[128], together[128];
 } wf_fields;
 
-/* Settles every role: the option's field must exist; others are looked for by customary names. need_label:
- * a file without label field is an error. */
-wf_status wfi_fields_find(const char *path, const wf_task_options *o, bool need_label, wf_fields *out, wf_err *err);
+/* Settles every role: the option's field must exist; others are looked for by the names of the known task's fields,
+ * then by customary names; text and label then by what the fields hold. need_label: a file without label field is an
+ * error; without it only the single field of texts is taken by content. */
+wf_status wfi_fields_find(const char *path, const wf_task_options *o, const wf_task *known, bool need_label,
+                          wf_fields *out, wf_err *err);
 /* Appends the file's rows. */
 wf_status wfi_raws_read(const char *path, const wf_fields *f, wf_raws *out, wf_err *err);
 void wfi_raws_clear(wf_raws *r); /* drops the pool's share */

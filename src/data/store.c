@@ -62,14 +62,48 @@ static wf_status rows_save(const wf_task *t, const wf_rows *rows, const char *di
     return st;
 }
 
+/* ---- names of fields ---- */
+
+static const char *const field_roles[] = {"text", "pair", "label"};
+
+json_t *wfi_task_fields_json(const wf_task *t) {
+    const char *const names[] = {t->text_field, t->pair_field, t->label_field};
+    json_t *j = json_object();
+    for (int i = 0; i < 3; i++)
+        if (json_object_set_new(j, field_roles[i], names[i] ? json_string(names[i]) : json_null()) != 0) {
+            json_decref(j);
+            return NULL;
+        }
+    return j;
+}
+
+wf_status wfi_task_fields_set(wf_task *t, const json_t *fields, wf_err *err) {
+    char **const kept[] = {&t->text_field, &t->pair_field, &t->label_field};
+    for (int i = 0; i < 3; i++) {
+        const char *name = json_string_value(json_object_get(fields, field_roles[i]));
+        if (name && !(*kept[i] = wfi_strdup(name))) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    }
+    return WF_OK;
+}
+
+void wfi_task_fields_clear(wf_task *t) {
+    wfi_free(t->text_field);
+    wfi_free(t->pair_field);
+    wfi_free(t->label_field);
+    t->text_field = t->pair_field = t->label_field = NULL;
+}
+
+/* ---- the folder ---- */
+
 wf_status wfi_task_save(const wf_task *t, const char *dir, wf_err *err) {
     const wf_rows *const parts[] = {&t->train, &t->dev, &t->test};
     const bool named = t->labels != NULL;
     WF_TRY(wfi_dir_make(dir, err));
     for (int p = 0; p < 3; p++) WF_TRY(rows_save(t, parts[p], dir, part_files[p], err));
-    json_t *j = json_pack("{s:s, s:s, s:b, s:i, s:s, s:o}", "name", t->name, "kind", wfi_kind_name(t->kind), "pair",
-                          (int)t->has_pair, "label_count", (int)t->label_count, "metric", t->metric, "labels",
-                          named ? texts((const char *const *)t->labels, t->label_count) : json_null());
+    json_t *j = json_pack("{s:s, s:s, s:b, s:i, s:s, s:o, s:o}", "name", t->name, "kind", wfi_kind_name(t->kind),
+                          "pair", (int)t->has_pair, "label_count", (int)t->label_count, "metric", t->metric, "labels",
+                          named ? texts((const char *const *)t->labels, t->label_count) : json_null(), "fields",
+                          wfi_task_fields_json(t));
     char *path = wfi_path_join(dir, "task.json");
     wf_status st = j && path ? wfi_json_write(path, j, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     wfi_free(path);
@@ -90,6 +124,7 @@ static wf_status head_open(wf_task *t, const json_t *j, const char *where, wf_er
     t->name = wfi_strdup(name);
     t->metric = wfi_strdup(metric);
     if (!t->name || !t->metric) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    WF_TRY(wfi_task_fields_set(t, json_object_get(j, "fields"), err));
     const json_t *labels = json_object_get(j, "labels");
     const bool named = t->kind == WF_KIND_CLASSIFICATION || t->kind == WF_KIND_MULTILABEL;
     if (named && json_array_size(labels) != (size_t)count)

@@ -23,6 +23,7 @@ void wfi_task_free(wf_task *t) {
     wfi_free(t->labels);
     wfi_free(t->metric);
     wfi_free(t->name);
+    wfi_task_fields_clear(t);
     wfi_rows_clear(&t->train);
     wfi_rows_clear(&t->dev);
     wfi_rows_clear(&t->test);
@@ -75,12 +76,22 @@ static wf_status parts_find(const char *path, char *files[PARTS], wf_err *err) {
     return wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s holds no train.jsonl, train.csv or train.tsv", path);
 }
 
-static wf_status files_read(char *const files[PARTS], const wf_task_options *o, wf_raws *all, size_t ends[PARTS],
-                            wf_err *err) {
+static wf_status fields_keep(wf_task *t, const wf_fields *f, wf_err *err) {
+    const char *const names[] = {f->text, f->pair, f->label};
+    char **const kept[] = {&t->text_field, &t->pair_field, &t->label_field};
+    for (int i = 0; i < 3; i++)
+        if (names[i][0] && !(*kept[i] = wfi_strdup(names[i]))) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    return WF_OK;
+}
+
+/* The training file comes first: the others have its fields where they can. */
+static wf_status files_read(wf_task *t, char *const files[PARTS], const wf_task_options *o, wf_raws *all,
+                            size_t ends[PARTS], wf_err *err) {
     for (int p = 0; p < PARTS; p++) {
         wf_fields f;
         if (files[p]) {
-            WF_TRY(wfi_fields_find(files[p], o, true, &f, err));
+            WF_TRY(wfi_fields_find(files[p], o, t, true, &f, err));
+            if (p == TRAIN) WF_TRY(fields_keep(t, &f, err));
             WF_TRY(wfi_raws_read(files[p], &f, all, err));
         }
         ends[p] = all->count;
@@ -160,7 +171,7 @@ static wf_status task_make(wf_task *t, const char *path, const wf_task_options *
     wf_raws all = {0};
     uint8_t *part = NULL;
     wf_status st = parts_find(path, files, err);
-    if (st == WF_OK) st = files_read(files, o, &all, ends, err);
+    if (st == WF_OK) st = files_read(t, files, o, &all, ends, err);
     if (st == WF_OK) st = wfi_settle_kind(t, &all, o->kind, err);
     if (st == WF_OK && !(part = wfi_alloc(all.count + 1, 1))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = parts_assign(t, &all, files, ends, o, part, err);
@@ -189,10 +200,9 @@ wf_status wfi_task_read(const char *name, const char *path, const wf_task_option
 
 wf_status wfi_rows_read(const char *path, const wf_task *task, const wf_task_options *options, bool need_label,
                         wf_rows *out, wf_err *err) {
-    static const wf_task_options none;
     wf_raws all = {0};
     wf_fields f;
-    WF_TRY(wfi_fields_find(path, options ? options : &none, need_label, &f, err));
+    WF_TRY(wfi_fields_find(path, options, task, need_label, &f, err));
     wf_status st = wfi_raws_read(path, &f, &all, err);
     if (st == WF_OK) st = wfi_settle_rows(task, &all, NULL, all.count, need_label, out, err);
     wfi_raws_clear(&all);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct json_t;
+
 typedef enum wf_kind {
     WF_KIND_CLASSIFICATION,
     WF_KIND_REGRESSION,
@@ -40,9 +42,10 @@ typedef struct wf_task {
     bool has_pair;
     char *
         *labels; /* class names sorted bytewise (all-numeric names by value); NULL for regression and multiple choice */
-    int32_t label_count;      /* classes; 1 for regression; largest choice count for multiple choice */
-    char *metric;             /* the one that selects the best state: "accuracy", "macro_f1", "pearson", "mcc", ... */
-    wf_rows train, dev, test; /* test may be empty */
+    int32_t label_count; /* classes; 1 for regression; largest choice count for multiple choice */
+    char *metric;        /* the one that selects the best state: "accuracy", "macro_f1", "pearson", "mcc", ... */
+    char *text_field, *pair_field, *label_field; /* what the training file calls them; NULL: not known, or none */
+    wf_rows train, dev, test;                    /* test may be empty */
 } wf_task;
 
 typedef struct wf_task_options { /* NULL strings: detect */
@@ -57,7 +60,8 @@ typedef struct wf_task_options { /* NULL strings: detect */
  * multiple choice; list labels
  * -> multi-label; numeric labels with more than 20 different values or any fraction -> regression; else classification.
  * Text field detected among text, sentence, sentence1, premise, question, query, review, comment, tweet...; pair among
- * text_pair, sentence2, hypothesis, ...; label among label, class, category, target, score, sentiment, intent. The
+ * text_pair, sentence2, hypothesis, ...; label among label, class, category, target, score, sentiment, intent. Where
+ * no name fits, by content: the text is by far the longest field, the label the only one of few different values. The
  * metric default: accuracy; macro_f1 when the largest class has over 3 times the smallest's rows (or multi-label);
  * pearson for regression. */
 wf_status wfi_task_read(const char *name, const char *path, const wf_task_options *options, wf_task **out, wf_err *err);
@@ -65,12 +69,17 @@ wf_status wfi_task_read(const char *name, const char *path, const wf_task_option
 wf_status wfi_task_save(const wf_task *task, const char *dir, wf_err *err);
 wf_status wfi_task_open(const char *dir, wf_task **out, wf_err *err);
 void wfi_task_free(wf_task *task);
+/* The names of a task's fields, out of {"text","pair","label"} (each a text or null; NULL: none are known). */
+wf_status wfi_task_fields_set(wf_task *task, const struct json_t *fields, wf_err *err);
+struct json_t *wfi_task_fields_json(const wf_task *task); /* the same object, new */
+void wfi_task_fields_clear(wf_task *task);
 /* What a user should know, as JSON text (wfi_free):
- * {"name","kind","metric","pair":bool,"labels":[..],"rows":{"train","dev","test"},
+ * {"name","kind","metric","pair":bool,"fields":{"text","pair","label"},"labels":[..],"rows":{"train","dev","test"},
  * "balance":{"label":{"train","dev","test"}},"majority_share","mean_words","duplicates":{part: rows repeated inside},
  * "shared":{"train_dev","train_test","dev_test"},"groups":{name:rows},"warnings":["..."]}. */
 wf_status wfi_task_describe(const wf_task *task, char **json, wf_err *err);
-/* A single data file read with a known task's kind and labels (for eval --data, predict --input). need_label: rows
+/* A single data file read with a known task's kind, labels and names of fields, where the file has these (for
+ * eval --data, predict --input). need_label: rows
  * without a label are WF_E_DATA, and so are labels the task does not know. */
 wf_status wfi_rows_read(const char *path, const wf_task *task, const wf_task_options *options, bool need_label,
                         wf_rows *out, wf_err *err);

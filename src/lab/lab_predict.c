@@ -12,13 +12,16 @@ enum { FILE_BATCH = 64 };
 struct wf_predictor {
     wf_lab *lab;
     wf_trained *models;
-    wf_task *tasks; /* [count] kind and labels only, for reading and encoding rows */
+    wf_task *tasks; /* [count] kind, labels and names of fields only, for reading and encoding rows */
     size_t count;
 };
 
 void wf_predictor_close(wf_predictor *p) {
     if (!p) return;
-    for (size_t i = 0; i < p->count; i++) wfi_trained_clear(&p->models[i]);
+    for (size_t i = 0; i < p->count; i++) {
+        wfi_task_fields_clear(&p->tasks[i]);
+        wfi_trained_clear(&p->models[i]);
+    }
     wfi_free(p->models);
     wfi_free(p->tasks);
     wfi_free(p);
@@ -31,6 +34,21 @@ static wf_status names_all(wf_lab *lab, wf_record **records, size_t *count, wf_e
         return wfi_fail(err, WF_E_NOTFOUND, "this lab has no trained model yet; see: weft train --help");
     }
     return WF_OK;
+}
+
+/* A file's columns are called as in the file the task was read from; nothing is known when the task is gone. */
+static wf_status fields_take(wf_lab *lab, const wf_trained *model, wf_task *task, wf_err *err) {
+    const char *name = json_string_value(json_object_get(model->info, "task"));
+    wf_record record = {0};
+    json_t *j = NULL;
+    if (!name) return WF_OK;
+    wf_status st = wfi_registry_get(lab->registry, "task", name, &record, err);
+    if (st == WF_E_NOTFOUND) return WF_OK;
+    if (st == WF_OK) st = wfi_json_parse(record.json, strlen(record.json), name, &j, err);
+    if (st == WF_OK) st = wfi_task_fields_set(task, json_object_get(j, "fields"), err);
+    json_decref(j);
+    wfi_record_clear(&record);
+    return st;
 }
 
 wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count, wf_predictor **out, wf_err *err) {
@@ -56,6 +74,7 @@ wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count,
                                 .kind = p->models[i].kind,
                                 .labels = p->models[i].head->labels,
                                 .label_count = p->models[i].classes};
+        st = fields_take(lab, &p->models[i], &p->tasks[i], err);
     }
     wfi_records_free(records, record_count);
     if (st != WF_OK)

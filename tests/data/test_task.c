@@ -118,6 +118,58 @@ static void test_kind_may_be_asked_for(void **state) {
     assert_null(t);
 }
 
+/* Writes a table: its header and n rows. */
+static void put_table(const char *name, const char *header, const char *form, int n) {
+    char *text = NULL;
+    wf_buffer b = {0};
+    put(name, form, n);
+    check_ok(wfi_file_read(in(name), 1 << 20, &text, NULL, err));
+    wfi_buffer_printf(&b, "%s\n%s", header, text);
+    check_ok(wfi_file_write(in(name), b.data, b.len, err));
+    wfi_buffer_clear(&b);
+    wfi_free(text);
+}
+
+static void test_fields_are_found_by_content(void **state) {
+    static const struct {
+        const char *header, *row, *text, *label;
+    } cases[] = {
+        {"subject,team", "printer {i} is on fire,team {3}", "subject", "team"},
+        {"subject,team", "oh {i},the team of number {3}", "subject", "team"}, /* few values: no text, though longer */
+        {"code,words", "{i}x,yet another text {i}", "words", "code"},
+        {"ticket_no,opened,subject line,team", "T-{i},2024-05-{28} 10:{59},the door of room {i} is stuck,team {4}",
+         "subject line", "team"},
+        {"ticket_no,opened,subject line,team", "{i},{28}.5.2024,room {i},front desk {4}", "subject line", "team"},
+        {"id,note,status", "{i},called back about offer {i},status {3}", "note", "status"},
+        {"id,note,priority", "{i},called back about offer {i},{3}", "note", "priority"},
+        {"review,stars", "film {i} was long,{5}", "review", "stars"},
+        {"remark,label", "remark {i},c{2}", "remark", "label"},
+        {"id,remark,label", "{i},remark {i},c{2}", "remark", "label"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wf_task *t = NULL;
+        wf_err err = {0};
+        put_table("d.csv", cases[i].header, cases[i].row, 120);
+        const bool classes = strcmp(cases[i].label, "code") != 0;
+        const wf_status st = wfi_task_read("task", in("d.csv"), NULL, &t, &err);
+        if (!classes) { /* the role is right, the values are not */
+            assert_non_null(strstr(err.text, "hardly classes"));
+            continue;
+        }
+        if (st != WF_OK) fail_msg("%s: %s", cases[i].header, err.text);
+        assert_string_equal(cases[i].text, t->text_field);
+        assert_string_equal(cases[i].label, t->label_field);
+        assert_null(t->pair_field);
+        assert_int_equal(WF_KIND_CLASSIFICATION, t->kind);
+        wfi_task_free(t);
+    }
+    wf_task *t = NULL; /* a named field must be there, whatever the others hold */
+    check_status(WF_E_DATA, wfi_task_read("task", in("d.csv"), &(wf_task_options){.label = "team"}, &t, err));
+    assert_null(t);
+    t = task_of("d.csv", &(wf_task_options){.text = "id"});
+    assert_string_equal("id", t->text_field);
+    wfi_task_free(t);
+}
+
 static void test_labels_are_sorted(void **state) {
     put("d.jsonl", "{\"text\": \"t {i}\", \"label\": {12}}", 60);
     wf_task *t = task_of("d.jsonl", NULL);
@@ -138,7 +190,12 @@ static void test_refused_files(void **state) {
     } cases[] = {
         {"{\"text\": \"t {i}\", \"label\": \"same\"}", WF_E_DATA, "same label \"same\""},
         {"{\"text\": \"t {i}\"}", WF_E_DATA, "--label"},
-        {"{\"words\": \"t {i}\", \"label\": \"c{2}\"}", WF_E_DATA, "--text"},
+        {"{\"a\": \"t {i}\", \"b\": \"u {i}\", \"label\": \"c{2}\"}", WF_E_DATA,
+         "--text; the file has \"a\", \"b\", \"label\""},
+        {"{\"a\": {i}, \"label\": \"c{2}\"}", WF_E_DATA, "--text"},
+        {"{\"text\": \"t {i}\", \"id\": {i}}", WF_E_DATA, "--label"}, /* no regression on row numbers */
+        {"{\"text\": \"t {i}\", \"a\": \"c{2}\", \"b\": \"c{3}\"}", WF_E_DATA,
+         "--label; the file has \"text\", \"a\", \"b\""},
         {"{\"source\": \"t {i}\", \"target\": \"u {i}\"}", WF_E_DATA, "generated"},
         {"{\"source\": \"t {i}\", \"target\": \"u {i}\", \"title\": \"{i}\"}", WF_E_DATA, "generated"},
         {"{\"image\": \"{i}.png\", \"label\": \"c{2}\"}", WF_E_DATA, "images"},
@@ -318,6 +375,10 @@ static void test_describe(void **state) {
     put("f/test.jsonl", "{\"text\": \"u {i}\", \"label\": \"c{2}\"}", 10);
     wf_task *t = task_of("f", NULL);
     json_t *j = described(t);
+    const json_t *fields = json_object_get(j, "fields");
+    assert_string_equal("text", json_string_value(json_object_get(fields, "text")));
+    assert_string_equal("label", json_string_value(json_object_get(fields, "label")));
+    assert_true(json_is_null(json_object_get(fields, "pair")));
     assert_int_equal(0, json_array_size(json_object_get(j, "warnings")));
     assert_int_equal(40, at(j, "rows", "train"));
     assert_int_equal(5, at(json_object_get(j, "balance"), "c1", "test"));
@@ -446,13 +507,73 @@ static void test_more_rows_of_a_known_task(void **state) {
     wfi_task_free(t);
 }
 
+/* A task with names of its own for the fields: another of its files is read by these, also from the stored task. */
+static void test_more_rows_with_own_names(void **state) {
+    wf_task *t = NULL;
+    wf_rows rows = {0};
+    put_table("d.csv", "text,subject,said,team,label", "{i},printer {i} is on fire,or so they say,team {2},x", 60);
+    t = task_of("d.csv", &(wf_task_options){.text = "subject", .pair = "said", .label = "team"});
+    check_ok(wfi_task_save(t, in("stored"), err));
+    wfi_task_free(t);
+    check_ok(wfi_task_open(in("stored"), &t, err));
+    assert_string_equal("subject", t->text_field);
+    assert_string_equal("said", t->pair_field);
+    assert_string_equal("team", t->label_field);
+    put_table("more.csv", "text,said,team,subject", "n,they say,team {2},the lamp {i}", 4);
+    check_ok(wfi_rows_read(in("more.csv"), t, NULL, true, &rows, err));
+    assert_string_equal("the lamp 3", rows.rows[3].text);
+    assert_string_equal("they say", rows.rows[3].pair);
+    assert_int_equal(1, rows.rows[3].label);
+    wfi_rows_clear(&rows);
+    check_ok(wfi_rows_read(in("more.csv"), t, &(wf_task_options){.text = "text"}, true, &rows, err)); /* asked for */
+    assert_string_equal("n", rows.rows[3].text);
+    wfi_rows_clear(&rows);
+    put("more.jsonl", "{\"sentence\": \"s {i}\", \"text_pair\": \"p\", \"class\": \"team {2}\"}",
+        4); /* customary names still do */
+    check_ok(wfi_rows_read(in("more.jsonl"), t, NULL, true, &rows, err));
+    assert_string_equal("s 2", rows.rows[2].text);
+    wfi_rows_clear(&rows);
+    wfi_task_free(t);
+    put("d.jsonl", "{\"text\": \"t {i}\", \"label\": \"c{2}\"}", 60);
+    t = task_of("d.jsonl", NULL);
+    put_table("more.csv", "number,remark", "{i},the lamp {i}", 4); /* nothing but one text */
+    check_ok(wfi_rows_read(in("more.csv"), t, NULL, false, &rows, err));
+    assert_string_equal("the lamp 3", rows.rows[3].text);
+    wfi_rows_clear(&rows);
+    put_table("more.csv", "who,remark", "me {i},the lamp in the hall is broken {i}", 4);
+    check_status(WF_E_DATA, wfi_rows_read(in("more.csv"), t, NULL, false, &rows, err));
+    check_ok(wfi_dir_make(in("stored"), err)); /* stored before names were kept */
+    put("stored/task.json",
+        "{\"name\": \"x\", \"kind\": \"classification\", \"metric\": \"accuracy\", \"label_count\": 2, "
+        "\"labels\": [\"team 0\", \"team 1\"]}",
+        1);
+    for (int p = 0; p < 3; p++)
+        put((const char *[]){"stored/train.jsonl", "stored/dev.jsonl", "stored/test.jsonl"}[p],
+            "{\"text\": \"t {i}\", \"label\": \"team {2}\"}", 4);
+    wfi_task_free(t);
+    check_ok(wfi_task_open(in("stored"), &t, err));
+    assert_null(t->text_field);
+    assert_null(t->label_field);
+    wfi_task_free(t);
+}
+
+static void test_parts_share_the_names_of_train(void **state) {
+    check_ok(wfi_dir_make(in("f"), err));
+    put_table("f/train.csv", "subject,team", "printer {i} is on fire,team {2}", 60);
+    put_table("f/test.csv", "team,text,subject", "team {2},x,the lamp", 3);
+    wf_task *t = task_of("f", NULL);
+    assert_string_equal("the lamp", t->test.rows[0].text);
+    wfi_task_free(t);
+}
+
 /* ---- memory ---- */
 
 static void test_every_allocation_may_fail(void **state) {
     static const char *const rows[] = {
         "{\"text\": \"t {i}\", \"text_pair\": \"p\", \"label\": \"c{2}\", \"group\": \"g\"}",
         "{\"text\": \"t {i}\", \"choices\": [\"a\", \"b\"], \"label\": {2}}",
-        "{\"text\": \"t {i}\", \"labels\": [\"a\", \"c{3}\"]}"};
+        "{\"text\": \"t {i}\", \"labels\": [\"a\", \"c{3}\"]}",
+        "{\"subject\": \"t {i}\", \"number\": {i}, \"team\": \"c{3}\"}"};
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         put("d.jsonl", rows[k], 30);
         wf_status st = WF_E_NOMEM;
@@ -491,6 +612,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_kinds_are_detected),
         WITH_DIR(test_kind_may_be_asked_for),
+        WITH_DIR(test_fields_are_found_by_content),
         WITH_DIR(test_labels_are_sorted),
         WITH_DIR(test_refused_files),
         WITH_DIR(test_one_file_is_split),
@@ -502,6 +624,8 @@ int main(void) {
         WITH_DIR(test_many_unseen_labels_are_counted),
         WITH_DIR(test_store_round_trip),
         WITH_DIR(test_more_rows_of_a_known_task),
+        WITH_DIR(test_more_rows_with_own_names),
+        WITH_DIR(test_parts_share_the_names_of_train),
         WITH_DIR(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
