@@ -5,6 +5,8 @@
 #include "registry/registry.h"
 #include <sqlite3.h>
 
+enum { WF_DB_BUSY_MS = 15000 }; /* how long another process is waited for */
+
 struct wf_registry {
     sqlite3 *db;
     char *file; /* for messages */

@@ -237,10 +237,10 @@ static void test_foreign_files(void **state) {
     sql(path, "CREATE TABLE things(id); INSERT INTO things VALUES(1)");
     says(WF_E_DATA, wfi_registry_open(path, true, &other, &e), &e, "another program");
     sql(path, "SELECT count(*) FROM things");           /* left as it was */
-    snprintf(path, sizeof path, "%s/empty.db", folder); /* killed before the first migration: becomes a lab */
+    snprintf(path, sizeof path, "%s/empty.db", folder); /* beside a lab's other folders it would hide them all */
     check_ok(wfi_file_write(path, "", 0, err));
-    check_ok(wfi_registry_open(path, false, &other, err));
-    wfi_registry_close(other);
+    says(WF_E_DATA, wfi_registry_open(path, false, &other, &e), &e, "empty.db is empty: it was not made by weft");
+    says(WF_E_DATA, wfi_registry_open(path, true, &other, &e), &e, "is empty");
     wfi_registry_close(NULL);
 }
 
