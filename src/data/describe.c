@@ -119,6 +119,30 @@ static void unseen_warn(const wf_task *t, const wf_rows *train, json_t *warnings
     if (unseen > NAMED) warn(warnings, "%lld more labels have no training rows", (long long)(unseen - NAMED));
 }
 
+/* Labels that are trained but not judged by dev or test. */
+static void unjudged_warn(const wf_task *t, const parts *p, json_t *warnings) {
+    enum { NAMED = 3 };
+    for (int k = 1; k < 3; k++) {
+        int64_t missing = 0;
+        for (int32_t c = 0; t->labels && p->rows[k]->count && c < t->label_count; c++)
+            if (label_count(t, p->rows[0], c) > 0 && label_count(t, p->rows[k], c) == 0 && ++missing <= NAMED)
+                warn(warnings, "label \"%.60s\" has no %s rows; its scores there say nothing", t->labels[c],
+                     part_names[k]);
+        if (missing > NAMED)
+            warn(warnings, "%lld more labels have no %s rows", (long long)(missing - NAMED), part_names[k]);
+    }
+}
+
+static void empty_warn(const parts *p, json_t *warnings) {
+    long long empty = 0;
+    for (int k = 0; k < 3; k++)
+        for (size_t i = 0; i < p->rows[k]->count; i++) {
+            const wf_row *r = &p->rows[k]->rows[i];
+            empty += r->text[strspn(r->text, " \t\r\n")] == 0 || (r->pair && r->pair[strspn(r->pair, " \t\r\n")] == 0);
+        }
+    if (empty) warn(warnings, "%lld %s an empty text", empty, empty == 1 ? "row has" : "rows have");
+}
+
 static json_t *balance(const wf_task *t, const parts *p, double *majority, json_t *warnings) {
     json_t *out = json_object();
     const wf_rows *judged = p->rows[2]->count ? p->rows[2] : p->rows[1]->count ? p->rows[1] : p->rows[0];
@@ -134,6 +158,7 @@ static json_t *balance(const wf_task *t, const parts *p, double *majority, json_
         json_object_set_new(out, t->labels[c], one);
     }
     unseen_warn(t, p->rows[0], warnings);
+    unjudged_warn(t, p, warnings);
     *majority = judged->count ? (double)most / (double)judged->count : 0;
     if (t->kind == WF_KIND_CLASSIFICATION && least > 0 && largest > 3 * least)
         warn(warnings, "classes are uneven (%lld to %lld training rows); look at macro_f1, not only at accuracy",
@@ -170,6 +195,7 @@ wf_status wfi_task_describe(const wf_task *t, char **json, wf_err *err) {
     double majority = 0;
     json_t *even = balance(t, &p, &majority, warnings);
     repeats_warn(&r, warnings);
+    empty_warn(&p, warnings);
     if (t->dev.count == 0)
         warn(warnings, "there are no dev rows; training cannot stop early");
     else if (t->dev.count < 30)

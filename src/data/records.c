@@ -175,11 +175,25 @@ static wf_status table_row(reader *r, char separator, bool quotes, const json_t 
     return st;
 }
 
+/* A header that is one cell, but several with another separator, was meant to be several. */
+static wf_status separator_check(const reader *r, char separator, const json_t *columns, wf_err *err) {
+    const char *header = json_array_size(columns) == 1 ? json_string_value(json_array_get(columns, 0)) : NULL;
+    const char *found = header ? strpbrk(header, separator == ',' ? ";\t|" : ";,|") : NULL;
+    if (!found) return WF_OK;
+    char shown[8];
+    snprintf(shown, sizeof shown, *found == '\t' ? "a tab" : "'%c'", *found);
+    return wfi_fail_at(err, WF_E_DATA, r->name, 1,
+                       separator == ',' ? "%s:1: columns seem to be separated by %s; use ',' or a .tsv file"
+                                        : "%s:1: columns seem to be separated by %s; use tabs or a .csv file with ','",
+                       r->name, shown);
+}
+
 static wf_status table_read(reader *r, char separator, bool quotes, wf_err *err) {
     json_t *columns = json_array();
     wf_buffer cell = {0};
     wf_status st = columns ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && r->size) st = header_read(r, separator, quotes, columns, err);
+    if (st == WF_OK) st = separator_check(r, separator, columns, err);
     while (st == WF_OK && r->at < r->size && !enough(r)) st = table_row(r, separator, quotes, columns, &cell, err);
     wfi_buffer_clear(&cell);
     json_decref(columns);

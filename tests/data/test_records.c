@@ -73,6 +73,11 @@ static void test_csv(void **state) {
     GIVES("csv", "a,b", "");
     GIVES("csv", "", "");
     GIVES("csv", "\"a,b\",c\n1,2\n", "2{\"a,b\":\"1\",\"c\":\"2\"};");
+    GIVES("csv", "a;b,c\n1,2\n", "2{\"a;b\":\"1\",\"c\":\"2\"};");
+    REFUSED("csv", "text;label\ngood;1\n", 1, "columns seem to be separated by ';'; use ',' or a .tsv file");
+    REFUSED("csv", "text;label\ngood, but long;1\n", 1, "separated by ';'"); /* before its rows are looked at */
+    REFUSED("csv", "text\tlabel\ngood\t1\n", 1, "separated by a tab");
+    REFUSED("csv", "text|label\n", 1, "separated by '|'");
     REFUSED("csv", "a,b\n1\n", 2, "1 cells, but the header has 2");
     REFUSED("csv", "a,b\n1,2\n1,2,3\n", 3, "3 cells, but the header has 2");
     REFUSED("csv", "a,b\n\"1,2\n", 2, "never closed");
@@ -87,6 +92,7 @@ static void test_tsv(void **state) {
     GIVES("tsv", "a\tb\n\"1\t2,3\n", "2{\"a\":\"\\\"1\",\"b\":\"2,3\"};"); /* quotes mean nothing */
     GIVES("tsv", "a\tb\r\n1\t2\r\n\r\n", "2{\"a\":\"1\",\"b\":\"2\"};");
     REFUSED("tsv", "a\tb\n1\n", 2, "1 cells");
+    REFUSED("tsv", "a,b\n1,2\n", 1, "separated by ','; use tabs");
     REFUSED("tsv", "a\tb\n1\t2\n\xed\xa0\x80\t2\n", 3, "column \"a\"");
 }
 

@@ -409,6 +409,38 @@ static void test_describe(void **state) {
     wfi_task_free(t);
 }
 
+static void test_labels_missing_outside_train(void **state) {
+    check_ok(wfi_dir_make(in("f"), err));
+    put("f/train.jsonl", "{\"text\": \"t {i}\", \"label\": \"c{8}\"}", 80);
+    put("f/dev.jsonl", "{\"text\": \"d {i}\", \"label\": \"c{7}\"}", 70);
+    put("f/test.jsonl", "{\"text\": \"u {i}\", \"label\": \"c{2}\"}", 70);
+    wf_task *t = task_of("f", NULL);
+    json_t *j = described(t);
+    assert_true(warned(j, "label \"c7\" has no dev rows"));
+    assert_false(warned(j, "label \"c6\" has no dev rows"));
+    assert_true(warned(j, "label \"c2\" has no test rows"));
+    assert_true(warned(j, "3 more labels have no test rows"));
+    assert_false(warned(j, "no training rows"));
+    assert_false(warned(j, "empty"));
+    json_decref(j);
+    wfi_task_free(t);
+    put("f/dev.jsonl", "{\"text\": \"\", \"label\": \"c{8}\"}\n{\"text\": \"u\", \"label\": \"c{8}\"}", 40);
+    put("f/test.jsonl", "{\"text\": \" \\t\", \"label\": \"c{8}\"}", 8);
+    t = task_of("f", NULL);
+    j = described(t);
+    assert_true(warned(j, "48 rows have an empty text"));
+    assert_false(warned(j, "has no dev rows"));
+    json_decref(j);
+    wfi_task_free(t);
+    put("f/test.jsonl", "", 0); /* no rows of any label: nothing is missing */
+    check_ok(wfi_tree_remove(in("f/test.jsonl"), err));
+    t = task_of("f", NULL);
+    j = described(t);
+    assert_false(warned(j, "has no test rows"));
+    json_decref(j);
+    wfi_task_free(t);
+}
+
 static void test_uneven_classes(void **state) {
     put("d.jsonl",
         "{\"text\": \"t {i}\", \"label\": \"a\"}\n{\"text\": \"u {i}\", \"label\": \"a\"}\n{\"text\": \"v {i}\", "
@@ -620,6 +652,7 @@ int main(void) {
         WITH_DIR(test_folders),
         WITH_DIR(test_samples_are_nested_and_stratified),
         WITH_DIR(test_describe),
+        WITH_DIR(test_labels_missing_outside_train),
         WITH_DIR(test_uneven_classes),
         WITH_DIR(test_many_unseen_labels_are_counted),
         WITH_DIR(test_store_round_trip),
