@@ -58,8 +58,8 @@ static wf_status column_make(look *l, const char *name, column **out, wf_err *er
     }
     if (json_object_set_new(l->seen, name, json_integer((json_int_t)l->count)) != 0)
         return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    l->columns[l->count] = (column){0}; /* NOLINT(clang-analyzer-core.NullDereference): there is room */
     *out = &l->columns[l->count++];
-    **out = (column){0};
     return WF_OK;
 }
 
