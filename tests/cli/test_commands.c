@@ -164,6 +164,31 @@ static void test_predict(void **state) {
     program_input = NULL;
 }
 
+/* A table with columns of its own: the task's names are known when another of its files is read. */
+static void test_own_columns(void **state) {
+    (void)state;
+    lab_make("own");
+    char table[8192] = "text,subject,team,label\n";
+    for (int i = 0; i < 60; i++) {
+        const size_t n = strlen(table);
+        snprintf(table + n, sizeof table - n, "x,the film %d was %s,team %d,y\n", i, i % 2 ? "bad" : "great", i % 2);
+    }
+    tiny_write(top, "own.csv", table);
+    tiny_write(top, "rows.csv", "text,subject\nbad,the film was great\nthe film was great,bad\n");
+    json_t *j = weft_json("-C own task add teams own.csv --text subject --label team"),
+           *fields = json_object_get(j, "fields");
+    assert_string_equal("subject", json_string_value(json_object_get(fields, "text")));
+    assert_string_equal("team", json_string_value(json_object_get(fields, "label")));
+    json_decref(j);
+    free(weft_ok("-C own train teams --name t --epochs 1"));
+    prints("-C own eval t --data own.csv", "60 rows");
+    char *file = weft_ok("-C own --json predict t --input rows.csv"),
+         *words = weft_ok("-C own --json predict t 'the film was great' bad");
+    assert_string_equal(words, file);
+    free(words);
+    free(file);
+}
+
 static void test_help(void **state) {
     (void)state;
     char *all = weft_ok("--help"), *short_help = weft_ok("-h"), *word = weft_ok("help"),
@@ -228,8 +253,9 @@ static void test_progress(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job),  cmocka_unit_test(test_json),
-                                       cmocka_unit_test(test_predict),   cmocka_unit_test(test_help),
-                                       cmocka_unit_test(test_which_lab), cmocka_unit_test(test_progress)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job), cmocka_unit_test(test_json),
+                                       cmocka_unit_test(test_predict),  cmocka_unit_test(test_own_columns),
+                                       cmocka_unit_test(test_help),     cmocka_unit_test(test_which_lab),
+                                       cmocka_unit_test(test_progress)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }
