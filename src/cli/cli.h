@@ -71,6 +71,8 @@ int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_progress_end(void); /* wipes the progress line */
 
 /* output.c: results for people. */
+char *cli_visible(const char *text); /* control characters and bidi overrides as escapes (\x1b, <U+202E>); free */
+json_t *cli_shown(const char *text); /* JSON parsed, with every key and string made visible; NULL: damaged */
 typedef struct cli_table cli_table;
 cli_table *cli_table_new(void);
 void cli_cell(cli_table *t, bool right, const char *format, ...) __attribute__((format(printf, 3, 4)));

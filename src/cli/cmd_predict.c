@@ -60,7 +60,7 @@ static void row_show(const json_t *row) {
 static int on_line(const char *line, void *user) {
     const cli_args *a = user;
     if (a->json) return puts(line) < 0;
-    json_t *row = json_loads(line, 0, NULL);
+    json_t *row = cli_shown(line);
     if (row) row_show(row);
     json_decref(row);
     return ferror(stdout) != 0;
@@ -68,7 +68,7 @@ static int on_line(const char *line, void *user) {
 
 /* With --json one compact object a line, else for people. */
 static void rows_show(const cli_args *a, const char *text) {
-    json_t *j = json_loads(text, 0, NULL);
+    json_t *j = a->json ? json_loads(text, 0, NULL) : cli_shown(text);
     size_t i;
     const json_t *row;
     json_array_foreach(json_object_get(j, "rows"), i, row) {

@@ -1,10 +1,81 @@
-/* cli/output.c - aligned tables and values for people. */
+/* cli/output.c - aligned tables and values for people. Texts, labels and file names come from anywhere: what a terminal
+ * would obey instead of show is printed as an escape. */
 #include "cli/cli.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Length of the UTF-8 character at `s`, 0 when there is none. */
+static int character(const unsigned char *s, unsigned *code) {
+    const int n = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3 : 4;
+    if (n == 4 && (s[0] < 0xF0 || s[0] > 0xF4)) return 0;
+    *code = n == 1 ? s[0] : s[0] & (0x7Fu >> n);
+    for (int i = 1; i < n; i++) {
+        if ((s[i] & 0xC0) != 0x80) return 0;
+        *code = *code << 6 | (s[i] & 0x3F);
+    }
+    return n;
+}
+
+/* C0, DEL, C1 (which some terminals obey like ESC and a letter), and what reverses the order of the text behind it. */
+static bool is_order(unsigned code) {
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x202A && code <= 0x202E) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
+char *cli_visible(const char *text) {
+    enum { ESCAPE_MOST = 4 }; /* bytes for one: \x1b; longer ones stand for two or three */
+    char *out = malloc(ESCAPE_MOST * strlen(text) + 1), *at = out;
+    if (!out) return NULL;
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        unsigned code = 0;
+        const int n = character(s, &code);
+        if (n && !is_order(code))
+            memcpy(at, s, (size_t)n), at += n;
+        else if (*s == '\n' || *s == '\t')
+            at += snprintf(at, ESCAPE_MOST + 1, "\\%c", *s == '\n' ? 'n' : 't');
+        else if (n > 1)
+            at += snprintf(at, 2 * ESCAPE_MOST + 1, "<U+%04X>", code & 0xFFFF);
+        else
+            at += snprintf(at, ESCAPE_MOST + 1, "\\x%02x", *s);
+        s += n ? n : 1;
+    }
+    *at = 0;
+    return out;
+}
+
+static json_t *shown(const json_t *j) {
+    const char *key;
+    const json_t *value;
+    size_t i;
+    json_t *out = NULL;
+    if (json_is_string(j)) {
+        char *text = cli_visible(json_string_value(j));
+        out = text ? json_string(text) : NULL;
+        free(text);
+    } else if (json_is_array(j)) {
+        out = json_array();
+        json_array_foreach(j, i, value) json_array_append_new(out, shown(value));
+    } else if (json_is_object(j)) {
+        out = json_object();
+        json_object_foreach((json_t *)j, key, value) {
+            char *name = cli_visible(key);
+            if (name) json_object_set_new(out, name, shown(value));
+            free(name);
+        }
+    } else {
+        out = json_deep_copy(j);
+    }
+    return out;
+}
+
+json_t *cli_shown(const char *text) {
+    json_t *j = json_loads(text, JSON_DECODE_ANY, NULL), *out = j ? shown(j) : NULL;
+    json_decref(j);
+    return out;
+}
 
 typedef struct cell {
     char *text;
@@ -42,7 +113,7 @@ void cli_cell(cli_table *t, bool right, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     cell *c = t ? cell_add(t) : NULL;
-    if (c) *c = (cell){.text = strdup(text), .right = right};
+    if (c) *c = (cell){.text = cli_visible(text), .right = right};
 }
 
 void cli_row(cli_table *t) {
@@ -85,7 +156,7 @@ int cli_finish(const cli_args *a, wf_status status, const wf_err *err, char *tex
     if (text && a->json) {
         puts(text);
     } else if (text && show) {
-        json_t *j = json_loads(text, JSON_DECODE_ANY, NULL);
+        json_t *j = cli_shown(text);
         if (j)
             show(j);
         else

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -17,6 +18,32 @@ static struct {
     double printed;
 } screen;
 static volatile sig_atomic_t interrupts;
+
+/* One line on standard error, whatever is in it. */
+static void line_say(const char *before, const char *text) {
+    char *visible = cli_visible(text);
+    fprintf(stderr, "%s%s\n", before, visible ? visible : "out of memory");
+    free(visible);
+}
+
+static void say(const char *before, const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    const int n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *text = n >= 0 ? malloc((size_t)n + 1) : NULL;
+    if (text) vsnprintf(text, (size_t)n + 1, format, args);
+    line_say(before, text ? text : "out of memory");
+    free(text);
+}
+
+static void note_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void note_say(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    say("", format, args);
+    va_end(args);
+}
 
 /* The first Ctrl-C ends the work at the next step, where its checkpoint is kept; the second ends the process. */
 static void on_interrupt(int signal_number) {
@@ -77,7 +104,9 @@ static void bar_print(const wf_progress *p) {
         n += snprintf(text + n, sizeof text - (size_t)n, ", %s %s", rate, p->rate_unit ? p->rate_unit : "");
     snprintf(text + n, sizeof text - (size_t)n, "%s", left);
     const int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 10 ? size.ws_col - 1 : 100;
-    fprintf(stderr, "\r\033[K%.*s", width, text);
+    char *visible = cli_visible(text);
+    fprintf(stderr, "\r\033[K%.*s", width, visible ? visible : "");
+    free(visible);
     screen.shown = true;
 }
 
@@ -87,7 +116,7 @@ static int on_progress(const wf_progress *p, void *user) {
     const bool end = p->note != NULL, due = now() - screen.printed >= PLAIN_SECONDS;
     if (end) {
         cli_progress_end();
-        fprintf(stderr, "%s %s: %s\n", p->stage, p->name ? p->name : "", p->note);
+        note_say("%s %s: %s", p->stage, p->name ? p->name : "", p->note);
     }
     if (screen.terminal && !end) {
         bar_print(p);
@@ -95,8 +124,8 @@ static int on_progress(const wf_progress *p, void *user) {
         char left[24], rate[16];
         time_left(left, p->total > 0 ? p->seconds_left : -1);
         amount(rate, p->rate);
-        fprintf(stderr, "%s %s: %lld of %lld, %s %s%s\n", p->stage, p->name ? p->name : "", (long long)p->done,
-                (long long)p->total, rate, p->rate_unit ? p->rate_unit : "", left);
+        note_say("%s %s: %lld of %lld, %s %s%s", p->stage, p->name ? p->name : "", (long long)p->done,
+                 (long long)p->total, rate, p->rate_unit ? p->rate_unit : "", left);
     }
     if (end || due) screen.printed = now();
     return 0;
@@ -105,7 +134,7 @@ static int on_progress(const wf_progress *p, void *user) {
 static void on_message(const char *level, const char *text, void *user) {
     if (((const cli_args *)user)->quiet) return;
     cli_progress_end();
-    fprintf(stderr, "%s: %s\n", level, text);
+    note_say("%s: %s", level, text);
 }
 
 int cli_open(const cli_args *a, wf_lab **lab) {
@@ -122,7 +151,7 @@ int cli_open(const cli_args *a, wf_lab **lab) {
 
 int cli_fail(wf_status status, const wf_err *err) {
     cli_progress_end();
-    fprintf(stderr, "weft: %s\n", err->text[0] ? err->text : wf_status_text(status));
+    line_say("weft: ", err->text[0] ? err->text : wf_status_text(status));
     switch (status) {
     case WF_E_CHECK:
         return EXIT_CHECK;
@@ -142,9 +171,7 @@ int cli_fail(wf_status status, const wf_err *err) {
 int cli_usage(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    fputs("weft: ", stderr);
-    vfprintf(stderr, format, args);
-    fputs("\n", stderr);
+    say("weft: ", format, args);
     va_end(args);
     return EXIT_USAGE;
 }

@@ -164,6 +164,36 @@ static void test_predict(void **state) {
     program_input = NULL;
 }
 
+/* Nothing a text, a label or a file's name holds is obeyed by the terminal; --json keeps what was given. */
+static void test_terminal_orders(void **state) {
+    (void)state;
+    static const char row[] = "{\"text\": \"the film %d\\u001b[2J\\u202e\\r\", \"label\": \"%s\"}\n";
+    char rows[8000] = "";
+    lab_make("t");
+    for (int i = 0; i < 40; i++)
+        snprintf(rows + strlen(rows), sizeof rows - strlen(rows), row, i, i % 2 ? "m\\u001b[31m" : "\\u009bk\\u2066");
+    tiny_write(top, "orders.jsonl", rows);
+    char *said = weft_ok("-C t task add orders orders.jsonl");
+    contains(said, "  m\\x1b[31m ");
+    contains(said, "  <U+009B>k<U+2066> ");
+    assert_null(strchr(said, '\x1b'));
+    free(said);
+    free(weft_ok("-C t train orders --name o --epochs 1"));
+    program_input = "the \x1b]0;film\x07 \xe2\x80\xae\xd7\x90\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\tgood\x7f\xc2\x9b";
+    said = weft_ok("-C t predict o");
+    contains(said, "the \\x1b]0;film\\x07 <U+202E>\xd7\x90\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\\tgood\\x7f<U+009B>\n");
+    assert_null(strchr(said, '\x1b'));
+    free(said);
+    said = weft_ok("-C t --json predict o");
+    json_t *j = json_loads(said, 0, NULL);
+    assert_string_equal(program_input, json_string_value(json_object_get(j, "text")));
+    json_decref(j);
+    free(said);
+    program_input = NULL;
+    weft_says(2, "-C t task add n 'no\x1b[2J\nfile\x9b'", "no\\x1b[2J\\nfile\\x9b", (char *)NULL);
+    weft_says(2, "li\x1b[2Jst", "\"li\\x1b[2Jst\"", (char *)NULL);
+}
+
 /* A table with columns of its own: the task's names are known when another of its files is read. */
 static void test_own_columns(void **state) {
     (void)state;
@@ -253,9 +283,9 @@ static void test_progress(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job), cmocka_unit_test(test_json),
-                                       cmocka_unit_test(test_predict),  cmocka_unit_test(test_own_columns),
-                                       cmocka_unit_test(test_help),     cmocka_unit_test(test_which_lab),
-                                       cmocka_unit_test(test_progress)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job),        cmocka_unit_test(test_json),
+                                       cmocka_unit_test(test_predict),         cmocka_unit_test(test_own_columns),
+                                       cmocka_unit_test(test_terminal_orders), cmocka_unit_test(test_help),
+                                       cmocka_unit_test(test_which_lab),       cmocka_unit_test(test_progress)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }
