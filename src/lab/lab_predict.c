@@ -46,6 +46,7 @@ static wf_status fields_take(wf_lab *lab, const wf_trained *model, wf_task *task
     if (st == WF_E_NOTFOUND) return WF_OK;
     if (st == WF_OK) st = wfi_json_parse(record.json, strlen(record.json), name, &j, err);
     if (st == WF_OK) st = wfi_task_fields_set(task, json_object_get(j, "fields"), err);
+    if (st == WF_OK) task->has_pair = json_is_true(json_object_get(j, "pair"));
     json_decref(j);
     wfi_record_clear(&record);
     return st;
@@ -106,6 +107,17 @@ static json_t *row_result(const wf_trained *t, const float *scores) {
     return json_pack("{s:s, s:o}", "label", labels ? labels[best] : number, "probs", probs);
 }
 
+static wf_status pairs_check(const wf_task *task, const wf_rows *rows, wf_err *err) {
+    if (!task->has_pair || task->kind == WF_KIND_MULTIPLE_CHOICE) return WF_OK;
+    for (size_t i = 0; i < rows->count; i++)
+        if (!rows->rows[i].pair)
+            return wfi_fail(
+                err, WF_E_ARG,
+                "\"%s\" is about pairs of texts; give the second with --pair, or rows of pairs with --input",
+                task->name);
+    return WF_OK;
+}
+
 /* Adds each model's result to outputs[i]["results"]. */
 static wf_status rows_run(wf_predictor *p, const wf_rows *rows, json_t *outputs, wf_err *err) {
     wf_status st = WF_OK;
@@ -118,7 +130,8 @@ static wf_status rows_run(wf_predictor *p, const wf_rows *rows, json_t *outputs,
         for (size_t i = 0; i < rows->count; i++)
             if (task.kind == WF_KIND_MULTIPLE_CHOICE && rows->rows[i].choice_count > t->classes)
                 t->classes = rows->rows[i].choice_count;
-        st = wfi_job_encode(t, rows, &task, &e, err);
+        st = pairs_check(&task, rows, err);
+        if (st == WF_OK) st = wfi_job_encode(t, rows, &task, &e, err);
         if (st == WF_OK) st = wfi_evaluate_outputs(t->context, &e, t->classes, &o, err);
         for (size_t i = 0; st == WF_OK && i < rows->count; i++)
             json_object_set_new(json_object_get(json_array_get(outputs, i), "results"), t->name,
