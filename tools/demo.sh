@@ -1,14 +1,14 @@
 #!/bin/sh
 # The main job end to end on real text: base, source adapters, then head, one adapter and fusion on a target with few rows.
 # Everything lives in demo/: cache (downloads), base, data, lab, report.html. Run again, it downloads nothing.
-# Environment: BUILD (build folder), SEEDS (3), ROWS (100,300,1000), STEPS (optimiser steps of a training on the target, 80),
+# Environment: BUILD (build folder), SEEDS (3), ROWS (100,300,1000), STEPS (optimiser steps of a training on the target, 60),
 # SOURCE_STEPS (of a source adapter, 160). The defaults fit into ten minutes on two cores; more steps give somewhat better scores.
 set -eu
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 SEEDS=${SEEDS:-3}
 ROWS=${ROWS:-100,300,1000}
-STEPS=${STEPS:-80}
+STEPS=${STEPS:-60}
 SOURCE_STEPS=${SOURCE_STEPS:-160}
 started=$(date +%s)
 say() { printf '\n== %s\n' "$*"; }
