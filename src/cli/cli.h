@@ -78,6 +78,9 @@ cli_table *cli_table_new(void);
 void cli_cell(cli_table *t, bool right, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void cli_row(cli_table *t);         /* ends a row; the first one is the header */
 void cli_table_print(cli_table *t); /* and frees it */
+/* One call into the library and its result: opens the lab, calls, closes, and ends as cli_finish does. */
+int cli_call(const cli_args *a, wf_status (*call)(const cli_args *a, wf_lab *lab, char **text, wf_err *err),
+             void (*show)(const json_t *result));
 /* Ends a call: prints its result (with --json as it is, else by `show`, NULL: nothing), frees it, says what failed. The
  * exit code. */
 int cli_finish(const cli_args *a, wf_status status, const wf_err *err, char *text, void (*show)(const json_t *result));

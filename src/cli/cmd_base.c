@@ -25,37 +25,28 @@ static void check_show(const json_t *j) {
     if (i == 0) printf("%zu checked, unchanged\n", json_array_size(json_object_get(j, "checked")));
 }
 
+static wf_status add_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_base_add(lab, a->words[0], a->words[1], text, err);
+}
+
 static int add(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_base_add(lab, a->words[0], a->words[1], &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, base_show);
+    return cli_call(a, add_call, base_show);
+}
+
+static wf_status list_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_base_list(lab, text, err);
 }
 
 static int list(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_base_list(lab, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, list_show);
+    return cli_call(a, list_call, list_show);
+}
+
+static wf_status check_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_base_check(lab, a->count ? a->words[0] : NULL, text, err);
 }
 
 static int check(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_base_check(lab, a->count ? a->words[0] : NULL, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, check_show);
+    return cli_call(a, check_call, check_show);
 }
 
 const cli_command cli_base_add = {

@@ -23,18 +23,15 @@ static void eval_show(const json_t *j) {
     cli_table_print(t);
 }
 
+static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    const wf_eval_spec spec = {.name = a->words[0], .data = a->data, .split = a->split, .resamples = (int)a->resamples};
+    return wf_eval(lab, &spec, text, err);
+}
+
 static int run(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
     if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [1, 1000000]");
     if (a->data && a->split) return cli_usage("--data and --split exclude each other");
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_eval_spec spec = {.name = a->words[0], .data = a->data, .split = a->split, .resamples = (int)a->resamples};
-    const wf_status st = wf_eval(lab, &spec, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, eval_show);
+    return cli_call(a, run_call, eval_show);
 }
 
 static const cli_option options[] = {

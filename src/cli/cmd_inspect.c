@@ -78,15 +78,12 @@ static void inspect_show(const json_t *j) {
     if (json_object_get(j, "attention")) attention_print(json_object_get(j, "attention"));
 }
 
+static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_inspect(lab, a->words[0], text, err);
+}
+
 static int run(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_inspect(lab, a->words[0], &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, inspect_show);
+    return cli_call(a, run_call, inspect_show);
 }
 
 const cli_command cli_inspect = {

@@ -45,15 +45,12 @@ static void list_show(const json_t *j) {
         puts("this lab is empty; start with: weft base add NAME PATH");
 }
 
+static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_list(lab, text, err);
+}
+
 static int run(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_list(lab, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, list_show);
+    return cli_call(a, run_call, list_show);
 }
 
 const cli_command cli_show = {.name = "list",

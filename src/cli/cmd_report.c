@@ -6,15 +6,12 @@ static void report_show(const json_t *j) {
     printf("wrote %s\n", cli_text(j, "report"));
 }
 
+static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_report(lab, a->output ? a->output : "report.html", text, err);
+}
+
 static int run(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_report(lab, a->output ? a->output : "report.html", &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, report_show);
+    return cli_call(a, run_call, report_show);
 }
 
 static const cli_option options[] = {

@@ -32,15 +32,12 @@ static int run_number(const char *text, int64_t *out) {
     return EXIT_DONE;
 }
 
+static wf_status rm_run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_remove(lab, a->words[0], text, err);
+}
+
 static int rm_run(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_remove(lab, a->words[0], &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, removed_show);
+    return cli_call(a, rm_run_call, removed_show);
 }
 
 static int log_run(const cli_args *a) {

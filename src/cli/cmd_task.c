@@ -33,29 +33,23 @@ static void list_show(const json_t *j) {
     if (i == 0) puts("no task yet; add one with: weft task add NAME PATH");
 }
 
-static int add(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
+static wf_status add_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
     wf_task_spec spec = a->task;
     spec.name = a->words[0];
     spec.path = a->words[1];
-    const wf_status st = wf_task_add(lab, &spec, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, task_show);
+    return wf_task_add(lab, &spec, text, err);
+}
+
+static int add(const cli_args *a) {
+    return cli_call(a, add_call, task_show);
+}
+
+static wf_status list_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_task_list(lab, text, err);
 }
 
 static int list(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_task_list(lab, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, list_show);
+    return cli_call(a, list_call, list_show);
 }
 
 static const cli_option options[] = {

@@ -12,15 +12,12 @@ static void verify_show(const json_t *j) {
                cli_number(j, "checked"));
 }
 
+static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    return wf_verify(lab, text, err);
+}
+
 static int run(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_verify(lab, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, verify_show);
+    return cli_call(a, run_call, verify_show);
 }
 
 const cli_command cli_verify = {

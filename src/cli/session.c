@@ -175,3 +175,15 @@ int cli_usage(const char *format, ...) {
     va_end(args);
     return EXIT_USAGE;
 }
+
+int cli_call(const cli_args *a, wf_status (*call)(const cli_args *a, wf_lab *lab, char **text, wf_err *err),
+             void (*show)(const json_t *result)) {
+    wf_lab *lab = NULL;
+    wf_err err = {0};
+    char *text = NULL;
+    const int code = cli_open(a, &lab);
+    if (code != EXIT_DONE) return code;
+    const wf_status st = call(a, lab, &text, &err);
+    wf_lab_close(lab);
+    return cli_finish(a, st, &err, text, show);
+}
