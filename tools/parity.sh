@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compares weft with the Python programs it follows, all made anew: adapters 1.3.0 (logits, layers, fusion attention, gradients, three
 # optimiser steps; on a small random BERT and on a real base; and the other way round, folders that weft wrote opened there), the
-# tokenizers library, scikit-learn and scipy, torch's optimiser and losses.
+# tokenizers library, scikit-learn, scipy and statsmodels, torch's optimiser and losses.
 # Usage: tools/parity.sh
 # Environment: BUILD        build folder (build), built when it lacks the programs
 #              PARITY_VENV  Python environment (.cache/parity-venv), made with pip when absent; pip's own variables choose where torch
@@ -26,17 +26,17 @@ stop() {
 }
 
 # ---- what is needed ----
-if [ ! -x "$VENV/bin/python" ] || ! "$VENV/bin/python" -c 'import adapters, safetensors, scipy, sklearn, tokenizers, torch' 2>/dev/null; then
+if [ ! -x "$VENV/bin/python" ] || ! "$VENV/bin/python" -c 'import adapters, safetensors, scipy, sklearn, statsmodels, tokenizers, torch' 2>/dev/null; then
     say "making the Python environment $VENV"
     python3 -m venv "$VENV" || stop "no Python environment at $VENV"
     "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet torch adapters==1.3.0 transformers==4.57.6 safetensors tokenizers \
-        scikit-learn scipy || stop "pip could not install the Python libraries"
+        scikit-learn scipy statsmodels || stop "pip could not install the Python libraries"
 fi
 python=$VENV/bin/python
-"$python" -c 'import adapters, tokenizers, torch, transformers, sklearn, scipy
-for m in (adapters, transformers, torch, tokenizers, sklearn, scipy): print(m.__name__, m.__version__)'
+"$python" -c 'import adapters, tokenizers, torch, transformers, sklearn, scipy, statsmodels
+for m in (adapters, transformers, torch, tokenizers, sklearn, scipy, statsmodels): print(m.__name__, m.__version__)'
 [ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" >/dev/null || stop "no build folder $BUILD"
-ninja -C "$BUILD" tests/test_engine_parity tests/test_metrics tests/test_optim_optim tests/test_tape_torch tests/test_tokenizers_differential \
+ninja -C "$BUILD" tests/test_engine_parity tests/test_metrics tests/test_statistics tests/test_optim_optim tests/test_tape_torch tests/test_tokenizers_differential \
     tests/tokenizers/tokenizer_ids >/dev/null || stop "the build in $BUILD failed"
 
 if [ -n "${PARITY_KEEP:-}" ]; then
@@ -139,6 +139,11 @@ same_numbers make_metrics_sklearn.py metrics_sklearn.h
 count "scikit-learn's and scipy's numbers" $?
 "$BUILD/tests/test_metrics" >"$work/make.log" 2>&1
 count "weft's metrics against them" $?
+say "statistics"
+same_numbers make_statistics.py statistics_scipy.h
+count "scipy's, scikit-learn's and statsmodels' numbers" $?
+"$BUILD/tests/test_statistics" >"$work/make.log" 2>&1
+count "weft's statistics against them" $?
 say "torch's losses, operations, optimiser and schedules"
 same_numbers make_training_torch.py training_torch.h
 count "torch's and transformers' numbers" $?

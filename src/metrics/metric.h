@@ -20,4 +20,11 @@ typedef struct wf_metric {
 } wf_metric;
 
 bool wfi_metric_probabilities(const wf_predictions *p); /* every row is a distribution over the classes */
+
+/* metrics.c */
+const wf_metric *wfi_metric_find(const char *name, wf_score_kind kind); /* NULL: none */
+wf_status wfi_metric_check(const wf_predictions *p, wf_err *err);
+void wfi_metric_argmax(const wf_predictions *p, int32_t *out); /* class of every row: the first of the largest scores */
+size_t wfi_metric_space(const wf_predictions *p);              /* doubles that any metric needs as scratch */
+void wfi_metric_interval(double *values, size_t n, double *low, double *high); /* middle 95 % of n >= 1; sorts them */
 #endif

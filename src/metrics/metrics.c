@@ -31,7 +31,13 @@ const wf_metric_value *wfi_scores_find(const wf_scores *s, const char *name) {
     return NULL;
 }
 
-static wf_status check(const wf_predictions *p, wf_err *err) {
+const wf_metric *wfi_metric_find(const char *name, wf_score_kind kind) {
+    for (size_t i = 0; i < METRICS; i++)
+        if (metrics[i]->kind == kind && strcmp(metrics[i]->name, name) == 0) return metrics[i];
+    return NULL;
+}
+
+wf_status wfi_metric_check(const wf_predictions *p, wf_err *err) {
     if (p->rows == 0) return wfi_fail(err, WF_E_DATA, "there are no predictions to score");
     if (!p->scores || (p->kind != WF_SCORE_NUMBERS && p->classes < 1))
         return wfi_fail(err, WF_E_ARG, "predictions without scores or classes");
@@ -50,8 +56,7 @@ static wf_status check(const wf_predictions *p, wf_err *err) {
     return WF_OK;
 }
 
-/* Predicted class of every row: the first of the largest scores. */
-static void argmax(const wf_predictions *p, int32_t *out) {
+void wfi_metric_argmax(const wf_predictions *p, int32_t *out) {
     for (size_t i = 0; i < p->rows; i++) {
         const float *s = p->scores + i * (size_t)p->classes;
         int32_t best = 0;
@@ -73,15 +78,19 @@ static double percentile(const double *sorted, size_t n, double q) {
     return low + 1 < n ? sorted[low] + (at - (double)low) * (sorted[low + 1] - sorted[low]) : sorted[n - 1];
 }
 
+void wfi_metric_interval(double *values, size_t n, double *low, double *high) {
+    qsort(values, n, sizeof *values, compare_double);
+    *low = percentile(values, n, 0.025);
+    *high = percentile(values, n, 0.975);
+}
+
 static void interval(wf_metric_value *m, double *values, int resamples) {
     size_t n = 0;
     for (int i = 0; i < resamples; i++) /* a resample of one class, say, has no correlation */
         if (!isnan(values[i])) values[n++] = values[i];
     m->low = m->high = m->value;
     if (n == 0) return;
-    qsort(values, n, sizeof *values, compare_double);
-    m->low = percentile(values, n, 0.025);
-    m->high = percentile(values, n, 0.975);
+    wfi_metric_interval(values, n, &m->low, &m->high);
 }
 
 typedef struct work {
@@ -97,24 +106,24 @@ static void work_free(work *w) {
     wfi_free(w->values);
 }
 
-static size_t space_needed(const wf_predictions *p) {
+size_t wfi_metric_space(const wf_predictions *p) {
     const size_t classes = p->kind == WF_SCORE_NUMBERS ? 1 : (size_t)p->classes;
     return 6 * p->rows + classes * 4 + 64;
 }
 
 wf_status wfi_metrics_compute(const wf_predictions *p, int resamples, uint64_t seed, wf_scores *out, wf_err *err) {
-    WF_TRY(check(p, err));
+    WF_TRY(wfi_metric_check(p, err));
     if (resamples < 0 || resamples > 1000000)
         return wfi_fail(err, WF_E_ARG, "%d resamples are not possible", resamples);
     work w = {.predicted = wfi_alloc(p->rows, sizeof(int32_t)),
               .rows = wfi_alloc(p->rows, sizeof(size_t)),
-              .space = wfi_alloc(space_needed(p), sizeof(double)),
+              .space = wfi_alloc(wfi_metric_space(p), sizeof(double)),
               .values = wfi_alloc((size_t)resamples * METRICS + 1, sizeof(double))};
     if (!w.predicted || !w.rows || !w.space || !w.values) {
         work_free(&w);
         return wfi_fail(err, WF_E_NOMEM, "out of memory for the scores of %zu rows", p->rows);
     }
-    if (p->kind == WF_SCORE_CLASSES) argmax(p, w.predicted);
+    if (p->kind == WF_SCORE_CLASSES) wfi_metric_argmax(p, w.predicted);
     const wf_sample all = {.p = p, .predicted = w.predicted, .rows = w.rows, .count = p->rows, .space = w.space};
     for (size_t i = 0; i < p->rows; i++) w.rows[i] = i;
     *out = (wf_scores){0};

@@ -1,0 +1,211 @@
+/* Bootstrap, Fisher, Holm, reliability, selective answers and alignment against scipy, scikit-learn and statsmodels;
+ * how often something is claimed where there is nothing. */
+#include "../golden/statistics_scipy.h"
+#include "base/random.h"
+#include "check.h"
+#include "metrics/reliability.h"
+#include "metrics/significance.h"
+#include "metrics/similarity.h"
+#include <math.h>
+
+static void near(double got, double want, double tolerance, const char *what) {
+    if (!(fabs(got - want) <= tolerance)) fail_msg("%s is %.9g, not %.9g", what, got, want);
+}
+
+static wf_predictions classes(const float *scores, const int32_t *label, size_t rows, int32_t n) {
+    return (wf_predictions){.kind = WF_SCORE_CLASSES, .rows = rows, .classes = n, .scores = scores, .label = label};
+}
+
+static void pair_check(const float *a, const float *b, const int32_t *label, const double *want, bool differ) {
+    const wf_predictions x = classes(a, label, 300, 3), y = classes(b, label, 300, 3);
+    const double one = 1;
+    const wf_paired_sets s = {.a = &x, .b = &y, .weight = &one, .count = 1, .seeds = 1};
+    wf_paired_test t;
+    check_ok(wfi_paired_bootstrap(&s, "accuracy", 20000, 3, &t, err));
+    near(t.a, want[0], 1e-12, "a");
+    near(t.b, want[1], 1e-12, "b");
+    near(t.difference, want[2], 1e-12, "difference");
+    near(t.low, want[3], 0.004, "low"); /* one row is 0.0033; both are drawn 20,000 times */
+    near(t.high, want[4], 0.004, "high");
+    near(t.p, want[5], 0.015, "p against scipy's distribution");
+    near(t.p, want[6], 0.05, "p against a permutation test");
+    assert_true((t.p < 0.05) == differ && (t.low > 0 || t.high < 0) == differ);
+}
+
+static void test_paired(void **state) {
+    pair_check(near_a, near_b, near_label, near_want, false);
+    pair_check(far_a, far_b, far_label, far_want, true);
+}
+
+/* Weights: a drop is the clean score less the disturbed one. Two seeds: their mean. Both are sums of known figures. */
+static void test_sets_and_seeds(void **state) {
+    const wf_predictions a = classes(far_a, far_label, 300, 3), b = classes(far_b, far_label, 300, 3);
+    const wf_predictions first[] = {a, b}, second[] = {b, b}, seeds_a[] = {a, b}, seeds_b[] = {b, b};
+    const double drop[] = {1, -1}, one[] = {1};
+    wf_paired_test t, again;
+    check_ok(wfi_paired_bootstrap(&(wf_paired_sets){first, second, drop, 2, 1}, "accuracy", 500, 0, &t, err));
+    near(t.a, far_want[0] - far_want[1], 1e-12, "drop of the first");
+    near(t.b, 0, 1e-12, "drop of the second");
+    check_ok(wfi_paired_bootstrap(&(wf_paired_sets){seeds_a, seeds_b, one, 1, 2}, "accuracy", 500, 0, &t, err));
+    near(t.difference, (far_want[0] - far_want[1]) / 2, 1e-12, "mean over seeds");
+    assert_true(t.low <= 0); /* a resample of the second seed alone has no difference */
+    check_ok(wfi_paired_bootstrap(&(wf_paired_sets){seeds_a, seeds_b, one, 1, 2}, "accuracy", 500, 0, &again, err));
+    assert_memory_equal(&t, &again, sizeof t);
+    check_ok(wfi_paired_bootstrap(&(wf_paired_sets){&a, &a, one, 1, 1}, "macro_f1", 200, 0, &t, err));
+    assert_true(t.p == 1 && t.difference == 0 && t.low == 0 && t.high == 0);
+}
+
+static void test_paired_errors(void **state) {
+    const wf_predictions a = classes(far_a, far_label, 300, 3), fewer = classes(far_b, far_label, 299, 3),
+                         other = classes(far_b, near_label, 300, 3);
+    const double one = 1;
+    wf_paired_test t;
+    check_status(WF_E_ARG, wfi_paired_bootstrap(&(wf_paired_sets){&a, &fewer, &one, 1, 1}, "accuracy", 10, 0, &t, err));
+    check_status(WF_E_ARG, wfi_paired_bootstrap(&(wf_paired_sets){&a, &other, &one, 1, 1}, "accuracy", 10, 0, &t, err));
+    check_status(WF_E_ARG, wfi_paired_bootstrap(&(wf_paired_sets){&a, &a, &one, 1, 1}, "pearson", 10, 0, &t, err));
+    check_status(WF_E_ARG, wfi_paired_bootstrap(&(wf_paired_sets){&a, &a, &one, 1, 1}, "f1", 10, 0, &t, err));
+    check_status(WF_E_ARG, wfi_paired_bootstrap(&(wf_paired_sets){&a, &a, &one, 1, 1}, "accuracy", 0, 0, &t, err));
+    check_status(WF_E_ARG, wfi_paired_bootstrap(&(wf_paired_sets){&a, &a, &one, 0, 1}, "accuracy", 10, 0, &t, err));
+}
+
+/* Two models that are right on 4 of 5 rows each, by chance: whoever claims a difference is wrong. Alone about 1 run in
+ * 20; ten questions at once with Holm together no more. */
+static void test_nothing_is_claimed_of_equal_models(void **state) {
+    enum { N = 200, RUNS = 60, FAMILIES = 50, QUESTIONS = 10 };
+    static float scores[2][2 * N];
+    static int32_t label[N];
+    int claimed = 0, families = 0, with_holm = 0, without = 0;
+    for (int run = 0; run < RUNS + FAMILIES * QUESTIONS; run++) {
+        static double p[QUESTIONS], adjusted[QUESTIONS];
+        for (int m = 0; m < 2; m++)
+            for (int i = 0; i < N; i++) {
+                const float x = wfi_random_uniform(wfi_random_key(5, "null", (uint64_t)run, (uint64_t)m), (uint64_t)i);
+                scores[m][2 * i] = x < 0.8f ? 0.9f : 0.1f;
+                scores[m][2 * i + 1] = 1 - scores[m][2 * i];
+            }
+        const wf_predictions a = classes(scores[0], label, N, 2), b = classes(scores[1], label, N, 2);
+        const double one = 1;
+        wf_paired_test t;
+        check_ok(wfi_paired_bootstrap(&(wf_paired_sets){&a, &b, &one, 1, 1}, "accuracy", 400, (uint64_t)run, &t, err));
+        if (run < RUNS) {
+            claimed += t.p < 0.05;
+            continue;
+        }
+        p[(run - RUNS) % QUESTIONS] = t.p;
+        if ((run - RUNS) % QUESTIONS != QUESTIONS - 1) continue;
+        bool any = false, raw = false;
+        check_ok(wfi_holm(p, QUESTIONS, adjusted, err));
+        for (int k = 0; k < QUESTIONS; k++) any |= adjusted[k] < 0.05, raw |= p[k] < 0.05;
+        families++;
+        with_holm += any;
+        without += raw;
+    }
+    if (claimed > 8) fail_msg("%d of %d equal pairs told apart", claimed, RUNS); /* more than 8: 1 chance in 250 */
+    if (with_holm > 7) fail_msg("%d of %d families with a false claim", with_holm, families); /* 1 in 120 */
+    assert_true(without > 10); /* the correction is needed: 1 - 0.95^10 = 40 % of 50 */
+}
+
+static void test_holm(void **state) {
+    enum { N = sizeof holm_p / sizeof *holm_p };
+    double got[N], with_nan[] = {0.01, NAN, 0.04};
+    check_ok(wfi_holm(holm_p, N, got, err));
+    for (int i = 0; i < N; i++) near(got[i], holm_want[i], 1e-12, "Holm");
+    check_ok(wfi_holm(with_nan, 3, with_nan, err));
+    assert_true(with_nan[0] == 0.02 && isnan(with_nan[1]) && with_nan[2] == 0.04);
+    check_ok(wfi_holm(NULL, 0, NULL, err));
+}
+
+static void test_fisher(void **state) {
+    for (size_t i = 0; i < sizeof fisher_tables / sizeof *fisher_tables / 4; i++) {
+        const int64_t *t = fisher_tables + 4 * i;
+        near(wfi_fisher_greater(t[0], t[1], t[2], t[3]), fisher_want[2 * i], 1e-9, "Fisher, greater");
+        near(wfi_fisher_two_sided(t[0], t[1], t[2], t[3]), fisher_want[2 * i + 1], 1e-9, "Fisher, two-sided");
+    }
+}
+
+static void reliable_check(bool adaptive, int bins, const double *confidence, const double *accuracy,
+                           const double *rows, size_t count, const double *ece) {
+    const wf_predictions p = classes(reliable_scores, reliable_label, 400, 4);
+    wf_reliability r;
+    check_ok(wfi_reliability(&p, bins, adaptive, &r, err));
+    assert_int_equal(count, r.count);
+    for (int b = 0; b < r.count; b++) {
+        near(r.bin[b].confidence, confidence[b], 1e-9, "confidence");
+        near(r.bin[b].accuracy, accuracy[b], 1e-9, "accuracy");
+        assert_int_equal(rows[b], r.bin[b].rows);
+        assert_true(r.bin[b].low <= r.bin[b].confidence + 1e-12 && r.bin[b].confidence <= r.bin[b].high + 1e-12);
+    }
+    near(r.ece, ece[0], 1e-9, "ece");
+    near(r.worst, ece[1], 1e-9, "worst bin");
+    if (adaptive) return;
+    wf_scores s;
+    check_ok(wfi_metrics_compute(&p, 0, 0, &s, err));
+    near(wfi_scores_find(&s, "ece")->value, r.ece, 1e-9, "the metric of that name");
+}
+
+static void test_reliability(void **state) {
+    reliable_check(false, 15, uniform_confidence, uniform_accuracy, uniform_rows,
+                   sizeof uniform_rows / sizeof *uniform_rows, uniform_ece);
+    reliable_check(true, 10, quantile_confidence, quantile_accuracy, quantile_rows,
+                   sizeof quantile_rows / sizeof *quantile_rows, quantile_ece);
+    const float logits[] = {3, -1};
+    const int32_t label[] = {0};
+    const wf_predictions p = classes(reliable_scores, reliable_label, 400, 4), bad = classes(logits, label, 1, 2);
+    wf_reliability r;
+    wf_selective s;
+    check_status(WF_E_ARG, wfi_reliability(&p, 0, false, &r, err));
+    check_status(WF_E_ARG, wfi_reliability(&p, WF_RELIABILITY_MAX + 1, false, &r, err));
+    check_status(WF_E_ARG, wfi_reliability(&bad, 10, false, &r, err));
+    check_status(WF_E_ARG, wfi_selective(&bad, &s, err));
+}
+
+static void test_selective(void **state) {
+    const wf_predictions p = classes(selective_scores, selective_label, 250, 3);
+    wf_selective s;
+    check_ok(wfi_selective(&p, &s, err));
+    for (int k = 0; k < WF_COVERAGES; k++) near(s.risk[k], selective_want[k], 1e-9, "risk");
+    near(s.area, selective_want[10], 1e-9, "area");
+    near(s.best_area, selective_want[11], 1e-9, "best area");
+    near(s.auroc, selective_want[12], 1e-9, "auroc");
+    /* All equally sure: every coverage has the risk of the whole, and sureness tells nothing. */
+    const float flat[] = {0.6f, 0.4f, 0.6f, 0.4f, 0.6f, 0.4f, 0.6f, 0.4f};
+    const int32_t label[] = {0, 1, 0, 0}, right[] = {0, 0, 0, 0};
+    const wf_predictions even = classes(flat, label, 4, 2), all = classes(flat, right, 4, 2);
+    check_ok(wfi_selective(&even, &s, err));
+    for (int k = 0; k < WF_COVERAGES; k++) near(s.risk[k], 0.25, 1e-12, "risk of equals");
+    near(s.auroc, 0.5, 1e-12, "auroc of equals");
+    check_ok(wfi_selective(&all, &s, err));
+    assert_true(s.area == 0 && s.best_area == 0 && isnan(s.auroc));
+}
+
+static void test_alignment(void **state) {
+    double got, back;
+    float turned[40 * 7], flat[40] = {0};
+    check_ok(wfi_cka(cka_x, 7, cka_z, 9, 40, &got, err));
+    near(got, cka_want[0], 1e-9, "alignment");
+    check_ok(wfi_cka(cka_z, 9, cka_x, 7, 40, &back, err));
+    near(back, got, 1e-12, "the other way round");
+    for (int i = 0; i < 40; i++) /* a rotation of two columns, scaled, shifted */
+        for (int k = 0; k < 7; k++) {
+            const float *r = cka_x + 7 * i;
+            turned[7 * i + k] = 3 * (k == 0   ? 0.6f * r[0] + 0.8f * r[1]
+                                     : k == 1 ? -0.8f * r[0] + 0.6f * r[1]
+                                              : r[k]) +
+                                5;
+        }
+    check_ok(wfi_cka(cka_x, 7, turned, 7, 40, &got, err));
+    near(got, 1, 1e-5, "a rotated copy");
+    check_ok(wfi_cka(cka_x, 7, flat, 1, 40, &got, err));
+    assert_true(isnan(got));
+    check_status(WF_E_ARG, wfi_cka(cka_x, 7, flat, 1, 0, &got, err));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_paired),        cmocka_unit_test(test_sets_and_seeds),
+        cmocka_unit_test(test_paired_errors), cmocka_unit_test(test_nothing_is_claimed_of_equal_models),
+        cmocka_unit_test(test_holm),          cmocka_unit_test(test_fisher),
+        cmocka_unit_test(test_reliability),   cmocka_unit_test(test_selective),
+        cmocka_unit_test(test_alignment)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
