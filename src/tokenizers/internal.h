@@ -75,6 +75,14 @@ typedef struct wf_vocab_settings { /* tokenizer_config.json of a vocab.txt */
     const char *unk, *cls, *sep, *pad, *mask;
 } wf_vocab_settings;
 wf_status wfi_settings_json(const char *json, size_t size, const char *name, wf_tokenizer **out, wf_err *err);
+/* vocab_scan.c: the vocabulary of a tokenizer.json into plan->texts, sizes and count, when it is written plainly;
+ * *found says so. WF_E_NOMEM without a text. What is found borrows from json and place until it is cleared. */
+typedef struct wf_vocab_place {
+    size_t from, to; /* json[from..to) is the vocabulary's object */
+    char *spare;
+} wf_vocab_place;
+wf_status wfi_vocab_scan(const char *json, size_t size, wf_plan *plan, wf_vocab_place *place, bool *found);
+void wfi_vocab_scan_clear(wf_plan *plan, wf_vocab_place *place);
 wf_status wfi_settings_vocab(const char *vocab, size_t size, const char *name, const wf_vocab_settings *s,
                              wf_tokenizer **out, wf_err *err);
 

@@ -3,6 +3,7 @@
  * here and are passed over, and so is the stored length of truncation: callers say theirs. The vocab.txt form is read
  * in settings_vocab.c. */
 #include "base/alloc.h"
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "tokenizers/internal.h"
@@ -117,7 +118,7 @@ static wf_status read_model(const json_t *top, wf_plan *plan, wf_err *err) {
     WF_TRY(named(wfi_json_str(model, "continuing_subword_prefix", "model", &plan->prefix, err), plan->name, err));
     WF_TRY(named(wfi_json_int(model, "max_input_chars_per_word", "model", 0, INT32_MAX, &most, err), plan->name, err));
     plan->max_chars = (size_t)most;
-    return read_vocab(json_object_get(model, "vocab"), plan, err);
+    return plan->count ? WF_OK : read_vocab(json_object_get(model, "vocab"), plan, err);
 }
 
 static wf_status read_added_token(const json_t *o, wf_plan_added *a, const wf_plan *plan, wf_err *err) {
@@ -267,15 +268,44 @@ static wf_status read_all(const json_t *top, wf_plan *plan, wf_err *err) {
     return read_post_processor(top, plan, err);
 }
 
+static wf_status settings_tree(const char *json, size_t size, wf_plan *plan, wf_tokenizer **out, wf_err *err) {
+    json_t *top = NULL;
+    WF_TRY(wfi_json_parse(json, size, plan->name, &top, err));
+    wf_status st = read_all(top, plan, err);
+    if (st == WF_OK) st = wfi_tokenizer_build(plan, out, err);
+    wfi_free(plan->added);
+    json_decref(top);
+    return st;
+}
+
+/* The vocabulary by scanning, what is around it as JSON. WF_E_DATA: not possible, or something is wrong; the whole file
+ * has to be read as JSON. */
+static wf_status settings_scanned(const char *json, size_t size, const char *name, wf_tokenizer **out, wf_err *err) {
+    wf_plan plan = {.name = name};
+    wf_vocab_place place;
+    wf_buffer rest = {0};
+    bool found = false;
+    wf_status st = wfi_vocab_scan(json, size, &plan, &place, &found);
+    if (st != WF_OK) return wfi_fail(err, st, "out of memory for the vocabulary");
+    if (!found) return WF_E_DATA;
+    wfi_buffer_add(&rest, json, place.from);
+    wfi_buffer_adds(&rest, "{}");
+    wfi_buffer_add(&rest, json + place.to, size - place.to);
+    st = rest.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for the JSON of %s", name)
+                     : settings_tree(rest.data, rest.len, &plan, out, err);
+    wfi_buffer_clear(&rest);
+    wfi_vocab_scan_clear(&plan, &place);
+    return st == WF_OK || st == WF_E_NOMEM ? st : WF_E_DATA;
+}
+
 wf_status wfi_settings_json(const char *json, size_t size, const char *name, wf_tokenizer **out, wf_err *err) {
     wf_plan plan = {.name = name};
-    json_t *top = NULL;
-    WF_TRY(wfi_json_parse(json, size, name, &top, err));
-    wf_status st = read_all(top, &plan, err);
-    if (st == WF_OK) st = wfi_tokenizer_build(&plan, out, err);
+    wf_err scanning = {0};
+    wf_status st = settings_scanned(json, size, name, out, &scanning);
+    if (st == WF_E_NOMEM && err) *err = scanning;
+    if (st != WF_E_DATA) return st;
+    st = settings_tree(json, size, &plan, out, err);
     wfi_free(plan.texts);
     wfi_free(plan.sizes);
-    wfi_free(plan.added);
-    json_decref(top);
     return st;
 }

@@ -3,6 +3,7 @@
 #include "tokenizers/unicode.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include <stdbool.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -13,26 +14,34 @@ _Static_assert((int)UNICODE_MAPPING_MAX <= (int)WFI_UNICODE_OUT, "a mapping is l
 
 /* Flags of one block of 256 code points; *run is the run the block starts in and moves on. */
 static void expand(uint32_t block, size_t *run, uint16_t out[256]) {
-    for (uint32_t i = 0; i < 256; i++) {
+    for (uint32_t i = 0; i < 256;) {
         const uint32_t cp = block << 8 | i;
         while (*run + 1 < RUNS && unicode_runs[*run + 1] >> 9 <= cp) (*run)++;
-        out[i] = unicode_runs[*run] & 511;
+        const uint32_t end = *run + 1 < RUNS ? (unicode_runs[*run + 1] >> 9) - (block << 8) : 256;
+        const uint16_t flags = unicode_runs[*run] & 511;
+        for (const uint32_t stop = end < 256 ? end : 256; i < stop; i++) out[i] = flags;
     }
 }
 
 wf_status wfi_unicode_init(wf_unicode *u, wf_err *err) {
     uint16_t now[256], last[256];
-    size_t run = 0, count = 0;
+    size_t run = 0, count = 0, filled = RUNS; /* filled: the run that the block before lies in whole */
     for (uint32_t b = 0; b < BLOCKS; b++) {
-        expand(b, &run, now);
-        if (!b || memcmp(now, last, sizeof now)) count++;
-        memcpy(last, now, sizeof now);
+        while (run + 1 < RUNS && unicode_runs[run + 1] >> 9 <= b << 8) run++;
+        const bool whole = run + 1 == RUNS || unicode_runs[run + 1] >> 9 >= (b + 1) << 8;
+        if (!whole || run != filled) {
+            filled = whole ? run : RUNS;
+            expand(b, &run, now);
+            if (!b || memcmp(now, last, sizeof now)) count++;
+            memcpy(last, now, sizeof now);
+        }
         u->index[b] = (uint16_t)(count - 1);
     }
     u->blocks = wfi_alloc(count, sizeof *u->blocks);
     if (!u->blocks) return wfi_fail(err, WF_E_NOMEM, "out of memory for the character table");
     run = 0;
-    for (uint32_t b = 0; b < BLOCKS; b++) expand(b, &run, u->blocks[u->index[b]]);
+    for (uint32_t b = 0; b < BLOCKS; b++)
+        if (!b || u->index[b] != u->index[b - 1]) expand(b, &run, u->blocks[u->index[b]]);
     return WF_OK;
 }
 

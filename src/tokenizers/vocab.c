@@ -10,12 +10,19 @@ static inline uint32_t spread(uint32_t h) {
     return h ^ (h >> 13);
 }
 
-int32_t wfi_vocab_get(const wf_vocab_table *t, uint32_t hash, const char *text, size_t size) {
+/* The slot with the text, or the empty one where it would go. */
+static inline wf_vocab_slot *find(const wf_vocab_table *t, uint32_t hash, const char *text, size_t size) {
     for (size_t i = spread(hash) & t->mask;; i = (i + 1) & t->mask) {
-        const wf_vocab_slot *s = &t->slots[i];
-        if (s->id < 0) return -1;
-        if (s->hash == hash && s->size == size && !memcmp(s->text, text, size)) return s->id;
+        wf_vocab_slot *s = &t->slots[i];
+        if (!s->entry) return s;
+        if (s->hash != hash) continue;
+        const size_t from = t->at[s->entry - 1] + t->skip;
+        if (t->at[s->entry] - 1 - from == size && !memcmp(t->bytes + from, text, size)) return s;
     }
+}
+
+int32_t wfi_vocab_get(const wf_vocab_table *t, uint32_t hash, const char *text, size_t size) {
+    return (int32_t)find(t, hash, text, size)->entry - 1;
 }
 
 static uint32_t hash_of(const char *text, size_t size) {
@@ -28,25 +35,20 @@ int32_t wfi_vocab_find(const wf_vocab *v, const char *text, size_t size) {
     return v->first.slots ? wfi_vocab_get(&v->first, hash_of(text, size), text, size) : -1;
 }
 
-static wf_status table_init(wf_vocab_table *t, size_t count, wf_err *err) {
+static wf_status table_init(const wf_vocab *v, wf_vocab_table *t, size_t count, size_t skip, wf_err *err) {
     size_t slots = 16;
     while (slots < 2 * count) slots *= 2;
+    *t = (wf_vocab_table){.mask = slots - 1, .bytes = v->bytes, .at = v->at, .skip = skip};
     t->slots = wfi_alloc(slots, sizeof *t->slots);
-    if (!t->slots) return wfi_fail(err, WF_E_NOMEM, "out of memory for the vocabulary");
-    for (size_t i = 0; i < slots; i++) t->slots[i].id = -1;
-    t->mask = slots - 1;
-    return WF_OK;
+    return t->slots ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for the vocabulary");
 }
 
 /* Gives -1, or the id that has the text already. */
 static int32_t table_add(wf_vocab_table *t, const char *text, size_t size, int32_t id) {
     const uint32_t hash = hash_of(text, size);
-    size_t i = spread(hash) & t->mask;
-    for (; t->slots[i].id >= 0; i = (i + 1) & t->mask) {
-        const wf_vocab_slot *s = &t->slots[i];
-        if (s->hash == hash && s->size == size && !memcmp(s->text, text, size)) return s->id;
-    }
-    t->slots[i] = (wf_vocab_slot){hash, id, text, (uint32_t)size};
+    wf_vocab_slot *s = find(t, hash, text, size);
+    if (s->entry) return (int32_t)s->entry - 1;
+    *s = (wf_vocab_slot){hash, (uint32_t)id + 1};
     if (size > t->max_bytes) t->max_bytes = size;
     return -1;
 }
@@ -83,9 +85,9 @@ wf_status wfi_vocab_init(wf_vocab *v, const char *const *texts, const size_t *si
                            count, WFI_VOCAB_MAX);
     v->count = count;
     wf_status st = copy_texts(v, texts, sizes, name, err);
-    if (st == WF_OK) st = table_init(&v->first, words, err);
-    if (st == WF_OK) st = table_init(&v->next, words, err);
     const size_t skip = strlen(prefix);
+    if (st == WF_OK) st = table_init(v, &v->first, words, 0, err);
+    if (st == WF_OK) st = table_init(v, &v->next, words, skip, err);
     for (size_t i = 0; st == WF_OK && i < words; i++) {
         const char *text = v->bytes + v->at[i];
         const int32_t had = table_add(&v->first, text, sizes[i], (int32_t)i);

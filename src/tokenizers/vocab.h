@@ -9,18 +9,20 @@
 
 enum { WFI_VOCAB_MAX = 1 << 22, WFI_TOKEN_BYTES_MAX = 1024 };
 
-typedef struct wf_vocab_slot {
+typedef struct wf_vocab_slot { /* eight bytes, so that more of a table stays in the caches; its text is found by the id
+                                */
     uint32_t hash;
-    int32_t id; /* -1: empty */
-    const char *text;
-    uint32_t size;
+    uint32_t entry; /* id + 1; 0: empty */
 } wf_vocab_slot;
 
 /* Two tables share this form: words' beginnings (whole token texts) and continuations (without their prefix). */
 typedef struct wf_vocab_table {
     wf_vocab_slot *slots;
-    size_t mask;      /* slot count - 1 (a power of two) */
-    size_t max_bytes; /* of the longest text in the table */
+    size_t mask;       /* slot count - 1 (a power of two) */
+    size_t max_bytes;  /* of the longest text in the table */
+    const char *bytes; /* of the vocabulary; */
+    const size_t *at;  /* the same */
+    size_t skip;       /* bytes of the prefix that the table's texts lack */
 } wf_vocab_table;
 
 typedef struct wf_vocab {
