@@ -127,6 +127,34 @@ typedef struct wf_compare_spec {
 /* {"task","rows":[{"method","train_rows","seed","metrics","trainable_params","wall_seconds"}],"summary":[...]} */
 WF_API wf_status wf_compare(wf_lab *lab, const wf_compare_spec *spec, char **json, wf_err *err);
 
+/* Speed on this machine. Works are measured in rounds, in turn, and compared with the fastest matrix products of their
+ * type: "gemm" (these alone), "train:METHOD", "train:head", "train:full", "train:fuse:N", "infer:plain",
+ * "infer:METHOD", "infer:fuse:N", "latency:plain", "latency:METHOD", "latency:fuse:N" (one text of 32 tokens),
+ * "grow:fuse", "grow:length", "grow:batch", "grow:threads", "default", "all". A type of the base may stand behind a
+ * work: "train:lora@f32". */
+typedef struct wf_bench_spec {
+    const char *base;         /* default: the lab's only base */
+    const char *size;         /* instead of a base: random weights, "minilm" or "bert-base" */
+    const char *const *works; /* default: what ends in about a minute on a small base */
+    size_t work_count;
+    const char *texts; /* file of texts (JSONL, CSV, TSV, or one a line); default: random tokens, 8 to 56 a text */
+    const char *const
+        *from; /* adapters of the lab that are fused, and run where a work takes one; random ones follow */
+    size_t from_count;
+    const char *base_dtype; /* as in wf_train_spec */
+    double seconds;         /* a work, all rounds together; default 3 */
+    int rounds;             /* default 5 */
+    int64_t batch_rows;     /* default: 32 in training, 64 in inference */
+    const char *outputs;    /* file: what the inference works make of the first 64 texts, before the head */
+    const char *parts;      /* folder: the adapters and fusions of the inference works, for other programs to load */
+    int threads;            /* these three where lab is NULL */
+    wf_progress_fn progress;
+    void *progress_user;
+} wf_bench_spec;
+/* lab NULL: only with a size. The result (docs/json.md) is kept in the lab for its report. Memory of each work is
+ * measured in a process of its own, which needs that this one has no other threads; else it is null. */
+WF_API wf_status wf_bench(wf_lab *lab, const wf_bench_spec *spec, char **json, wf_err *err);
+
 WF_API wf_status wf_report(wf_lab *lab, const char *path, char **json, wf_err *err); /* one self-contained HTML file */
 WF_API wf_status wf_inspect(wf_lab *lab, const char *name, char **json, wf_err *err);
 WF_API wf_status wf_verify(wf_lab *lab, char **json,

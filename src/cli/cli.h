@@ -21,6 +21,9 @@ typedef struct cli_args { /* everything any command can be given */
     const char *from, *methods, *rows_list, *output, *input, *data, *split, *pair;
     long long seeds, resamples, head_layers, patience;
     bool all, train_adapters;
+    wf_bench_spec bench;
+    const char *works;
+    long long rounds;
 } cli_args;
 
 typedef enum cli_type { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_REAL, CLI_SEED } cli_type;
@@ -64,6 +67,8 @@ int cli_complete_bash(void);
 /* session.c */
 int cli_open(const cli_args *a,
              wf_lab **lab); /* opens the lab with progress and messages on standard error; EXIT_DONE or says why */
+/* Without a lab: what it would call while it works; user is the arguments. */
+wf_progress_fn cli_progress(void);
 void cli_stop_gently(
     void); /* for work that keeps a checkpoint: Ctrl-C stops it at its next step. Other commands simply end */
 int cli_fail(wf_status status, const wf_err *err); /* one line on standard error; the exit code */

@@ -137,14 +137,18 @@ static void on_message(const char *level, const char *text, void *user) {
     note_say("%s: %s", level, text);
 }
 
+wf_progress_fn cli_progress(void) {
+    screen.terminal = isatty(STDERR_FILENO) != 0;
+    screen.printed = now();
+    return on_progress;
+}
+
 int cli_open(const cli_args *a, wf_lab **lab) {
     wf_err err = {0};
     const wf_status st = wf_lab_open(a->lab, lab, &err);
     if (st != WF_OK) return cli_fail(st, &err);
-    screen.terminal = isatty(STDERR_FILENO) != 0;
-    screen.printed = now();
     if (a->threads) wf_lab_threads(*lab, (int)a->threads);
-    wf_lab_progress(*lab, on_progress, (void *)(uintptr_t)a);
+    wf_lab_progress(*lab, cli_progress(), (void *)(uintptr_t)a);
     wf_lab_messages(*lab, on_message, (void *)(uintptr_t)a);
     return EXIT_DONE;
 }

@@ -21,4 +21,13 @@ typedef struct wf_job {
 wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err *err);
 /* Tokens of rows, cut at the model's length. */
 wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err);
+
+/* Rows of a JSONL, CSV or TSV file by the task's names of fields, or a text a line of any other file. */
+typedef struct wf_texts {
+    wf_rows rows;
+    char *memory; /* of the lines */
+    bool table;
+} wf_texts;
+wf_status wfi_texts_read(const char *path, const wf_task *task, wf_texts *out, wf_err *err);
+void wfi_texts_clear(wf_texts *t); /* also after a failure */
 #endif

@@ -207,12 +207,25 @@ static bool has_table_extension(const char *path) {
     return false;
 }
 
+wf_status wfi_texts_read(const char *path, const wf_task *task, wf_texts *out, wf_err *err) {
+    *out = (wf_texts){.table = has_table_extension(path)};
+    return out->table ? wfi_rows_read(path, task, NULL, false, &out->rows, err)
+                      : lines_read(path, &out->memory, &out->rows, err);
+}
+
+void wfi_texts_clear(wf_texts *t) {
+    if (t->table)
+        wfi_rows_clear(&t->rows);
+    else
+        wfi_free(t->rows.rows);
+    wfi_free(t->memory);
+    *t = (wf_texts){0};
+}
+
 wf_status wf_predictor_file(wf_predictor *p, const char *path, wf_line_fn emit, void *user, wf_err *err) {
-    wf_rows rows = {0};
-    char *memory = NULL;
-    const bool table = has_table_extension(path);
-    wf_status st =
-        table ? wfi_rows_read(path, &p->tasks[0], NULL, false, &rows, err) : lines_read(path, &memory, &rows, err);
+    wf_texts texts = {0};
+    wf_status st = wfi_texts_read(path, &p->tasks[0], &texts, err);
+    const wf_rows rows = texts.rows;
     for (size_t i = 0; st == WF_OK && i < rows.count; i += FILE_BATCH) {
         const wf_rows some = {.rows = rows.rows + i,
                               .count = rows.count - i < FILE_BATCH ? rows.count - i : FILE_BATCH};
@@ -228,10 +241,6 @@ wf_status wf_predictor_file(wf_predictor *p, const char *path, wf_line_fn emit, 
         }
         json_decref(outputs);
     }
-    if (table)
-        wfi_rows_clear(&rows);
-    else
-        wfi_free(rows.rows);
-    wfi_free(memory);
+    wfi_texts_clear(&texts);
     return st;
 }

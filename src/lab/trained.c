@@ -26,18 +26,18 @@ static char *folder_of(wf_lab *lab, const wf_record *r, const char *below) {
     return path;
 }
 
-static wf_status fused_open(wf_lab *lab, wf_trained *t, const char *name, wf_adapter **out, wf_err *err) {
+wf_status wfi_fused_open(wf_lab *lab, const wf_open_base *base, const char *name, wf_adapter **out, wf_err *err) {
     wf_record r = {0};
     WF_TRY(wfi_registry_get(lab->registry, "model", name, &r, err));
     json_t *info = NULL;
     char *dir = folder_of(lab, &r, "adapter");
-    const wf_base_shape shape = wfi_context_shape(t->base->model);
+    const wf_base_shape shape = wfi_context_shape(base->model);
     wf_status st = dir ? wfi_lab_record_json(&r, &info, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     const char *base_hash = json_string_value(json_object_get(info, "base_hash"));
     if (st == WF_OK) st = wfi_lab_tree_check(lab, &r, err);
     if (st == WF_OK && !wfi_dir_exists(dir))
         st = wfi_fail(err, WF_E_ARG, "\"%s\" is no adapter; only adapters can be fused", name);
-    else if (st == WF_OK && (!base_hash || strcmp(base_hash, t->base->hash) != 0))
+    else if (st == WF_OK && (!base_hash || strcmp(base_hash, base->hash) != 0))
         st = wfi_fail(err, WF_E_ARG,
                       "adapter \"%s\" was trained on another base; adapters of one base only can be fused", name);
     if (st == WF_OK) st = wfi_hub_adapter_open(dir, name, &shape, out, err);
@@ -56,7 +56,7 @@ static wf_status fusion_new(wf_lab *lab, wf_trained *t, const wf_settings *s, co
         for (size_t k = 0; k < i; k++)
             if (strcmp(from, t->fused[k]->name) == 0)
                 return wfi_fail(err, WF_E_ARG, "adapter \"%s\" stands twice in the fusion", from);
-        WF_TRY(fused_open(lab, t, from, &t->fused[i], err));
+        WF_TRY(wfi_fused_open(lab, t->base, from, &t->fused[i], err));
         t->fused_count = i + 1;
     }
     const wf_base_shape shape = wfi_context_shape(t->base->model);
@@ -310,7 +310,7 @@ static wf_status fusion_open(wf_lab *lab, wf_trained *t, const char *dir, const 
         else if (wfi_dir_exists(own))
             st = wfi_hub_adapter_open(own, names[i], &shape, &t->fused[i], err);
         else
-            st = fused_open(lab, t, names[i], &t->fused[i], err);
+            st = wfi_fused_open(lab, t->base, names[i], &t->fused[i], err);
         wfi_free(own);
         if (st == WF_OK) t->fused_count = i + 1;
     }

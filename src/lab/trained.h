@@ -27,6 +27,8 @@ wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, c
                           wf_err *err);
 wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *out, wf_err *err);
 void wfi_trained_clear(wf_trained *t);
+/* A stored adapter of this base, to be fused (wfi_adapter_free). */
+wf_status wfi_fused_open(wf_lab *lab, const wf_open_base *base, const char *name, wf_adapter **out, wf_err *err);
 /* Parameter sets that are trained, at most WF_TRAINED_SETS; gradients on. */
 enum { WF_TRAINED_SETS = 64 };
 wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF_TRAINED_SETS], size_t *count,

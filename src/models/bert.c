@@ -177,24 +177,34 @@ static wf_status shell_new(const wf_bert_config *c, wf_bert **out, wf_err *err) 
     return WF_OK;
 }
 
-wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err) {
-    wf_bert_config c = {0};
+wf_status wfi_bert_from_source(const wf_bert_config *config, wf_source *source, wf_bert **out, wf_err *err) {
     wf_bert *m = NULL;
-    WF_TRY(config_read(dir, &c, err));
-    WF_TRY(shell_new(&c, &m, err));
-    char *path = wfi_path_join(dir, "model.safetensors");
-    wf_status st = path ? wfi_safetensors_open(path, &m->source, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    wfi_free(path);
-    if (st != WF_OK) goto done;
+    wf_status st = shell_new(config, &m, err);
+    if (st != WF_OK) {
+        wfi_source_close(source);
+        return st;
+    }
+    m->source = *source;
+    *source = (wf_source){0};
     visit v = {.m = m, .prefix = wfi_source_find(&m->source, "bert.embeddings.word_embeddings.weight") ? "bert." : ""};
     char pooler[NAME_MAX_BYTES];
     snprintf(pooler, sizeof pooler, "%spooler.dense.weight", v.prefix);
-    WF_GO(bind_all(&v, wfi_source_find(&m->source, pooler) != NULL, err));
-    *out = m;
-    return WF_OK;
-done:
-    wfi_bert_free(m);
+    st = bind_all(&v, wfi_source_find(&m->source, pooler) != NULL, err);
+    if (st != WF_OK)
+        wfi_bert_free(m);
+    else
+        *out = m;
     return st;
+}
+
+wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err) {
+    wf_bert_config c = {0};
+    wf_source source = {0};
+    WF_TRY(config_read(dir, &c, err));
+    char *path = wfi_path_join(dir, "model.safetensors");
+    wf_status st = path ? wfi_safetensors_open(path, &source, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wfi_free(path);
+    return st == WF_OK ? wfi_bert_from_source(&c, &source, out, err) : st;
 }
 
 wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err) {

@@ -34,6 +34,8 @@ typedef struct wf_bert {
 
 /* DIR/config.json and DIR/model.safetensors. Weights stay in the mapped file, read-only. */
 wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err);
+/* The same from a configuration and its named weights; the source is taken over, also on failure. */
+wf_status wfi_bert_from_source(const wf_bert_config *config, wf_source *source, wf_bert **out, wf_err *err);
 /* A copy whose weights (all but the pooler's) are owned and trainable. `from` must outlive it (the pooler is shared).
  */
 wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err);

@@ -3,9 +3,9 @@
 #include "program.h"
 #include <unistd.h>
 
-static const char *const commands[] = {"init",    "base add", "base list", "base check", "task add", "task list",
-                                       "train",   "fuse",     "eval",      "predict",    "compare",  "report",
-                                       "inspect", "verify",   "list",      "rm",         "log",      "resume"};
+static const char *const commands[] = {"init", "base add", "base list", "base check", "task add", "task list", "train",
+                                       "fuse", "eval",     "predict",   "compare",    "report",   "inspect",   "verify",
+                                       "list", "rm",       "log",       "resume",     "bench"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -44,6 +44,8 @@ static void test_main_job(void **state) {
     prints("-C lab compare target --methods head,fuse:rev,notes-seq_bn --rows 20,40 --seeds 2 --epochs 1",
            "fuse:rev,notes-seq_bn");
     prints("-C lab report -o page.html", "wrote page.html");
+    prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
+           "fastest matrix products: f32");
     prints("-C lab verify", "all 7 artefacts are unchanged");
     prints("-C lab list", "run 4: compare target, done");
     prints("-C lab log 1", "epoch 2: loss");
@@ -106,6 +108,19 @@ static void test_json(void **state) {
     json_decref(j);
     j = weft_json("-C j report -o j.html");
     has_keys(j, "report bytes");
+    json_decref(j);
+    j = weft_json("-C j bench --work train:fuse:2,latency:plain,grow:threads --seconds 0.01 --rounds 2 --threads 2");
+    has_keys(j, "version finished machine base base_dtype texts rounds gemm works growth wall_seconds peak_rss_bytes");
+    has_keys(json_array_get(json_object_get(j, "works"), 0),
+             "work base_dtype batch_rows trainable_params adapters tokens_per_second tokens_per_second_low "
+             "tokens_per_second_high rounds seconds_per_step steps tokens_per_step flop_per_token gflops share_of_peak "
+             "peak_rss_bytes");
+    has_keys(json_array_get(json_object_get(j, "works"), 1), "runs median_ms p90_ms");
+    one = json_array_get(json_object_get(j, "growth"), 0);
+    has_keys(one, "growth work points");
+    assert_int_equal(2, json_array_size(json_object_get(one, "points")));
+    has_keys(json_array_get(json_object_get(one, "points"), 1),
+             "x batch_rows tokens_per_second step_ratio scaling_efficiency");
     json_decref(j);
     j = weft_json("-C j inspect f");
     has_keys(j, "name kind_of_object parents children attention config settings");
