@@ -3,4 +3,5 @@
 #define WEFT_WEFT_H
 #include "weft/lab.h"
 #include "weft/status.h"
+#include "weft/study.h"
 #endif

@@ -19,6 +19,7 @@ typedef struct cli_args { /* everything any command can be given */
     wf_task_spec task;
     wf_train_spec train;
     const char *from, *methods, *rows_list, *output, *input, *data, *split, *pair;
+    const char *kinds, *strengths, *sets, *wordnet; /* studies */
     long long seeds, resamples, head_layers, patience;
     bool all, train_adapters;
     wf_bench_spec bench;

@@ -163,6 +163,9 @@ wf_status wf_resume(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     wf_status st = WF_OK;
     if (strcmp(run.status, "done") == 0)
         st = wfi_fail(err, WF_E_ARG, "run %lld is done; nothing to resume", (long long)id);
+    if (st == WF_OK && strncmp(run.command, "study", 5) == 0)
+        st = wfi_fail(err, WF_E_ARG, "run %lld is a study, which keeps nothing to go on from; start it again: weft %s",
+                      (long long)id, run.command);
     if (st == WF_OK) st = wfi_json_parse(run.spec, strlen(run.spec), "run settings", &spec, err);
     if (st == WF_OK && strcmp(run.command, "compare") != 0) st = name_free_check(lab, run.name, err);
     if (st == WF_OK) st = wfi_run_claim(lab->registry, id, err);

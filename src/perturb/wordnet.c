@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "perturb/perturb.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { SPEECHES = 4, WORDS_MOST = 64 };
@@ -23,8 +24,8 @@ void wfi_wordnet_free(wf_wordnet *w) {
 }
 
 static wf_status file_open(const char *dir, const char *kind, const char *speech, wf_map *out, wf_err *err) {
-    char name[32] = "";
-    strncat(strncat(strncat(name, kind, 8), ".", 2), speech, 8);
+    char name[32];
+    snprintf(name, sizeof name, "%s.%s", kind, speech);
     char *path = wfi_path_join(dir, name);
     if (!path) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     wf_status st = wfi_file_exists(path)

@@ -106,8 +106,7 @@ static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t
     wfi_buffer_adds(b, "</text></g>");
 }
 
-/* fixed: as wide as it is drawn, scrolled where the screen is narrower. */
-static void svg_begin(wf_buffer *b, const char *title, int width, int height, bool fixed) {
+void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, bool fixed) {
     wfi_buffer_printf(b, "<figure><div class=\"draw\"><svg viewBox=\"0 0 %d %d\"", width, height);
     if (fixed) wfi_buffer_printf(b, " style=\"width:%dpx;min-width:%dpx;max-width:none\"", width, width);
     wfi_buffer_adds(b, " role=\"img\" aria-label=\"");
@@ -117,7 +116,7 @@ static void svg_begin(wf_buffer *b, const char *title, int width, int height, bo
     wfi_buffer_adds(b, "</title>");
 }
 
-static void svg_end(wf_buffer *b, const char *title) {
+void wfi_chart_end(wf_buffer *b, const char *title) {
     wfi_buffer_adds(b, "</svg></div><figcaption>");
     wfi_html_text(b, title);
     wfi_buffer_adds(b, "</figcaption></figure>\n");
@@ -126,7 +125,7 @@ static void svg_end(wf_buffer *b, const char *title) {
 void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series,
                      size_t count) {
     const frame f = frame_fit(series, count);
-    svg_begin(b, title, WIDTH, HEIGHT + (int)count * LEGEND + 4, false);
+    wfi_chart_begin(b, title, WIDTH, HEIGHT + (int)count * LEGEND + 4, false);
     wfi_buffer_adds(b, "<desc>"); /* the numbers, for those who do not see the lines */
     for (size_t k = 0; k < count; k++) {
         wfi_html_text(b, series[k].name);
@@ -137,13 +136,13 @@ void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const
     wfi_buffer_adds(b, "</desc>");
     axes_draw(b, &f, x_label, y_label);
     for (size_t k = 0; k < count; k++) series_draw(b, &f, &series[k], k);
-    svg_end(b, title);
+    wfi_chart_end(b, title);
 }
 
 void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count,
                     const char *const *columns, size_t column_count, const double *values, double low, double high) {
     const int cell_w = 92, cell_h = 28, left = 150, top = 30;
-    svg_begin(b, title, left + (int)column_count * cell_w + 4, top + (int)row_count * cell_h + 4, true);
+    wfi_chart_begin(b, title, left + (int)column_count * cell_w + 4, top + (int)row_count * cell_h + 4, true);
     for (size_t c = 0; c < column_count; c++) {
         char name[16];
         snprintf(name, sizeof name, "%.12s%s", columns[c], strlen(columns[c]) > 12 ? "…" : "");
@@ -168,5 +167,5 @@ void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, si
                               v);
         }
     }
-    svg_end(b, title);
+    wfi_chart_end(b, title);
 }

@@ -3,6 +3,7 @@
 #ifndef WF_REPORT_CHART_H
 #define WF_REPORT_CHART_H
 #include "base/buffer.h"
+#include <stdbool.h>
 
 typedef struct wf_series {
     const char *name;
@@ -15,4 +16,16 @@ void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const
 /* rows x columns of values in [low, high], darker is more; the number stands in each cell. */
 void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count,
                     const char *const *columns, size_t column_count, const double *values, double low, double high);
+/* How sure against how often right, in 0..1: a point a bin, larger for more rows, on the diagonal where both agree. */
+typedef struct wf_reliable {
+    const char *name;
+    size_t count;
+    const double *confidence, *accuracy, *rows;
+} wf_reliable;
+void wfi_chart_reliability(wf_buffer *b, const char *title, const wf_reliable *series, size_t count);
+
+/* The frame of a figure, with its title as text alternative and caption. fixed: as wide as it is drawn, scrolled where
+ * the screen is narrower. */
+void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, bool fixed);
+void wfi_chart_end(wf_buffer *b, const char *title);
 #endif

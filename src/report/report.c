@@ -9,6 +9,7 @@
 #include "report/comparison.h"
 #include "report/html.h"
 #include "report/scores.h"
+#include "report/studies.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ static void overview_write(wf_buffer *b, const json_t *all, const char *dir) {
     wfi_buffer_printf(
         b,
         "</code>. Written %s by weft %s.</p>\n<nav><a href=\"#comparisons\">Comparisons</a>"
+        "<a href=\"#studies\">Studies</a>"
         "<a href=\"#attention\">Where fusions look</a><a href=\"#tasks\">Tasks</a><a href=\"#models\">Models</a><a "
         "href=\"#lineage\">Lineage</a><a href=\"#runs\">Runs</a></nav>\n",
         now, wf_version());
@@ -258,6 +260,7 @@ static wf_status page_write(wf_lab *lab, wf_buffer *b, const json_t *all, wf_err
     wfi_html_begin(b, "weft report");
     overview_write(b, all, lab->dir);
     WF_TRY(comparisons_write(lab, b, err)); /* what most readers came for */
+    WF_TRY(wfi_studies_write(lab, b, err));
     WF_TRY(attention_write(lab, b, all, err));
     tasks_write(b, all);
     models_write(b, all);

@@ -3,9 +3,9 @@
 #include "program.h"
 #include <unistd.h>
 
-static const char *const commands[] = {"init", "base add", "base list", "base check", "task add", "task list", "train",
-                                       "fuse", "eval",     "predict",   "compare",    "report",   "inspect",   "verify",
-                                       "list", "rm",       "log",       "resume",     "bench"};
+static const char *const commands[] = {
+    "init",    "base add", "base list",    "base check", "task add", "task list", "train", "fuse", "eval",   "predict",
+    "compare", "report",   "study robust", "inspect",    "verify",   "list",      "rm",    "log",  "resume", "bench"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -43,11 +43,15 @@ static void test_main_job(void **state) {
     prints("-C lab inspect tiny", "base tiny");
     prints("-C lab compare target --methods head,fuse:rev,notes-seq_bn --rows 20,40 --seeds 2 --epochs 1",
            "fuse:rev,notes-seq_bn");
+    prints("-C lab study robust rev,fused --task target --kinds typo,words --strengths 2..4 --rows 20 --resamples 100",
+           "rev against fused");
+    prints("-C lab study robust rev --kinds case --strengths 1,5 --sets notes --resamples 100", "on notes: ");
     prints("-C lab report -o page.html", "wrote page.html");
     prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
            "fastest matrix products: f32");
     prints("-C lab verify", "all 7 artefacts are unchanged");
     prints("-C lab list", "run 4: compare target, done");
+    prints("-C lab list", "run 6: study robust reviews, done");
     prints("-C lab log 1", "epoch 2: loss");
     prints("-C lab rm fused", "removed model fused");
     char *page = file_text(in_top("page.html"));
@@ -105,6 +109,12 @@ static void test_json(void **state) {
              "method train_rows seed metrics trainable_params wall_seconds");
     has_keys(json_array_get(json_object_get(j, "summary"), 0),
              "method train_rows seeds mean sd wall_seconds trainable_params");
+    json_decref(j);
+    j = weft_json("-C j study robust a --kinds typo --strengths 3 --rows 20 --resamples 100");
+    has_keys(
+        j, "study task metric part rows seed resamples disturbances strengths set_names models pairs run wall_seconds "
+           "version");
+    has_keys(json_array_get(json_object_get(j, "models"), 0), "name clean disturbed kinds sets");
     json_decref(j);
     j = weft_json("-C j report -o j.html");
     has_keys(j, "report bytes");

@@ -1,0 +1,39 @@
+/* weft/study.h - studies: what trained models do when the world is not as it was in training, and where they fail.
+ *
+ * A study trains nothing that is kept. It is recorded as a run of the lab, so that weft report can draw it; its result
+ * is a JSON text with documented keys (docs/json.md). Every difference it names comes with an interval and a p value
+ * corrected for the number of questions (Holm), and is called a difference only when that is below 0.05. Options are
+ * structs; zero or NULL fields mean "default". Threads: as for the lab.
+ */
+#ifndef WEFT_STUDY_H
+#define WEFT_STUDY_H
+#include "weft/lab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How scores hold when the test texts are disturbed, on other sets and by group; whether confidence can be trusted. */
+typedef struct wf_robust_spec {
+    const char *const *models; /* of tasks with the same labels */
+    size_t model_count;
+    const char *task;         /* whose test rows; default: the first model's own */
+    const char *const *kinds; /* "typo", "drop", "swap", "case", "punctuation", "accents", "words", "contraction",
+                                 "prefix", "synonym"; none: all (synonym only with wordnet) */
+    size_t kind_count;
+    const int *strengths; /* 1 to 5; none: all five */
+    size_t strength_count;
+    const char *const *sets; /* tasks of the lab with the same labels (every row of them), or files; rows with other
+                                labels are left out */
+    size_t set_count;
+    const char *wordnet; /* folder of WordNet's files (Debian: /usr/share/wordnet) */
+    int64_t rows;        /* test rows used, a stratified sample; 0: 1,000 at most; -1: all */
+    uint64_t seed;       /* of the sample, the disturbances and the resampling */
+    int resamples;       /* of every bootstrap; 0: 1,000 */
+} wf_robust_spec;
+WF_API wf_status wf_study_robust(wf_lab *lab, const wf_robust_spec *spec, char **json, wf_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,12 @@
+/* report/studies.h - recorded studies: what they found in words, tables and figures. Layer 11. */
+#ifndef WF_REPORT_STUDIES_H
+#define WF_REPORT_STUDIES_H
+#include "base/buffer.h"
+#include "base/json.h"
+#include "weft/lab.h"
+
+/* The section of all studies of a lab. */
+wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err);
+/* One robustness study, as recorded. */
+void wfi_robust_write(wf_buffer *b, const char *title, const json_t *result);
+#endif

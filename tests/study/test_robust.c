@@ -1,0 +1,246 @@
+/* Planted effects are found: a model that typos break, a group with wrong labels, a set with turned labels, a model
+ * that never learned. Without the effect nothing is claimed. Wrong questions are refused, and the report draws the
+ * study. */
+#include "planted.h"
+#include <math.h>
+#include <unistd.h>
+
+static wf_lab *lab;
+
+static json_t *robust(const wf_robust_spec *spec) {
+    char *text = NULL;
+    check_ok(wf_study_robust(lab, spec, &text, err));
+    return planted_json(text);
+}
+
+static int setup(void **state) {
+    lab = planted_lab();
+    planted_task(lab, "biased", 1, 160, 160, 4, 60);
+    planted_task(lab, "fair", 2, 40, 160, 4, 0);
+    planted_train(lab, "biased", "model", 12, 0);
+    planted_train(lab, "biased", "twin", 12, 1);
+    planted_train(lab, "biased", "raw", 0.2, 2);
+    return 0;
+}
+
+static int teardown(void **state) {
+    wf_lab_close(lab);
+    return wfi_tree_remove(planted_top, NULL) == WF_OK ? 0 : 1;
+}
+
+/* Words with a wrong letter are unknown to the tiny vocabulary; the tokenizer does not see case. */
+static void test_typos_break_and_case_does_not(void **state) {
+    const char *models[] = {"model"}, *kinds[] = {"typo", "case"};
+    json_t *j = robust(&(wf_robust_spec){
+        .models = models, .model_count = 1, .task = "fair", .kinds = kinds, .kind_count = 2, .resamples = 300});
+    const json_t *m = json_array_get(json_object_get(j, "models"), 0), *all = json_object_get(m, "kinds"),
+                 *typo = planted_find(all, "kind", "typo"), *same = planted_find(all, "kind", "case");
+    const double clean = planted_number(json_object_get(m, "clean"), "score");
+    assert_true(clean > 0.9);
+    assert_true(json_is_true(json_object_get(json_object_get(typo, "drop"), "breaks")));
+    assert_true(planted_number(json_object_get(typo, "drop"), "low") > 0.02);
+    assert_true(json_is_false(json_object_get(json_object_get(same, "drop"), "breaks")));
+    assert_true(planted_number(json_object_get(same, "drop"), "p") == 1);
+    size_t i;
+    const json_t *at;
+    double area = 0, before = clean;
+    json_array_foreach(json_object_get(same, "strengths"), i, at) {
+        assert_true(planted_number(at, "score") == clean && planted_number(at, "flipped") == 0);
+        assert_true(planted_number(at, "changed") == 1); /* the text is another one all the same */
+    }
+    json_array_foreach(json_object_get(typo, "strengths"), i, at) {
+        const double score = planted_number(at, "score");
+        assert_true(fabs(planted_number(at, "drop") - (clean - score)) < 1e-12);
+        assert_true(fabs(planted_number(at, "relative_drop") - (clean - score) / clean) < 1e-12);
+        area += (before + score) / 2 / 5;
+        before = score;
+    }
+    assert_int_equal(5, i);
+    assert_true(before < clean - 0.05);
+    assert_true(fabs(planted_number(typo, "area") - area) < 1e-9 && planted_number(same, "area") == clean);
+    const json_t *calibration = json_object_get(json_object_get(m, "clean"), "calibration"),
+                 *metrics = json_object_get(json_object_get(m, "clean"), "metrics");
+    assert_true(fabs(planted_number(calibration, "ece") - planted_number(json_object_get(metrics, "ece"), "value")) <
+                1e-9);
+    assert_int_equal(
+        10, json_array_size(json_object_get(json_object_get(json_object_get(m, "clean"), "selective"), "risk")));
+    assert_int_equal(0, json_array_size(json_object_get(j, "pairs")));
+    json_decref(j);
+}
+
+static size_t worse_count(const json_t *j) {
+    size_t i, n = 0;
+    const json_t *g;
+    json_array_foreach(json_object_get(json_array_get(json_object_get(j, "models"), 0), "groups"), i, g) n +=
+        json_is_true(json_object_get(g, "worse"));
+    return n;
+}
+
+static void test_biased_group(void **state) {
+    const char *models[] = {"model"}, *kinds[] = {"case"};
+    const int one = 1;
+    wf_robust_spec spec = {.models = models,
+                           .model_count = 1,
+                           .kinds = kinds,
+                           .kind_count = 1,
+                           .strengths = &one,
+                           .strength_count = 1,
+                           .resamples = 100};
+    json_t *j = robust(&spec);
+    const json_t *m = json_array_get(json_object_get(j, "models"), 0),
+                 *first = json_array_get(json_object_get(m, "groups"), 0);
+    assert_string_equal("g3", json_string_value(json_object_get(m, "worst_group")));
+    assert_string_equal("g3", json_string_value(json_object_get(first, "group")));
+    assert_true(json_is_true(json_object_get(first, "worse")) && planted_number(first, "rows") == 40);
+    assert_int_equal(1, worse_count(j)); /* it and no other */
+    json_decref(j);
+    spec.task = "fair";
+    j = robust(&spec);
+    assert_int_equal(0, worse_count(j));
+    json_decref(j);
+}
+
+static void test_pairs(void **state) {
+    const char *models[] = {"model", "raw", "twin"}, *kinds[] = {"typo"};
+    const int strengths[] = {1, 4};
+    const wf_robust_spec spec = {.models = models,
+                                 .model_count = 3,
+                                 .task = "fair",
+                                 .kinds = kinds,
+                                 .kind_count = 1,
+                                 .strengths = strengths,
+                                 .strength_count = 2,
+                                 .resamples = 300};
+    json_t *j = robust(&spec), *again = robust(&spec);
+    const json_t *pairs = json_object_get(j, "pairs"), *p = json_array_get(pairs, 0), *twin = json_array_get(pairs, 1),
+                 *clean = json_object_get(p, "clean");
+    assert_int_equal(3, json_array_size(pairs));
+    assert_true(json_equal(pairs, json_object_get(again, "pairs")));
+    assert_string_equal("model", json_string_value(json_object_get(clean, "better")));
+    assert_true(planted_number(clean, "low") > 0.2);
+    /* What never learned has little to lose: said plainly. */
+    const json_t *drop = json_object_get(p, "drop");
+    assert_string_equal("raw", json_string_value(json_object_get(drop, "better")));
+    assert_true(planted_number(drop, "a") > planted_number(drop, "b"));
+    assert_true(fabs(planted_number(drop, "a") -
+                     (planted_number(clean, "a") - planted_number(json_object_get(p, "disturbed"), "a"))) < 1e-9);
+    assert_string_equal("twin", json_string_value(json_object_get(twin, "b")));
+    assert_true(json_is_null(json_object_get(json_object_get(twin, "clean"), "better")));
+    json_decref(j);
+    json_decref(again);
+}
+
+static void test_sets(void **state) {
+    const char *models[] = {"model"}, *kinds[] = {"case"}, *sets[] = {"fair", planted_at("turned.jsonl")};
+    const int one = 1;
+    char turned[512];
+    snprintf(turned, sizeof turned, "%s", sets[1]);
+    sets[1] = turned;
+    planted_rows(turned, 9, 60, 1, 100);
+    FILE *f = fopen(turned, "a"); /* a label that the models do not know */
+    fputs("{\"text\": \"the film was so so\", \"label\": \"neutral\", \"group\": \"g0\"}\n", f);
+    fclose(f);
+    json_t *j = robust(&(wf_robust_spec){.models = models,
+                                         .model_count = 1,
+                                         .kinds = kinds,
+                                         .kind_count = 1,
+                                         .strengths = &one,
+                                         .strength_count = 1,
+                                         .sets = sets,
+                                         .set_count = 2,
+                                         .resamples = 100});
+    const json_t *m = json_array_get(json_object_get(j, "models"), 0), *list = json_object_get(m, "sets");
+    assert_true(planted_number(json_array_get(list, 0), "score") > 0.9);
+    assert_true(planted_number(json_array_get(list, 0), "rows") == 240); /* train, dev and test */
+    assert_true(planted_number(json_array_get(list, 1), "score") < 0.1);
+    assert_true(planted_number(json_array_get(list, 1), "rows") == 60);
+    assert_true(planted_number(json_array_get(list, 1), "left_out") == 1);
+    json_decref(j);
+}
+
+static void test_mistakes(void **state) {
+    const char *models[] = {"model", "model"}, *none[] = {"no such model"}, *kinds[] = {"typo", "typo"},
+               *odd[] = {"magic"}, *synonym[] = {"synonym"}, *sets[] = {"no such set"}, *own[] = {"biased"};
+    const int six[] = {6};
+    const wf_robust_spec wrong[] = {{.models = models},
+                                    {.models = models, .model_count = 2},
+                                    {.models = models, .model_count = 1, .kinds = odd, .kind_count = 1},
+                                    {.models = models, .model_count = 1, .kinds = kinds, .kind_count = 2},
+                                    {.models = models, .model_count = 1, .kinds = synonym, .kind_count = 1},
+                                    {.models = models, .model_count = 1, .strengths = six, .strength_count = 1},
+                                    {.models = models, .model_count = 1, .resamples = 5},
+                                    {.models = models, .model_count = 1, .rows = -2},
+                                    {.models = models, .model_count = 1, .sets = own, .set_count = 1}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        check_status(WF_E_ARG, wf_study_robust(lab, &wrong[i], NULL, err));
+    check_status(WF_E_NOTFOUND, wf_study_robust(lab, &(wf_robust_spec){.models = none, .model_count = 1}, NULL, err));
+    check_status(WF_E_NOTFOUND,
+                 wf_study_robust(lab, &(wf_robust_spec){.models = models, .model_count = 1, .task = "no"}, NULL, err));
+    check_status(
+        WF_E_NOTFOUND,
+        wf_study_robust(lab, &(wf_robust_spec){.models = models, .model_count = 1, .wordnet = "/nowhere"}, NULL, err));
+    check_status(WF_E_NOTFOUND,
+                 wf_study_robust(lab,
+                                 &(wf_robust_spec){.models = models, .model_count = 1, .sets = sets, .set_count = 1},
+                                 NULL, err));
+    tiny_task(planted_at("other"), 5, 20, 10, 10);
+    tiny_write(planted_at("other"), "train.jsonl",
+               "{\"text\": \"good\", \"label\": \"a\"}\n{\"text\": \"bad\", \"label\": \"b\"}\n"
+               "{\"text\": \"fine\", \"label\": \"positive\"}\n{\"text\": \"poor\", \"label\": \"negative\"}\n");
+    check_ok(wf_task_add(lab, &(wf_task_spec){.name = "other", .path = planted_at("other")}, NULL, err));
+    check_status(WF_E_ARG, wf_study_robust(lab, &(wf_robust_spec){.models = models, .model_count = 1, .task = "other"},
+                                           NULL, err));
+}
+
+static int stop(const wf_progress *p, void *user) {
+    assert_true(p->total > 0 && p->done <= p->total);
+    return 1;
+}
+
+static void test_cancel_and_report(void **state) {
+    const char *models[] = {"model", "twin"};
+    const int strengths[] = {5, 2};
+    const wf_robust_spec spec = {
+        .models = models, .model_count = 2, .strengths = strengths, .strength_count = 2, .rows = 40, .resamples = 100};
+    wf_lab_progress(lab, stop, NULL);
+    usleep(120000); /* progress is told ten times a second at most */
+    check_status(WF_E_CANCELLED, wf_study_robust(lab, &spec, NULL, err));
+    wf_lab_progress(lab, NULL, NULL);
+    json_t *j = robust(&spec);
+    const int64_t run = (int64_t)planted_number(j, "run");
+    assert_int_equal(40, planted_number(j, "rows"));
+    assert_int_equal(9, json_array_size(json_object_get(j, "disturbances"))); /* no WordNet, no synonyms */
+    json_decref(j);
+    check_status(WF_E_ARG, wf_resume(lab, run - 1, NULL, err)); /* cancelled; a study starts again */
+    char *text = NULL;
+    check_ok(wf_log(lab, run, &text, err));
+    j = planted_json(text);
+    assert_string_equal("study robust", json_string_value(json_object_get(j, "command")));
+    assert_non_null(json_object_get(json_object_get(j, "result"), "models"));
+    json_decref(j);
+    size_t size = 0;
+    check_ok(wf_report(lab, planted_at("page.html"), NULL, err));
+    check_ok(wfi_file_read(planted_at("page.html"), 1 << 26, &text, &size, err));
+    static const char *const wants[] = {"id=\"studies\"",
+                                        "Robustness: biased",
+                                        "by strength of the disturbance",
+                                        "model: accuracy by strength and kind",
+                                        "how often answers of a confidence",
+                                        "By group, the worst first",
+                                        "punctuation",
+                                        "they lose"};
+    for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
+        if (!strstr(text, wants[i])) fail_msg("\"%s\" is not in the report", wants[i]);
+    assert_null(strstr(text, "nan"));
+    wf_free(text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_typos_break_and_case_does_not),
+                                       cmocka_unit_test(test_biased_group),
+                                       cmocka_unit_test(test_pairs),
+                                       cmocka_unit_test(test_sets),
+                                       cmocka_unit_test(test_mistakes),
+                                       cmocka_unit_test(test_cancel_and_report)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
