@@ -99,6 +99,11 @@ static void bench_gemm(void) {
         BEST(rounded, must(wfi_packed_gemm(half, rows, a, k, bias, 0, c, n, &err), &err));
         report("packed bf16 + bias", shape, rounded, 0, flops, FLOPS);
         wfi_packed_free(half);
+        wf_packed *eight = NULL;
+        must(wfi_packed_new(false, k, n, b, n, WF_DTYPE_I8, &eight, &err), &err);
+        BEST(bytes, must(wfi_packed_gemm(eight, rows, a, k, bias, 0, c, n, &err), &err));
+        report("packed int8 + bias", shape, bytes, 0, flops, FLOPS);
+        wfi_packed_free(eight);
         BEST(plain, must(wfi_gemm(false, true, rows, n, k, 1, a, k, b, k, 0, c, n, &err), &err));
         report("gemm A B'", shape, plain, 0, flops, FLOPS);
         BEST(grad, must(wfi_gemm(true, false, n, k, rows, 1, c, n, a, k, 1, b, k, &err), &err));

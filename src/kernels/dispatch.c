@@ -15,6 +15,7 @@ void wfk_table_fill_ref(wfk_table *t) {
     wfk_table_fill_elementwise__ref(t);
     wfk_table_fill_rows__ref(t);
     wfk_table_fill_attention__ref(t);
+    wfk_table_fill_int8__ref(t);
 }
 
 static void build_tables(void) {
@@ -25,6 +26,7 @@ static void build_tables(void) {
     wfk_table_fill_avx2(&tables[WF_ISA_AVX2]);
     tables[WF_ISA_AVX512] = tables[WF_ISA_AVX2];
     wfk_table_fill_avx512(&tables[WF_ISA_AVX512]);
+    if (wfi_cpu_get()->vnni) wfk_table_fill_vnni(&tables[WF_ISA_AVX512]);
 #endif
     atomic_store(&level_in_force, (int)wfi_cpu_get()->isa);
 }

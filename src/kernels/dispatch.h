@@ -34,6 +34,7 @@ typedef struct wfk_adamw {
     float eps;
 } wfk_adamw;
 
+struct wfk_int8_job;
 typedef struct wfk_table {
     void (*act_forward)(wf_act a, int64_t n, const float *x, float *y);
     void (*act_backward)(wf_act a, int64_t n, const float *x, const float *dy, float *dx, bool add);
@@ -56,6 +57,12 @@ typedef struct wfk_table {
     void (*adamw)(int64_t n, float *p, const float *g, float *m, float *v, const wfk_adamw *c);
     void (*to_bf16)(int64_t n, const float *x, uint16_t *y);
     void (*round_bf16)(int64_t n, const float *x, float *y);
+    /* 8 bits, see int8.h: lowest and highest of 0 and x, both NaN when an element is not finite; */
+    void (*range)(int64_t n, const float *x, float *low, float *high);
+    /* q = round(x inverse) + zero, cut to 0..255; */
+    void (*quantise)(int64_t n, const float *x, float inverse, float zero, uint8_t *q);
+    /* rows [row, row + rows) of the product in one panel's columns */
+    void (*int8_block)(const struct wfk_int8_job *job, int64_t row, int64_t rows, int64_t panel);
     /* one (sequence, head): rows row0 .. row0+L-1 */
     void (*attention_forward)(const wfk_attention *job, int64_t row0, int64_t L, int64_t head);
     void (*attention_backward)(const wfk_attention *job, int64_t row0, int64_t L, int64_t head);
@@ -67,8 +74,10 @@ void wfk_table_fill_ref(wfk_table *t);
 void wfk_table_fill_elementwise__ref(wfk_table *t);
 void wfk_table_fill_rows__ref(wfk_table *t);
 void wfk_table_fill_attention__ref(wfk_table *t);
+void wfk_table_fill_int8__ref(wfk_table *t);
 void wfk_table_fill_avx2(wfk_table *t);   /* x86-64 only */
 void wfk_table_fill_avx512(wfk_table *t); /* x86-64 only */
+void wfk_table_fill_vnni(wfk_table *t);   /* x86-64 only; over the former */
 
 /* Attention by plain loops, for head widths that a vector level does not take. */
 void wfk_f32_attention_forward__ref(const wfk_attention *job, int64_t row0, int64_t L, int64_t head);

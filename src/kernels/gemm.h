@@ -1,4 +1,4 @@
-/* kernels/gemm.h - matrix products. Only src/kernels/dnnl/ implements and knows oneDNN. Layer 2.
+/* kernels/gemm.h - matrix products. Only src/kernels/dnnl/ knows oneDNN. Layer 2.
  * All matrices are row-major float32. WEFT_ISA (base/cpu.h) also limits oneDNN. Parallel inside (OpenMP); the same
  * shapes and thread count give the same bits. Threads: one product at a time per process thread; safe from several
  * threads. */
@@ -15,7 +15,9 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
 /* A frozen matrix B[k,n], re-laid out once for fast products; b is needed only during the call. tb: stored (n,k).
  * dtype WF_DTYPE_F32; or WF_DTYPE_BF16: B and, in each product, A are rounded to bfloat16 (kernels.h), products are
  * summed in float32, bias and C are float32. The same numbers are multiplied with and without bfloat16 instructions;
- * only the order of sums differs, and instructions take denormal numbers for zero. Other types are WF_E_UNSUPPORTED. */
+ * only the order of sums differs, and instructions take denormal numbers for zero. Or WF_DTYPE_I8: B and, in each
+ * product, A are brought to 8 bits with a scale a group of 128 along k (int8.h); bits are the same at every level and
+ * on every machine, NaN or infinity in a row of A make NaN of that row of C. Others are WF_E_UNSUPPORTED. */
 typedef struct wf_packed wf_packed;
 bool wfi_packed_native_bf16(
     void); /* a BF16 matrix packed now would use such instructions; without them F32 is faster */

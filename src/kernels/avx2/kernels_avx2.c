@@ -10,11 +10,14 @@
 #include "kernels/vector/philox_vec.h"
 
 #include "kernels/vector/elementwise_vec.h"
+#include "kernels/vector/int8_vec.h"
 #include "kernels/vector/rows_vec.h"
 
 #include "kernels/vector/product_vec.h"
 
 #include "kernels/vector/attention_vec.h"
+
+#include "kernels/avx2/int8_avx2.h"
 
 void wfk_table_fill_avx2(wfk_table *t) {
     t->act_forward = act_forward;
@@ -33,6 +36,9 @@ void wfk_table_fill_avx2(wfk_table *t) {
     t->layernorm_dx = layernorm_dx;
     t->layernorm_dparams = layernorm_dparams;
     t->softmax = softmax;
+    t->range = range;
+    t->quantise = quantise;
+    t->int8_block = int8_block;
     narrower_forward = t->attention_forward;
     narrower_backward = t->attention_backward;
     t->attention_forward = attention_forward;

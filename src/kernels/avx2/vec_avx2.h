@@ -91,6 +91,12 @@ static inline void v_store_high(uint16_t *p, vf x, int64_t n) {
     else
         __builtin_memcpy(p, &half, (size_t)n * sizeof *p);
 }
+static inline void v_store_u8(uint8_t *p, vf x, int64_t n) {
+    const __m256i whole = _mm256_cvtps_epi32(x), half = _mm256_packus_epi32(whole, whole),
+                  byte = _mm256_packus_epi16(half, half);
+    const uint32_t words[2] = {(uint32_t)_mm256_extract_epi32(byte, 0), (uint32_t)_mm256_extract_epi32(byte, 4)};
+    __builtin_memcpy(p, words, (size_t)n);
+}
 
 static inline float v_sum(vf x) {
     __m128 a = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

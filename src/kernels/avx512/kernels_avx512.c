@@ -10,6 +10,7 @@
 #include "kernels/vector/philox_vec.h"
 
 #include "kernels/vector/elementwise_vec.h"
+#include "kernels/vector/int8_vec.h"
 #include "kernels/vector/rows_vec.h"
 
 #include "kernels/vector/product_vec.h"
@@ -33,6 +34,8 @@ void wfk_table_fill_avx512(wfk_table *t) {
     t->layernorm_dx = layernorm_dx;
     t->layernorm_dparams = layernorm_dparams;
     t->softmax = softmax;
+    t->range = range;
+    t->quantise = quantise;
     narrower_forward = t->attention_forward;
     narrower_backward = t->attention_backward;
     t->attention_forward = attention_forward;

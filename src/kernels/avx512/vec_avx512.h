@@ -79,6 +79,9 @@ static inline void v_store_high(uint16_t *p, vf x, int64_t n) {
     else
         _mm256_mask_storeu_epi16(p, v_below(n), half);
 }
+static inline void v_store_u8(uint8_t *p, vf x, int64_t n) {
+    _mm512_mask_cvtepi32_storeu_epi8(p, v_below(n), _mm512_cvtps_epi32(x));
+}
 
 static inline float v_sum(vf x) {
     __m256 h = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));

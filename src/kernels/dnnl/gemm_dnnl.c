@@ -8,15 +8,16 @@
  * time, then oneDNN's own cache gives it back in 4 us, so nothing is cached here.
  *
  * A matrix in bfloat16 is multiplied by the processor's own bfloat16 instructions where it has them; elsewhere the same
- * rounded numbers go through float32 (decision 4).
+ * rounded numbers go through float32 (decision 4). One in 8 bits is kernels/int8.h's (decision 5), not oneDNN's.
  *
  * Threads: primitives are built and run in the calling thread, which oneDNN's thread-local scratch memory asks for. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "kernels/dnnl/dnnl_compat.h"
-#include "kernels/dnnl/scratch.h"
 #include "kernels/gemm.h"
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "kernels/scratch.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -74,6 +75,7 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
 
 struct wf_packed {
     int64_t k, n;
+    wfk_int8 *int8;        /* of a matrix in 8 bits; all below is unused then */
     bool rounds;           /* asked for in bfloat16: rows are rounded before they are multiplied */
     dnnl_data_type_t type; /* of the elements as stored, and of the rows that are multiplied with them */
     shape_desc layout;     /* how oneDNN wanted it */
@@ -203,8 +205,8 @@ bool wfi_packed_native_bf16(void) {
 
 wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out,
                          wf_err *err) {
-    if (dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16)
-        return wfi_fail(err, WF_E_UNSUPPORTED, "packed matrices of type %s are not supported; use F32 or BF16",
+    if (dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16 && dtype != WF_DTYPE_I8)
+        return wfi_fail(err, WF_E_UNSUPPORTED, "packed matrices of type %s are not supported; use F32, BF16 or I8",
                         wfi_dtype_name(dtype));
     if (k < 0 || n < 0 || ldb < (tb ? k : n))
         return wfi_fail(err, WF_E_SHAPE, "packed matrix [%lld,%lld] with row stride %lld", (num)k, (num)n, (num)ldb);
@@ -216,7 +218,8 @@ wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t 
     p->rounds = dtype == WF_DTYPE_BF16;
     p->type = p->rounds && wfi_packed_native_bf16() ? dnnl_bf16 : dnnl_f32;
     if (k > 0 && n > 0) {
-        wf_status st = pack(p, tb, b, ldb, err);
+        const wf_status st =
+            dtype == WF_DTYPE_I8 ? wfk_int8_new(tb, k, n, b, ldb, &p->int8, err) : pack(p, tb, b, ldb, err);
         if (st != WF_OK) return wfi_packed_free(p), st;
     }
     *out = p;
@@ -228,6 +231,7 @@ void wfi_packed_free(wf_packed *p) {
     if (p->memory) dnnl_memory_destroy(p->memory);
     desc_clear(&p->layout);
     wfi_free(p->data);
+    wfk_int8_free(p->int8);
     wfi_free(p);
 }
 
@@ -254,6 +258,7 @@ wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t
                         (num)p->k, (num)p->k, (num)p->n, (num)lda, (num)ldc);
     if (m == 0 || p->n == 0) return WF_OK;
     if (p->k == 0) return without_product(m, p->n, beta, bias, c, ldc), WF_OK;
+    if (p->int8) return wfk_int8_gemm(p->int8, m, a, lda, bias, beta == 1.0f, c, ldc, err);
     ready();
     product r = {0};
     const void *rows = p->rounds ? rounded_rows(p, m, a, lda) : a;

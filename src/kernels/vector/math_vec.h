@@ -9,6 +9,7 @@
  *   v_ldexp(x,n) = x * 2^n                    v_sum, v_most: over the lanes, in a fixed order
  *   v_bf16(x)                                 x rounded to bfloat16 as kernels.h says, the lower halves zero
  *   v_store_high(p,x,n)                       the upper halves of the first n lanes, 0 < n <= VW
+ *   v_store_u8(p,x,n)                         the first n lanes, whole numbers from 0 to 255, as bytes, 0 < n <= VW
  *   w_*                                       see philox_vec.h
  * A lane's result never depends on its neighbours or on its place, so cutting work elsewhere keeps the bits. */
 #ifndef WF_KERNELS_MATH_VEC_H

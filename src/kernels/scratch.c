@@ -1,6 +1,6 @@
-/* kernels/dnnl/scratch.c - see scratch.h. A pthread key rather than _Thread_local alone: only a key has a destructor.
+/* kernels/scratch.c - see scratch.h. A pthread key rather than _Thread_local alone: only a key has a destructor.
  */
-#include "kernels/dnnl/scratch.h"
+#include "kernels/scratch.h"
 #include "base/alloc.h"
 
 #include <pthread.h>
