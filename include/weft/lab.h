@@ -26,6 +26,9 @@ WF_API wf_status wf_lab_init(const char *dir, wf_err *err);
 WF_API wf_status wf_lab_open(const char *dir, wf_lab **out, wf_err *err); /* WF_E_NOTFOUND when DIR is no lab */
 WF_API void wf_lab_close(wf_lab *lab);
 WF_API void wf_lab_threads(wf_lab *lab, int threads); /* 0: all cores */
+/* What wf_eval and predictors opened from now on multiply frozen bases in: "f32", "bf16", "int8"; NULL or "auto" (at
+ * first): for each model the type that it was trained in. Models trained with method full are float32 only. */
+WF_API wf_status wf_lab_base_dtype(wf_lab *lab, const char *type, wf_err *err);
 
 /* Progress of long work, called about ten times a second at most, on the calling thread. Return nonzero to cancel: the
  * run keeps its checkpoint and can be resumed. */
@@ -69,8 +72,8 @@ typedef struct wf_train_spec {
                                 "head", "full",      "fusion"; presets take overrides: "seq_bn[reduction_factor=8]" */
     const char *name;        /* default: TASK-METHOD or, for a fusion, TASK-fusion */
     const char *base;        /* default: the lab's only base */
-    const char *base_dtype;  /* what the frozen base is multiplied in: "f32", "bf16", "auto" (default: bf16 where this
-                                machine  is faster with it); method full: f32 */
+    const char *base_dtype;  /* what the frozen base is multiplied in: "f32", "bf16", "int8", "auto" (default: bf16
+                                where this machine is faster with it, else f32; never int8); method full: f32 */
     const char *const *from; /* fusion: names of trained adapters, in order */
     size_t from_count;
     const char *config; /* fusion: "dynamic" (default), "static", with overrides */

@@ -21,10 +21,29 @@ static void eval_show(const json_t *j) {
         cli_row(t);
     }
     cli_table_print(t);
+    const json_t *difference = json_object_get(j, "difference");
+    if (!difference) return;
+    printf("base in %s; against %s, in which it was trained, 95 %% paired bootstrap intervals\n",
+           cli_text(j, "base_dtype"), cli_text(j, "trained_base_dtype"));
+    t = cli_table_new();
+    json_object_foreach((json_t *)difference, name, m) {
+        char value[16], low[16], high[16];
+        cli_score(value, name, cli_number(m, "value"));
+        cli_score(low, name, cli_number(m, "low"));
+        cli_score(high, name, cli_number(m, "high"));
+        cli_cell(t, false, "  %s", name);
+        cli_cell(t, true, "%s%s", cli_number(m, "value") > 0 ? "+" : "", value);
+        cli_cell(t, false, "[%s, %s]", low, high);
+        cli_row(t);
+    }
+    cli_table_print(t);
+    printf("  largest change of an output: %.2g\n", cli_number(j, "largest_output_difference"));
 }
 
 static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
     const wf_eval_spec spec = {.name = a->words[0], .data = a->data, .split = a->split, .resamples = (int)a->resamples};
+    const wf_status st = wf_lab_base_dtype(lab, a->train.base_dtype, err);
+    if (st != WF_OK) return st;
     return wf_eval(lab, &spec, text, err);
 }
 
@@ -38,6 +57,9 @@ static const cli_option options[] = {
     {"--data", "FILE", "score on this file instead (JSONL, CSV, TSV with the task's fields)", CLI_TEXT, CLI_AT(data)},
     {"--split", "S", "test (default), dev or train", CLI_TEXT, CLI_AT(split)},
     {"--resamples", "N", "bootstrap resamples for the intervals (default: 1000)", CLI_INT, CLI_AT(resamples)},
+    {"--base-dtype", "T",
+     "multiply the base in f32, bf16 or int8 instead of the model's own type, and say what it changes", CLI_TEXT,
+     CLI_AT(train.base_dtype)},
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
 

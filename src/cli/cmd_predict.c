@@ -136,7 +136,8 @@ static int run(const cli_args *a) {
         cli_list_free(names, count);
         return code;
     }
-    wf_status st = wf_predictor_open(lab, (const char *const *)names, count, &p, &err);
+    wf_status st = wf_lab_base_dtype(lab, a->train.base_dtype, &err);
+    if (st == WF_OK) st = wf_predictor_open(lab, (const char *const *)names, count, &p, &err);
     if (st == WF_OK) {
         if (a->input)
             st = wf_predictor_file(p, a->input, on_line, (void *)a, &err);
@@ -155,6 +156,8 @@ static const cli_option options[] = {
     {"--input", "FILE", "rows of a JSONL, CSV or TSV file, or lines of any other file", CLI_TEXT, CLI_AT(input)},
     {"--pair", "TEXT", "the second text, for models of pairs", CLI_TEXT, CLI_AT(pair)},
     {"--all", NULL, "every model of the lab", CLI_FLAG, CLI_AT(all)},
+    {"--base-dtype", "T", "multiply the base in f32, bf16 or int8 instead of each model's own type", CLI_TEXT,
+     CLI_AT(train.base_dtype)},
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
 

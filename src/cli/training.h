@@ -6,8 +6,8 @@
 
 #define CLI_TRAINING_OPTIONS                                                                                           \
     {"--base", "NAME", "the base to train on (default: the lab's only one)", CLI_TEXT, CLI_AT(train.base)},            \
-        {"--base-dtype", "T", "f32, bf16 or auto: bf16 where this machine is faster with it (default)", CLI_TEXT,      \
-         CLI_AT(train.base_dtype)},                                                                                    \
+        {"--base-dtype", "T", "f32, bf16, int8 or auto: bf16 where this machine is faster with it (default)",          \
+         CLI_TEXT, CLI_AT(train.base_dtype)},                                                                          \
         {"--epochs", "E", "passes over the data (default: 5 to 30, about 600 steps)", CLI_REAL, CLI_AT(train.epochs)}, \
         {"--steps", "N", "train for about N optimiser steps instead", CLI_INT, CLI_AT(train.steps)},                   \
         {"--lr", "R", "learning rate (default: the method's)", CLI_REAL, CLI_AT(train.lr)},                            \

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "lab/precision.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -74,6 +75,12 @@ void wf_lab_close(wf_lab *lab) {
     wfi_registry_close(lab->registry);
     wfi_free(lab->dir);
     wfi_free(lab);
+}
+
+wf_status wf_lab_base_dtype(wf_lab *lab, const char *type, wf_err *err) {
+    WF_TRY(wfi_precision_check(type, err));
+    lab->as_asked = type && wfi_precision_parse(type, &lab->dtype);
+    return WF_OK;
 }
 
 void wf_lab_threads(wf_lab *lab, int threads) {

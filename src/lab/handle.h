@@ -24,6 +24,8 @@ struct wf_lab {
     char *dir;
     wf_registry *registry;
     int threads;
+    bool as_asked; /* stored models are used over a base in the type `dtype` instead of their own */
+    wf_dtype dtype;
     wf_progress_fn progress;
     void *progress_user;
     wf_message_fn message;

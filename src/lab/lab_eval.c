@@ -2,6 +2,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "lab/job.h"
+#include "lab/precision.h"
+#include "metrics/significance.h"
+#include <math.h>
 #include <string.h>
 
 static wf_status part_choose(const wf_task *task, const char *split, const wf_rows **out, wf_err *err) {
@@ -17,17 +20,65 @@ static wf_status part_choose(const wf_task *task, const char *split, const wf_ro
     return WF_OK;
 }
 
+typedef struct run { /* one model over the rows, in one type of its base */
+    wf_trained t;
+    wf_outputs o;
+    wf_predictions judged;
+    double *target;
+} run;
+
+static void run_clear(run *r) {
+    wfi_free(r->target);
+    wfi_outputs_clear(&r->o);
+    wfi_trained_clear(&r->t);
+}
+
+static wf_status run_outputs(run *r, const wf_encoded *e, wf_err *err) {
+    WF_TRY(wfi_evaluate_outputs(r->t.context, e, r->t.classes, &r->o, err));
+    return wfi_outputs_judged(r->t.context, e, &r->o, &r->judged, &r->target, err);
+}
+
+/* What the asked type of the base changes, against the type that the model was trained in: each metric's difference
+ * with its interval from the same resamples of rows, and the largest change of an output. */
+static wf_status difference_add(wf_lab *lab, const run *asked, const wf_encoded *e, const wf_scores *scores,
+                                int resamples, json_t *into, wf_err *err) {
+    static const double one = 1;
+    run own = {0};
+    json_t *all = json_object();
+    double largest = 0;
+    wf_status st = wfi_trained_open(lab, asked->t.name, &own.t, err);
+    if (st == WF_OK) st = run_outputs(&own, e, err);
+    const wf_paired_sets sets = {.a = &asked->judged, .b = &own.judged, .weight = &one, .count = 1, .seeds = 1};
+    for (int i = 0; st == WF_OK && i < scores->count; i++) {
+        wf_paired_test d;
+        st = wfi_paired_bootstrap(&sets, scores->metric[i].name, resamples, 0, &d, err);
+        if (st != WF_OK || isnan(d.difference)) continue;
+        json_object_set_new(all, scores->metric[i].name,
+                            json_pack("{s:f, s:f, s:f}", "value", d.difference, "low", d.low, "high", d.high));
+    }
+    for (size_t i = 0; st == WF_OK && i < own.o.rows * (size_t)own.o.classes; i++)
+        if (isfinite(own.o.scores[i])) /* behind the last choice: not */
+            largest = fmax(largest, fabs((double)asked->o.scores[i] - (double)own.o.scores[i]));
+    json_object_set_new(into, "trained_base_dtype", json_string(wfi_precision_name(asked->t.own_dtype)));
+    json_object_set_new(into, "difference", all);
+    json_object_set_new(into, "largest_output_difference", json_real(largest));
+    run_clear(&own);
+    return st;
+}
+
 wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err) {
-    wf_trained t = {0};
+    run r = {0};
     wf_task *task = NULL;
     wf_rows file = {0};
     const wf_rows *rows = NULL;
     wf_encoded e = {0};
     wf_scores scores = {0};
+    json_t *j = NULL;
+    const int resamples = spec->resamples > 0 ? spec->resamples : 1000;
     const char *split = spec->split ? spec->split : "test", *name = NULL;
     if (!spec->name) return wfi_fail(err, WF_E_ARG, "which model? see: weft list");
-    WF_TRY(wfi_trained_open(lab, spec->name, &t, err));
-    wf_status st = wfi_json_str(t.info, "task", spec->name, &name, err);
+    WF_TRY(wfi_trained_open_asked(lab, spec->name, &r.t, err));
+    wf_status st = wfi_json_str(r.t.info, "task", spec->name, &name, err);
     if (st == WF_OK) st = wfi_lab_task(lab, name, &task, NULL, err);
     if (st == WF_OK && spec->data) {
         st = wfi_rows_read(spec->data, task, NULL, true, &file, err);
@@ -35,19 +86,22 @@ wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *er
     } else if (st == WF_OK) {
         st = part_choose(task, split, &rows, err);
     }
-    if (st == WF_OK) st = wfi_job_encode(&t, rows, task, &e, err);
+    if (st == WF_OK) st = wfi_job_encode(&r.t, rows, task, &e, err);
+    if (st == WF_OK) st = run_outputs(&r, &e, err);
+    if (st == WF_OK) st = wfi_metrics_compute(&r.judged, resamples, 0, &scores, err);
     if (st == WF_OK)
-        st = wfi_evaluate(t.context, &e, t.classes, spec->resamples > 0 ? spec->resamples : 1000, 0, &scores, err);
-    if (st == WF_OK) {
-        json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", spec->name, "task", name, "split",
-                              spec->data ? spec->data : split, "rows", (json_int_t)rows->count, "metrics",
-                              wfi_lab_scores_json(&scores, true));
-        if (j && wfi_scores_find(&scores, "f1")) json_object_set_new(j, "f1_of", json_string(task->labels[1]));
+        j = json_pack("{s:s, s:s, s:s, s:I, s:o, s:s}", "name", spec->name, "task", name, "split",
+                      spec->data ? spec->data : split, "rows", (json_int_t)rows->count, "metrics",
+                      wfi_lab_scores_json(&scores, true), "base_dtype", wfi_precision_name(r.t.base->dtype));
+    if (j && wfi_scores_find(&scores, "f1")) json_object_set_new(j, "f1_of", json_string(task->labels[1]));
+    if (j && r.t.base->dtype != r.t.own_dtype) st = difference_add(lab, &r, &e, &scores, resamples, j, err);
+    if (st == WF_OK)
         st = wfi_lab_give(j, json, err);
-    }
+    else
+        json_decref(j);
     wfi_encoded_clear(&e);
     wfi_rows_clear(&file);
     wfi_task_free(task);
-    wfi_trained_clear(&t);
+    run_clear(&r);
     return st;
 }

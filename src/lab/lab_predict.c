@@ -68,7 +68,7 @@ wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count,
     }
     if (!p || !p->models || !p->tasks) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (size_t i = 0; st == WF_OK && i < count; i++) {
-        st = wfi_trained_open(lab, records ? records[i].name : names[i], &p->models[i], err);
+        st = wfi_trained_open_asked(lab, records ? records[i].name : names[i], &p->models[i], err);
         if (st != WF_OK) break;
         p->count = i + 1;
         p->tasks[i] = (wf_task){.name = p->models[i].name,

@@ -21,15 +21,17 @@ static bool tree_check(wf_lab *lab, const wf_record *r, json_t *failures) {
 }
 
 /* Recorded and present outputs: on the same processor and threads every bit, elsewhere within what another order of
- * sums may change: over a base in bfloat16 a sum's last bit can decide how it is rounded, which is 2^-8 of it. */
-static const double NEAR_F32 = 1e-3, NEAR_BF16 = 2e-2;
+ * sums may change: over a base in bfloat16 a sum's last bit can decide how it is rounded, which is 2^-8 of it. In int8
+ * products are the same everywhere, but what lies between them is not, and a last bit there can decide a byte. */
+static const double NEAR_F32 = 1e-3, NEAR_BF16 = 2e-2, NEAR_INT8 = 5e-2;
 static void bits_compare(wf_lab *lab, const wf_record *r, const wf_trained *t, const json_t *probe, const wf_outputs *o,
                          json_t *failures) {
     const char *bits = json_string_value(json_object_get(probe, "bits")),
                *isa = json_string_value(json_object_get(probe, "isa")),
                *cpu = json_string_value(json_object_get(probe, "cpu"));
     const size_t n = o->rows * (size_t)o->classes;
-    const double near = t->base->dtype == WF_DTYPE_BF16 ? NEAR_BF16 : NEAR_F32;
+    const wf_dtype type = t->base->dtype;
+    const double near = type == WF_DTYPE_BF16 ? NEAR_BF16 : type == WF_DTYPE_I8 ? NEAR_INT8 : NEAR_F32;
     const bool same_machine =
         isa && cpu && strcmp(isa, wfi_isa_name(wfi_cpu_get()->isa)) == 0 && strcmp(cpu, wfi_cpu_get()->name) == 0;
     double worst = 0;

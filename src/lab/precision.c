@@ -16,21 +16,28 @@ static const double FASTER_BY = 1.2;
 enum { SMALL_MATRIX = 1 << 16, ROWS = 128, LEAST_ROUNDS = 7, MOST_ROUNDS = 200 };
 static const double ENOUGH_SECONDS = 0.2;
 
+static const struct {
+    const char *name;
+    wf_dtype type;
+} types[] = {{"f32", WF_DTYPE_F32}, {"bf16", WF_DTYPE_BF16}, {"int8", WF_DTYPE_I8}};
+enum { TYPES = sizeof types / sizeof *types };
+
 const char *wfi_precision_name(wf_dtype t) {
-    return t == WF_DTYPE_BF16 ? "bf16" : "f32";
+    for (int i = 0; i < TYPES; i++)
+        if (types[i].type == t) return types[i].name;
+    return "unknown";
 }
 
 bool wfi_precision_parse(const char *word, wf_dtype *out) {
-    const bool half = word && strcmp(word, "bf16") == 0;
-    if (word && !half && strcmp(word, "f32") != 0) return false;
-    *out = half ? WF_DTYPE_BF16 : WF_DTYPE_F32;
-    return true;
+    for (int i = 0; i < TYPES; i++)
+        if (strcmp(word ? word : "f32", types[i].name) == 0) return *out = types[i].type, true;
+    return false;
 }
 
 wf_status wfi_precision_check(const char *word, wf_err *err) {
     wf_dtype t;
     if (!word || strcmp(word, "auto") == 0 || wfi_precision_parse(word, &t)) return WF_OK;
-    return wfi_fail(err, WF_E_ARG, "base type \"%.40s\": use one of f32, bf16, auto", word);
+    return wfi_fail(err, WF_E_ARG, "base type \"%.40s\": use one of f32, bf16, int8, auto", word);
 }
 
 typedef struct trial { /* one product in both types; [0] float32, [1] bfloat16 */
@@ -100,7 +107,7 @@ static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out,
     else if (st == WF_OK && !(all = json_object()))
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     const char *word = json_string_value(json_object_get(json_object_get(all, key), "type"));
-    if (st == WF_OK && word && !wfi_precision_parse(word, out))
+    if (st == WF_OK && word && (!wfi_precision_parse(word, out) || *out == WF_DTYPE_I8))
         st = wfi_fail(err, WF_E_DATA, "%s: type \"%.40s\" of \"%s\" is neither f32 nor bf16", path, word, key);
     if (st == WF_OK && !word) {
         st = measure(c, &entry, err);

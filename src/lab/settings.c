@@ -68,9 +68,11 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(range_check("max length", (double)s->max_length, 0, 1 << 16, err));
     WF_TRY(range_check("head layers", s->head_layers, 0, 2, err));
     WF_TRY(wfi_precision_check(s->base_dtype, err));
-    if (kind == WF_METHOD_FULL && s->base_dtype && strcmp(s->base_dtype, "bf16") == 0)
+    wf_dtype type = WF_DTYPE_F32;
+    if (kind == WF_METHOD_FULL && wfi_precision_parse(s->base_dtype, &type) && type != WF_DTYPE_F32)
         return wfi_fail(err, WF_E_ARG,
-                        "method full trains the base itself, in float32; base type bf16 is for frozen bases");
+                        "method full trains the base itself, in float32; base type %s is for frozen bases",
+                        s->base_dtype);
     static const char *const schedules[] = {"linear", "cosine", "constant", NULL},
                              *const weights[] = {"auto", "balanced", "none", NULL},
                              *const poolings[] = {"mean", "cls", "pooler", NULL};
@@ -207,7 +209,7 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
     s->seed = (uint64_t)seed;
     const char *type = text_get(j, "base_dtype");
     if (!wfi_precision_parse(type, &s->base_dtype))
-        return wfi_fail(err, WF_E_DATA, "%s: base_dtype \"%.40s\" is neither f32 nor bf16", where, type);
+        return wfi_fail(err, WF_E_DATA, "%s: base_dtype \"%.40s\" is none of f32, bf16, int8", where, type);
     if (s->kind == WF_METHOD_FULL) s->base_dtype = WF_DTYPE_F32;
     return WF_OK;
 }

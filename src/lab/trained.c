@@ -93,7 +93,7 @@ static wf_status head_make(wf_trained *t, const wf_settings *s, const char *name
 
 wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *t,
                           wf_err *err) {
-    *t = (wf_trained){.kind = task->kind, .max_length = s->max_length};
+    *t = (wf_trained){.kind = task->kind, .max_length = s->max_length, .own_dtype = s->base_dtype};
     wf_status st = wfi_lab_base(lab, s->base, s->base_dtype, &t->base, err);
     if (st != WF_OK) return st;
     const wf_base_shape shape = wfi_context_shape(t->base->model);
@@ -336,7 +336,8 @@ static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, wf_e
     return st;
 }
 
-wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *t, wf_err *err) {
+/* asked: the type of the base; NULL: the model's own. */
+static wf_status open_in(wf_lab *lab, const char *name, const wf_dtype *asked, wf_trained *t, wf_err *err) {
     wf_record r = {0};
     *t = (wf_trained){0};
     WF_TRY(wfi_registry_get(lab->registry, "model", name, &r, err));
@@ -349,19 +350,30 @@ wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *t, wf_err 
     if (st == WF_OK) st = wfi_json_int(t->info, "classes", name, 1, INT32_MAX, &classes, err);
     if (st == WF_OK) st = wfi_json_int(t->info, "max_length", name, 1, 1 << 20, &t->max_length, err);
     const char *type = json_string_value(json_object_get(t->info, "base_dtype"));
-    wf_dtype dtype = WF_DTYPE_F32;
-    if (st == WF_OK && !wfi_precision_parse(type, &dtype))
+    if (st == WF_OK && !wfi_precision_parse(type, &t->own_dtype))
         st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has base type \"%s\"", name, type);
-    if (st == WF_OK) st = wfi_lab_base(lab, base, dtype, &t->base, err);
+    if (st == WF_OK) st = wfi_lab_base(lab, base, asked ? *asked : t->own_dtype, &t->base, err);
     if (st == WF_OK && !wfi_kind_parse(kind, &t->kind))
         st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has kind \"%s\"", name, kind);
     t->classes = (int32_t)classes;
     if (st == WF_OK && !(t->name = wfi_strdup(name))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = parts_open(lab, t, &r, err);
+    if (st == WF_OK && t->full && t->base->dtype != t->own_dtype)
+        st =
+            wfi_fail(err, WF_E_ARG, "\"%s\" is a trained base itself (method full), in float32; %s is for frozen bases",
+                     name, wfi_precision_name(t->base->dtype));
     if (st == WF_OK && !t->full) st = wfi_bert_pack(t->base->model, false, t->base->dtype, err);
     if (st == WF_OK) st = wfi_trained_freeze(t, err);
     if (st == WF_OK) st = context_make(t, err);
     wfi_record_clear(&r);
     if (st != WF_OK) wfi_trained_clear(t);
     return st;
+}
+
+wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *t, wf_err *err) {
+    return open_in(lab, name, NULL, t, err);
+}
+
+wf_status wfi_trained_open_asked(wf_lab *lab, const char *name, wf_trained *t, wf_err *err) {
+    return open_in(lab, name, lab->as_asked ? &lab->dtype : NULL, t, err);
 }

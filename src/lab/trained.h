@@ -7,7 +7,8 @@
 #include "lab/settings.h"
 
 typedef struct wf_trained {
-    wf_open_base *base; /* borrowed from the lab */
+    wf_open_base *base; /* borrowed from the lab; its dtype is the one in use */
+    wf_dtype own_dtype; /* that it was trained in */
     wf_bert *full;      /* method full: the trained copy */
     wf_adapter *adapter;
     wf_adapter **fused; /* [fused_count] of a fusion, owned */
@@ -26,6 +27,8 @@ typedef struct wf_trained {
 wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *out,
                           wf_err *err);
 wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *out, wf_err *err);
+/* As the lab's user asked (wf_lab_base_dtype), else as wfi_trained_open. WF_E_ARG for method full in another type. */
+wf_status wfi_trained_open_asked(wf_lab *lab, const char *name, wf_trained *out, wf_err *err);
 void wfi_trained_clear(wf_trained *t);
 /* A stored adapter of this base, to be fused (wfi_adapter_free). */
 wf_status wfi_fused_open(wf_lab *lab, const wf_open_base *base, const char *name, wf_adapter **out, wf_err *err);

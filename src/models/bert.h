@@ -40,9 +40,9 @@ wf_status wfi_bert_from_source(const wf_bert_config *config, wf_source *source, 
  */
 wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err);
 /* Re-lays out the frozen matrices of the layers for fast products; backward: also for input gradients. Call before
- * forward passes; a second call adds only what is missing. dtype: WF_DTYPE_F32, or WF_DTYPE_BF16 (kernels/gemm.h says
- * what that computes); a model is packed in one type, another one in a second call is WF_E_ARG. All else of the model
- * stays float32. */
+ * forward passes; a second call adds only what is missing. dtype: WF_DTYPE_F32, WF_DTYPE_BF16 or WF_DTYPE_I8
+ * (kernels/gemm.h says what these compute; over WF_DTYPE_I8 input gradients are those of WF_DTYPE_BF16); a model is
+ * packed in one type, another one in a second call is WF_E_ARG. All else of the model stays float32. */
 wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err);
 void wfi_bert_free(wf_bert *m);
 

@@ -64,29 +64,32 @@ wf_status wfi_evaluate_outputs(wf_context *c, const wf_encoded *e, int32_t class
     return WF_OK;
 }
 
+wf_status wfi_outputs_judged(const wf_context *c, const wf_encoded *e, const wf_outputs *o, wf_predictions *out,
+                             double **target, wf_err *err) {
+    *target = NULL;
+    *out = (wf_predictions){
+        .kind = WF_SCORE_CLASSES, .rows = e->rows, .classes = o->classes, .scores = o->scores, .label = e->label};
+    if (c->head->kind == WF_KIND_MULTILABEL) {
+        out->kind = WF_SCORE_MULTILABEL;
+        out->labels = e->labels;
+    } else if (c->head->kind == WF_KIND_REGRESSION) {
+        double *t = wfi_alloc(e->rows, sizeof *t);
+        if (!t) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+        for (size_t i = 0; i < e->rows; i++) t[i] = e->target[i];
+        out->kind = WF_SCORE_NUMBERS;
+        out->target = *target = t;
+    }
+    return WF_OK;
+}
+
 wf_status wfi_evaluate(wf_context *c, const wf_encoded *e, int32_t classes, int resamples, uint64_t seed,
                        wf_scores *out, wf_err *err) {
     wf_outputs o = {0};
+    wf_predictions p;
     double *target = NULL;
     WF_TRY(wfi_evaluate_outputs(c, e, classes, &o, err));
-    wf_status st = WF_OK;
-    wf_predictions p = {
-        .kind = WF_SCORE_CLASSES, .rows = e->rows, .classes = classes, .scores = o.scores, .label = e->label};
-    if (c->head->kind == WF_KIND_MULTILABEL) {
-        p.kind = WF_SCORE_MULTILABEL;
-        p.labels = e->labels;
-    } else if (c->head->kind == WF_KIND_REGRESSION) {
-        target = wfi_alloc(e->rows, sizeof *target);
-        if (!target) {
-            st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-            goto done;
-        }
-        for (size_t i = 0; i < e->rows; i++) target[i] = e->target[i];
-        p.kind = WF_SCORE_NUMBERS;
-        p.target = target;
-    }
-    st = wfi_metrics_compute(&p, resamples, seed, out, err);
-done:
+    wf_status st = wfi_outputs_judged(c, e, &o, &p, &target, err);
+    if (st == WF_OK) st = wfi_metrics_compute(&p, resamples, seed, out, err);
     wfi_free(target);
     wfi_outputs_clear(&o);
     return st;

@@ -59,6 +59,9 @@ typedef struct wf_outputs {
 } wf_outputs;
 wf_status wfi_evaluate_outputs(wf_context *c, const wf_encoded *e, int32_t classes, wf_outputs *out, wf_err *err);
 void wfi_outputs_clear(wf_outputs *o);
+/* The outputs beside the truth, for metrics; borrows from both. *target (NULL but for regression) is the caller's. */
+wf_status wfi_outputs_judged(const wf_context *c, const wf_encoded *e, const wf_outputs *o, wf_predictions *out,
+                             double **target, wf_err *err);
 wf_status wfi_evaluate(wf_context *c, const wf_encoded *e, int32_t classes, int resamples, uint64_t seed,
                        wf_scores *out, wf_err *err);
 #endif

@@ -6,6 +6,7 @@
 #include "lab/precision.h"
 #include "tiny.h"
 #include "weft/weft.h"
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -115,14 +116,88 @@ static void test_both_types_in_one_lab(void **state) {
     wf_lab_close(lab);
 }
 
-/* What was recorded with the processor's own bfloat16 products holds without them, and over both types. */
+/* int8: trained in when asked for by name, used for models of other types when asked for, and what that changes is
+ * said. */
+static json_t *evaluated(wf_lab *lab, const char *name, const char *dtype) {
+    char *text = NULL;
+    const wf_eval_spec spec = {.name = name, .resamples = 50};
+    check_ok(wf_lab_base_dtype(lab, dtype, err));
+    check_ok(wf_eval(lab, &spec, &text, err));
+    check_ok(wf_lab_base_dtype(lab, NULL, err));
+    return parsed(text);
+}
+
+static double accuracy_of(const json_t *j, const char *of) {
+    const json_t *value = json_object_get(json_object_get(json_object_get(j, of), "accuracy"), "value");
+    assert_true(json_is_real(value));
+    return json_real_value(value);
+}
+
+static double good(wf_lab *lab, const char *name, const char *dtype) {
+    const char *texts[] = {"the film was great"};
+    char *text = NULL;
+    wf_predictor *p = NULL;
+    check_ok(wf_lab_base_dtype(lab, dtype, err));
+    check_ok(wf_predictor_open(lab, &name, 1, &p, err));
+    check_ok(wf_predictor_run(p, texts, NULL, 1, &text, err));
+    wf_predictor_close(p);
+    json_t *j = parsed(text), *row = json_array_get(json_object_get(j, "rows"), 0);
+    const double value = json_real_value(
+        json_object_get(json_object_get(json_object_get(json_object_get(row, "results"), name), "probs"), "positive"));
+    json_decref(j);
+    return value;
+}
+
+static void test_int8(void **state) {
+    (void)state;
+    wf_lab *lab = lab_make("eight");
+    const char *names[] = {"whole", "eight"}, *types[] = {"f32", "int8"};
+    for (int i = 0; i < 2; i++) {
+        const wf_train_spec spec = spec_make(names[i], types[i]);
+        check_ok(wf_train(lab, &spec, NULL, err));
+        json_t *j = inspected(lab, names[i]);
+        assert_string_equal(types[i], text_of(j, "base_dtype"));
+        json_decref(j);
+        json_t *own = evaluated(lab, names[i], NULL), *same = evaluated(lab, names[i], types[i]),
+               *other = evaluated(lab, names[i], types[1 - i]);
+        assert_true(json_equal(own, same)); /* the model's own type is no change */
+        assert_null(json_object_get(own, "difference"));
+        if (!(accuracy_of(own, "metrics") > 0.7)) fail_msg("%s: accuracy %g", names[i], accuracy_of(own, "metrics"));
+        assert_string_equal(types[i], text_of(own, "base_dtype"));
+        assert_string_equal(types[1 - i], text_of(other, "base_dtype"));
+        assert_string_equal(types[i], text_of(other, "trained_base_dtype"));
+        const double d = accuracy_of(other, "metrics") - accuracy_of(own, "metrics");
+        assert_true(fabs(d - accuracy_of(other, "difference")) < 1e-12 && fabs(d) < 0.1);
+        const double change = json_real_value(json_object_get(other, "largest_output_difference"));
+        assert_true(change > 0 && change < 0.2);
+        json_decref(own);
+        json_decref(same);
+        json_decref(other);
+        const double p[] = {good(lab, names[i], NULL), good(lab, names[i], "f32"), good(lab, names[i], "int8")};
+        assert_true(p[0] == p[1 + i] && p[1] != p[2] && fabs(p[1] - p[2]) < 0.2);
+    }
+    wf_train_spec full = spec_make("all", NULL);
+    full.method = "full", full.epochs = 1;
+    check_ok(wf_train(lab, &full, NULL, err));
+    const wf_eval_spec of_full = {.name = "all"};
+    check_ok(wf_lab_base_dtype(lab, "int8", err));
+    check_status(WF_E_ARG, wf_eval(lab, &of_full, NULL, err));
+    check_ok(wf_verify(lab, NULL, err)); /* in each model's own type, whatever was asked for */
+    check_status(WF_E_ARG, wf_lab_base_dtype(lab, "int4", err));
+    full.base_dtype = "int8", full.name = "again";
+    check_status(WF_E_ARG, wf_train(lab, &full, NULL, err));
+    wf_lab_close(lab);
+}
+
+/* What was recorded with the processor's own bfloat16 and byte products holds without them, and over all types. */
 static void test_verify_at_another_level(void **state) {
     (void)state;
     const char *program = getenv("WEFT_PROGRAM");
     if (!program || wfi_cpu_get()->isa == WF_ISA_SCALAR) skip();
     wf_lab *lab = lab_make("level");
-    for (int i = 0; i < 2; i++) {
-        const wf_train_spec spec = spec_make(i ? "half" : "whole", i ? "bf16" : "f32");
+    static const char *const models[] = {"whole", "half", "eight"}, *const types[] = {"f32", "bf16", "int8"};
+    for (int i = 0; i < 3; i++) {
+        const wf_train_spec spec = spec_make(models[i], types[i]);
         check_ok(wf_train(lab, &spec, NULL, err));
     }
     wf_lab_close(lab);
@@ -133,7 +208,8 @@ static void test_verify_at_another_level(void **state) {
     char *said = NULL;
     size_t size = 0;
     check_ok(wfi_file_read(at("verify.txt"), 1 << 16, &said, &size, err));
-    if (status != 0 || !strstr(said, "half: recorded on another processor"))
+    if (status != 0 || !strstr(said, "half: recorded on another processor") ||
+        !strstr(said, "eight: recorded on another processor"))
         fail_msg("verify ended with %d: %s", status, said);
     wfi_free(said);
 }
@@ -217,6 +293,13 @@ static void test_auto_is_remembered(void **state) {
     check_ok(wfi_precision_settle(lab, &base, "bf16", &type, err));
     assert_int_equal(WF_DTYPE_BF16, type);
     if (native) { /* nothing is guessed from a damaged file */
+        json_t *all = NULL, *entry;
+        const char *key;
+        check_ok(wfi_json_read(at("auto/speed.json"), 1 << 16, &all, err));
+        json_object_foreach(all, key, entry) json_object_set_new(entry, "type", json_string("int8")); /* never chosen */
+        check_ok(wfi_json_write(at("auto/speed.json"), all, err));
+        json_decref(all);
+        check_status(WF_E_DATA, wfi_precision_settle(lab, &base, NULL, &type, err));
         check_ok(wfi_file_write(at("auto/speed.json"), "[1]", 3, err));
         check_status(WF_E_DATA, wfi_precision_settle(lab, &base, NULL, &type, err));
     }
@@ -227,8 +310,11 @@ static void test_auto_is_remembered(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_types_in_one_lab),      cmocka_unit_test(test_verify_at_another_level),
-        cmocka_unit_test(test_resume_gives_the_same_bits), cmocka_unit_test(test_compare_and_refusals),
+        cmocka_unit_test(test_both_types_in_one_lab),
+        cmocka_unit_test(test_verify_at_another_level),
+        cmocka_unit_test(test_int8),
+        cmocka_unit_test(test_resume_gives_the_same_bits),
+        cmocka_unit_test(test_compare_and_refusals),
         cmocka_unit_test(test_auto_is_remembered),
     };
     return cmocka_run_group_tests_name("lab precision", tests, setup, teardown);
