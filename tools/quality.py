@@ -3,11 +3,14 @@
 
   tools/quality.py weft BASE DATA [--weft build/src/cli/weft] [--sets a,b] [--seeds 0,1,2] [--threads N]
   tools/quality.py reference BASE DATA [--sets a,b] [--seeds 0,1,2] [--threads N]    (needs torch, adapters, scikit-learn)
-  tools/quality.py table
+  tools/quality.py types BASE DATA [--weft ...] [--sets a,b] [--seeds 0] [--steps 100] [--threads N]
+  tools/quality.py table [--types]
 
+`types` trains in float32 and evaluates that model over the base in bf16 and int8, with each difference's paired bootstrap interval.
 BASE is a model folder, DATA holds a folder a set with train.jsonl, dev.jsonl and test.jsonl. Finished cells stand in docs/quality/*.jsonl, one line
 each, and are not run again; `table` prints them as Markdown."""
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -20,6 +23,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SETS = ["sst2", "trec", "mrpc", "subj", "tweet_emotion", "financial_phrasebank"]
+TYPES = ["bf16", "int8"]
 TRAIN_ROWS = 6000  # both take the first ones of a larger set
 
 
@@ -47,14 +51,15 @@ def keep(side, cell):
     print(json.dumps(cell), flush=True)
 
 
-def weft_run(a):
+@contextlib.contextmanager
+def weft_lab(a, todo):
+    """A lab with the base and the tasks of `todo`, as a function that runs one command in it."""
     with tempfile.TemporaryDirectory() as lab:
         def weft(*words):
             threads = ["--threads", str(a.threads)] if a.threads else []
             return json.loads(subprocess.run([a.weft, "-C", lab, "--json", "--quiet", *threads, *words], check=True, stdout=subprocess.PIPE).stdout)
         weft("init")
         weft("base", "add", "base", a.base)
-        todo = missing("weft", a)
         for s in sorted({s for s, _ in todo}):
             folder = os.path.join(lab, "data", s)  # the same rows as the reference
             os.makedirs(folder)
@@ -62,11 +67,31 @@ def weft_run(a):
                 with open(os.path.join(a.data, s, part + ".jsonl"), encoding="utf-8") as f, open(os.path.join(folder, part + ".jsonl"), "w", encoding="utf-8") as g:
                     g.writelines(itertools.islice(f, TRAIN_ROWS if part == "train" else None))
             weft("task", "add", s, folder)
+        yield weft
+
+
+def weft_run(a):
+    todo = missing("weft", a)
+    with weft_lab(a, todo) as weft:
         for s, seed in todo:
             r = weft("train", s, "--seed", str(seed), "--name", f"{s}-{seed}")
             keep("weft", {"set": s, "seed": seed, "accuracy": r["test"]["accuracy"], "macro_f1": r["test"]["macro_f1"], "dev_accuracy": r["dev"]["accuracy"],
                           "train_rows": r["train_rows"], "epochs": r["epochs"], "lr": r["lr"], "base_dtype": r.get("base_dtype", "f32"),
                           "seconds": round(r["wall_seconds"]), "version": r["version"]})
+
+
+def types_run(a):
+    todo = missing("types", a)
+    with weft_lab(a, todo) as weft:
+        for s, seed in todo:
+            name = f"{s}-{seed}"
+            r = weft("train", s, "--seed", str(seed), "--name", name, "--base-dtype", "f32", "--steps", str(a.steps))
+            own = weft("eval", name)
+            cell = {"set": s, "seed": seed, "rows": own["rows"], "accuracy": own["metrics"]["accuracy"]["value"], "steps": r["steps"], "version": r["version"]}
+            for t in TYPES:
+                e = weft("eval", name, "--base-dtype", t)
+                cell[t] = {**e["difference"]["accuracy"], "macro_f1": e["difference"]["macro_f1"]["value"], "largest_output_difference": e["largest_output_difference"]}
+            keep("types", cell)
 
 
 def reference_cell(a, s, seed, model_class, tokenizer, torch, f1_score, schedule):
@@ -143,7 +168,31 @@ def spread(values):
     return f"{100 * statistics.mean(values):.1f}" + (f" +- {100 * statistics.stdev(values):.1f}" if len(values) > 1 else "")
 
 
-def table(_):
+def types_table():
+    have = cells("types")
+    print("| set | test rows | float32 | " + " | ".join(f"{t}: difference in points, 95 % interval" for t in TYPES) + " | seeds |")
+    print("| --- | ---: | ---: |" + " ---: |" * len(TYPES) + " ---: |")
+    means = {t: [] for t in TYPES}  # of each set: difference, half width
+    for s in SETS:
+        mine = [c for c in have if c["set"] == s]
+        if not mine:
+            continue
+        row = [f"`{s}`", str(mine[0]["rows"]), spread([c["accuracy"] for c in mine])]
+        for t in TYPES:  # the seeds' models are judged on the same rows: their mean is taken to be no surer than one of them
+            d, half = statistics.mean(c[t]["value"] for c in mine), statistics.mean((c[t]["high"] - c[t]["low"]) / 2 for c in mine)
+            means[t].append((d, half))
+            row.append(f"{100 * d:+.2f} [{100 * (d - half):+.2f}, {100 * (d + half):+.2f}]")
+        print("| " + " | ".join(row) + f" | {len(mine)} |")
+    row = []
+    for t in TYPES:
+        d, half = statistics.mean(x for x, _ in means[t]), sum(h * h for _, h in means[t]) ** 0.5 / len(means[t])
+        row.append(f"**{100 * d:+.2f}** [{100 * (d - half):+.2f}, {100 * (d + half):+.2f}]")
+    print("| mean | | | " + " | ".join(row) + " | |")
+
+
+def table(a):
+    if a.types:
+        return types_table()
     ours, theirs = cells("weft"), cells("reference")
     print("| set | adapters: accuracy | weft: accuracy | difference | adapters: macro-F1 | weft: macro-F1 | difference | seeds |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -162,18 +211,20 @@ def table(_):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sub = p.add_subparsers(dest="what", required=True)
-    for name in ("weft", "reference"):
+    for name in ("weft", "reference", "types"):
         q = sub.add_parser(name)
         q.add_argument("base")
         q.add_argument("data")
         q.add_argument("--sets", type=lambda t: t.split(","), default=SETS)
         q.add_argument("--seeds", type=lambda t: [int(n) for n in t.split(",")], default=[0, 1, 2])
         q.add_argument("--threads", type=int, default=0)
-        if name == "weft":
+        if name == "types":
+            q.add_argument("--steps", type=int, default=100)
+        if name != "reference":
             q.add_argument("--weft", default=os.path.join(TOP, "build", "src", "cli", "weft"))
-    sub.add_parser("table")
+    sub.add_parser("table").add_argument("--types", action="store_true")
     a = p.parse_args()
-    return {"weft": weft_run, "reference": reference_run, "table": table}[a.what](a)
+    return {"weft": weft_run, "reference": reference_run, "types": types_run, "table": table}[a.what](a)
 
 
 if __name__ == "__main__":

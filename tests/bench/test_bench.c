@@ -278,7 +278,7 @@ static void test_mistakes(void **state) {
     refuses(WF_E_ARG, (wf_bench_spec){.rounds = 101}, "gemm", "[1, 100]");
     refuses(WF_E_ARG, (wf_bench_spec){.seconds = -1}, "gemm", "seconds a work are -1");
     refuses(WF_E_ARG, (wf_bench_spec){.batch_rows = -1}, "infer:plain", "[1, 4096]");
-    refuses(WF_E_ARG, (wf_bench_spec){.base_dtype = "f8"}, "gemm", "f32, bf16, auto");
+    refuses(WF_E_ARG, (wf_bench_spec){.base_dtype = "f8"}, "gemm", "f32, bf16, int8, auto");
     refuses(WF_E_ARG, (wf_bench_spec){.size = "huge"}, "gemm", "minilm, bert-base");
     refuses(WF_E_ARG, (wf_bench_spec){.size = "minilm", .base = "tiny"}, "gemm", "not both");
     refuses(WF_E_ARG, (wf_bench_spec){.size = "minilm", .texts = "x"}, "gemm", "no tokenizer");
