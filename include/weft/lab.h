@@ -86,7 +86,9 @@ typedef struct wf_train_spec {
     const char *class_weights; /* "auto" (balanced when uneven; default), "balanced", "none" */
     int head_layers;           /* 1 or 2 */
     int64_t batch_tokens, batch_rows, accumulate, max_length;
-    int patience; /* epochs without a better dev score; 0: default, -1: never stop early */
+    int64_t cache_memory; /* MiB for what the frozen layers below the lowest trained part make of the rows, kept from
+                             epoch to epoch; on disk beyond; 0: a quarter of the free memory, 1024 at most, -1: none */
+    int patience;         /* epochs without a better dev score; 0: default, -1: never stop early */
     uint64_t seed;
     int train_adapters; /* fusion: also train the fused adapters' copies (they become part of the fusion) */
 } wf_train_spec;

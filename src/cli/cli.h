@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <weft/weft.h>
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CHECK = 3, POSITIONALS_MAX = 256 };
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CHECK = 3, POSITIONALS_MAX = 256, CLI_UNSET = -2 };
 
 typedef struct cli_args { /* everything any command can be given */
     const char *lab;
@@ -21,6 +21,7 @@ typedef struct cli_args { /* everything any command can be given */
     const char *from, *methods, *rows_list, *output, *input, *data, *split, *pair;
     const char *kinds, *strengths, *sets, *wordnet; /* studies */
     long long seeds, resamples, head_layers, patience;
+    long long cache_memory; /* CLI_UNSET: not given, since 0 means none */
     bool all, train_adapters;
     wf_bench_spec bench;
     const char *works;

@@ -7,6 +7,7 @@ void cli_train_fill(cli_args *a) {
         (int)(a->head_layers < -1 || a->head_layers > 9 ? 9 : a->head_layers); /* out of range: refused below */
     a->train.patience = (int)(a->patience < -1 ? -1 : a->patience > 1000000 ? 1000000 : a->patience);
     a->train.train_adapters = a->train_adapters;
+    a->train.cache_memory = a->cache_memory == CLI_UNSET ? 0 : a->cache_memory == 0 ? -1 : a->cache_memory;
 }
 
 static void scores_print(const json_t *result, const char *part) {

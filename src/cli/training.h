@@ -28,7 +28,12 @@
         {"--max-length", "N", "tokens a text is cut at (default: 256)", CLI_INT, CLI_AT(train.max_length)},            \
         {"--batch-rows", "N", "rows a batch at most (default: 32)", CLI_INT, CLI_AT(train.batch_rows)},                \
         {"--batch-tokens", "T", "tokens a batch at most (default: 8192)", CLI_INT, CLI_AT(train.batch_tokens)},        \
-        {"--accumulate", "N", "batches an optimiser step (default: 1)", CLI_INT, CLI_AT(train.accumulate)}, {          \
+        {"--accumulate", "N", "batches an optimiser step (default: 1)", CLI_INT, CLI_AT(train.accumulate)},            \
+        {"--cache-memory", "MIB",                                                                                      \
+         "memory for what the frozen layers make of the rows, kept between epochs, on disk beyond (default: a "        \
+         "quarter of what is free, 1024 at most; 0: none)",                                                            \
+         CLI_INT, CLI_AT(cache_memory)},                                                                               \
+    {                                                                                                                  \
         "--patience", "P",                                                                                             \
             "stop when more than P evaluations on dev in a row bring no better score (default: 5; -1: never)",         \
             CLI_INT, CLI_AT(patience)                                                                                  \

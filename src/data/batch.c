@@ -143,6 +143,7 @@ wf_status wfi_batch_fill(wf_batch *b, const wf_encoded *e, const int64_t *rows, 
     WF_TRY(reserve(b, tokens, sequences, (size_t)n, width, err));
     b->T = b->S = 0;
     b->rows = n;
+    b->stem = e->stem;
     b->offsets[0] = 0;
     for (int64_t r = 0; r < n; r++) {
         const int64_t row = rows[r];

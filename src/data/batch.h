@@ -3,6 +3,7 @@
  * sequence, or one a choice. */
 #ifndef WF_DATA_BATCH_H
 #define WF_DATA_BATCH_H
+#include "data/stem.h"
 #include "data/task.h"
 #include "tokenizers/tokenizer.h"
 
@@ -19,6 +20,7 @@ typedef struct wf_encoded { /* every row of a part, tokenised once */
     float *pooled; /* [sequences, pooled_width] what a frozen base makes of each sequence, when it was run beforehand;
                       else NULL */
     int64_t pooled_width;
+    wf_stem *stem; /* owned: what a frozen base makes of each row up to a cut, when it was run beforehand; else NULL */
 } wf_encoded;
 
 /* max_length: tokens a sequence at most. Multiple choice: sequence c is (text, choice c), or (text, pair + " " + choice
@@ -53,6 +55,7 @@ typedef struct wf_batch { /* packed; arrays belong to the batch and are reused: 
     float *target;            /* [rows] */
     uint8_t *labels;          /* [rows, label_count] or NULL */
     float *pooled;            /* [S, width] of the encoded part, or NULL */
+    const wf_stem *stem;      /* borrowed from the encoded part, by row_index; or NULL */
     size_t cap_tokens, cap_sequences, cap_rows, cap_pooled;
 } wf_batch;
 wf_status wfi_batch_fill(wf_batch *b, const wf_encoded *e, const int64_t *rows, int64_t n, wf_err *err);

@@ -10,6 +10,7 @@
 void wfi_encoded_clear(wf_encoded *e) {
     void *all[] = {e->ids, e->types, e->offsets, e->first, e->label, e->target, e->labels, e->pooled};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) wfi_free(all[i]);
+    wfi_stem_free(e->stem);
     *e = (wf_encoded){0};
 }
 

@@ -49,9 +49,58 @@ void wfi_context_free(wf_context *c) {
     wfi_free(c);
 }
 
+static bool hooked(const wf_context *c, wf_site site, int layer) {
+    const wf_adapter *a = c->adapter;
+    return (c->fusion && wfi_fusion_takes(c->fusion, site, layer)) || (a && a->method->takes(a, site, layer));
+}
+
+int wfi_context_depth(const wf_context *c) {
+    const int layers = c->model->config.layers;
+    if (c->model->word->grad) return 0;
+    for (int i = 0; i < layers; i++) {
+        int lowest = WF_BERT_PIECES * (i + 1);
+        for (int s = 0; s < WF_SITE_COUNT; s++) {
+            const int piece = wfi_bert_piece(i, (wf_site)s);
+            if (piece < lowest && hooked(c, (wf_site)s, i)) lowest = piece;
+        }
+        if (lowest < WF_BERT_PIECES * (i + 1)) return lowest;
+    }
+    return WF_BERT_PIECES * layers;
+}
+
+bool wfi_context_drops(const wf_context *c) {
+    return c->base_dropout && (c->model->config.hidden_dropout > 0 || c->model->config.attention_dropout > 0);
+}
+
+/* ---- passes ---- */
+
+static wf_value *stem_part(const wf_context *c, const wf_batch *b, int part) {
+    const int64_t H = c->model->config.hidden_size;
+    wf_value *v = wfi_tape_value(c->tape, b->T, H);
+    int64_t sequence = 0;
+    for (int64_t r = 0; v && r < b->rows; sequence += b->row_counts[r++])
+        if (wfi_stem_get(b->stem, b->row_index[r], part, v->data + b->offsets[sequence] * H, wfi_tape_err(c->tape)) !=
+            WF_OK)
+            return NULL;
+    return v;
+}
+
+/* What flows in front of piece *from, and which piece that is. */
+static wf_bert_flow flow_start(const wf_context *c, const wf_pass *pass, const wf_batch *b, bool dropout, bool whole,
+                               int *from) {
+    const wf_stem_shape *s = b->stem && !whole && !dropout ? wfi_stem_shape_of(b->stem) : NULL;
+    if (!s || s->width != c->model->config.hidden_size || s->depth > wfi_context_depth(c))
+        return (wf_bert_flow){.x = wfi_bert_embed(c->model, pass, b->T, b->ids, b->positions, b->types, dropout)};
+    *from = s->depth;
+    return (wf_bert_flow){.x = stem_part(c, b, 0), .h = s->parts > 1 ? stem_part(c, b, 1) : NULL};
+}
+
 static wf_value *pooled_run(wf_context *c, const wf_pass *pass, const wf_batch *b, bool dropout, wf_value **each) {
-    wf_value *rows = wfi_bert_forward(c->model, &c->hooks, pass, b->T, b->ids, b->positions, b->types, dropout, each);
-    return wfi_head_pool(c->head, pass, rows, c->model->pooler.weight ? &c->model->pooler : NULL);
+    int from = 0;
+    wf_bert_flow flow = flow_start(c, pass, b, dropout, each != NULL, &from);
+    if (each) each[0] = flow.x;
+    wfi_bert_pieces(c->model, &c->hooks, pass, from, WF_BERT_PIECES * c->model->config.layers, dropout, &flow, each);
+    return wfi_head_pool(c->head, pass, flow.x, c->model->pooler.weight ? &c->model->pooler : NULL);
 }
 
 static wf_value *result_check(const wf_context *c, wf_value *result, wf_err *err) {
@@ -65,7 +114,7 @@ wf_value *wfi_context_forward(wf_context *c, const wf_batch *b, bool training, u
     wfi_tape_reset(c->tape, training);
     const wf_pass pass = {.tape = c->tape, .S = b->S, .offsets = b->offsets, .key = key};
     wf_value *pooled = b->pooled ? wfi_tape_constant(c->tape, b->pooled, b->S, c->head->hidden_size)
-                                 : pooled_run(c, &pass, b, training && c->base_dropout, each);
+                                 : pooled_run(c, &pass, b, training && wfi_context_drops(c), each);
     return result_check(c, wfi_head_forward(c->head, &pass, pooled), err);
 }
 
@@ -73,4 +122,17 @@ wf_value *wfi_context_pooled(wf_context *c, const wf_batch *b, wf_err *err) {
     wfi_tape_reset(c->tape, false);
     const wf_pass pass = {.tape = c->tape, .S = b->S, .offsets = b->offsets};
     return result_check(c, pooled_run(c, &pass, b, false, NULL), err);
+}
+
+wf_status wfi_context_flow(wf_context *c, const wf_batch *b, int depth, wf_bert_flow *flow, wf_err *err) {
+    if (depth < 0 || depth > wfi_context_depth(c))
+        return wfi_fail(err, WF_E_ARG, "piece %d of the base lies above the lowest trained part", depth);
+    wfi_tape_reset(c->tape, false);
+    const wf_pass pass = {.tape = c->tape, .S = b->S, .offsets = b->offsets};
+    wf_bert_flow f = {.x = wfi_bert_embed(c->model, &pass, b->T, b->ids, b->positions, b->types, false)};
+    wfi_bert_pieces(c->model, &c->hooks, &pass, 0, depth, false, &f, NULL);
+    if (!result_check(c, f.x, err) || (wfi_bert_flows_twice(depth) && !result_check(c, f.h, err)))
+        return wfi_tape_status(c->tape, NULL) != WF_OK ? wfi_tape_status(c->tape, NULL) : WF_E_LIBRARY;
+    *flow = f;
+    return WF_OK;
 }

@@ -21,11 +21,19 @@ typedef struct wf_context {
 wf_base_shape wfi_context_shape(const wf_bert *model);
 wf_status wfi_context_new(const wf_bert *model, wf_context **out, wf_err *err);
 void wfi_context_free(wf_context *c);
+/* The first piece of the base (models/bert.h) that can differ from one pass to the next while this setup is trained:
+ * where the lowest adapter or fusion sits, 0 when the base itself is trained. All below is a function of the row alone
+ * as long as it runs without dropout: its stem. */
+int wfi_context_depth(const wf_context *c);
+bool wfi_context_drops(const wf_context *c); /* training passes drop values inside the base */
 /* Starts a step (forgets the values of the last one) and gives logits [rows, classes]; multiple choice: [S,1]. key:
  * random key of the step. each: see wfi_bert_forward. NULL with *err filled on failure. The result lives until the next
- * call. */
+ * call. A batch with a stem (made by this base, no deeper than this setup's) starts from it, unless the base drops
+ * values or `each` asks for what lies below. */
 wf_value *wfi_context_forward(wf_context *c, const wf_batch *batch, bool training, uint64_t key, wf_value **each,
                               wf_err *err);
 /* Inference up to the head: [S,H]. A batch that carries these (pooled) skips the base in wfi_context_forward. */
 wf_value *wfi_context_pooled(wf_context *c, const wf_batch *batch, wf_err *err);
+/* Inference up to a piece not above wfi_context_depth: what flows there, [T,H] each. */
+wf_status wfi_context_flow(wf_context *c, const wf_batch *batch, int depth, wf_bert_flow *flow, wf_err *err);
 #endif

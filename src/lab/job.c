@@ -89,8 +89,8 @@ static wf_status parts_make(const wf_job *job, const wf_trained *t, job_parts *p
     WF_TRY(wfi_job_encode(t, &job->task->dev, job->task, &p->dev, err));
     WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
     wf_encoded *const all[] = {&p->train, &p->dev, &p->test};
-    for (int k = 0; k < 3 && job->settings->kind == WF_METHOD_HEAD && !t->context->base_dropout; k++)
-        WF_TRY(wfi_features_make(t->context, all[k], err));
+    for (int k = 0; k < 3 && job->settings->kind == WF_METHOD_HEAD; k++)
+        if (all[k] != &p->train || !wfi_context_drops(t->context)) WF_TRY(wfi_features_make(t->context, all[k], err));
     return weights_make(job, &p->train, &p->weights, err);
 }
 
@@ -101,6 +101,16 @@ typedef struct watch {
 
 static int on_event(const wf_train_event *e, void *user) {
     const watch *w = user;
+    if (e->to_prepare) {
+        const wf_progress rows = {.stage = "prepare",
+                                  .name = w->job->name,
+                                  .done = e->prepared,
+                                  .total = e->to_prepare,
+                                  .loss = e->loss,
+                                  .rate_unit = "",
+                                  .seconds_left = e->seconds_left};
+        return wfi_lab_tick(w->job->lab, &rows, false);
+    }
     const wf_progress p = {.stage = w->job->stage,
                            .name = w->job->name,
                            .done = e->step,
@@ -162,6 +172,8 @@ static wf_status options_make(const wf_job *job, const wf_trained *t, const job_
                             .patience = s->patience,
                             .metric = job->task->metric,
                             .seed = s->seed,
+                            .cache_memory = wfi_settings_cache(s),
+                            .cache_dir = job->folder,
                             .checkpoint = job->checkpoint,
                             .checkpoint_seconds = 20};
     wf_schedule schedule = {0};
@@ -232,6 +244,10 @@ static json_t *result_make(const wf_job *job, const wf_trained *t, const wf_trai
     json_object_set_new(j, "threads", json_integer(job->lab->threads));
     json_object_set_new(j, "version", json_string(wf_version()));
     json_object_set(j, "from", (json_t *)s->from);
+    json_object_set_new(j, "cache",
+                        json_pack("{s:I, s:I, s:I, s:I}", "train_rows", (json_int_t)r->cache.train_rows, "dev_rows",
+                                  (json_int_t)r->cache.dev_rows, "memory_bytes", (json_int_t)r->cache.memory_bytes,
+                                  "disk_bytes", (json_int_t)r->cache.disk_bytes));
     return j;
 }
 

@@ -11,6 +11,7 @@ typedef struct wf_job {
     const wf_task *task;
     const wf_record *task_record;
     const char *checkpoint; /* NULL: none */
+    const char *folder;     /* the run's own, for what does not fit into memory; NULL: none */
     const char *log;        /* file for epoch notes, appended; NULL: none */
     const char *stage;      /* for progress */
     bool part; /* of a comparison: epoch notes go to the log only, and no outputs are recorded for verify */

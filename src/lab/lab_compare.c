@@ -77,7 +77,7 @@ static wf_status cell_spec(const json_t *common, const cell *c, const char *task
 }
 
 static wf_status cell_run(wf_lab *lab, const json_t *spec, const cell *c, const wf_task *task, const wf_record *record,
-                          const char *stage, const char *log, json_t **out, wf_err *err) {
+                          const char *stage, const char *folder, const char *log, json_t **out, wf_err *err) {
     json_t *settings = NULL;
     wf_settings s;
     wf_trained t = {0};
@@ -92,6 +92,7 @@ static wf_status cell_run(wf_lab *lab, const json_t *spec, const cell *c, const 
                         .task = task,
                         .task_record = record,
                         .stage = stage,
+                        .folder = folder,
                         .log = log,
                         .part = true};
     if (st == WF_OK) st = wfi_job_run(&job, &t, out, err);
@@ -166,8 +167,8 @@ static int cell_tell(wf_lab *lab, const char *stage, const cell *c, const char *
     return wfi_lab_tick(lab, &p, true);
 }
 
-static wf_status cells_run(wf_lab *lab, const json_t *spec, const char *file, const char *log, json_t *done,
-                           json_t *summary, wf_err *err) {
+static wf_status cells_run(wf_lab *lab, const json_t *spec, const char *folder, const char *file, const char *log,
+                           json_t *done, json_t *summary, wf_err *err) {
     const json_t *methods = json_object_get(spec, "methods"), *sizes = json_object_get(spec, "rows");
     const int64_t seeds = json_integer_value(json_object_get(spec, "seeds"));
     wf_task *task = NULL;
@@ -185,7 +186,7 @@ static wf_status cells_run(wf_lab *lab, const json_t *spec, const char *file, co
                 json_t *row = NULL;
                 snprintf(stage, sizeof stage, "%zu/%zu %.40s", ++at, total, c.method);
                 if (cell_find(done, &c)) continue;
-                st = cell_run(lab, spec, &c, task, &record, stage, log, &row, err);
+                st = cell_run(lab, spec, &c, task, &record, stage, folder, log, &row, err);
                 if (st != WF_OK) break;
                 json_object_set_new(row, "asked_rows", json_integer(c.rows));
                 json_array_append_new(done, row);
@@ -204,11 +205,13 @@ static wf_status cells_run(wf_lab *lab, const json_t *spec, const char *file, co
 
 static wf_status compare_store(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
     json_t *done = NULL, *summary = json_array();
-    char *file = wfi_run_path(lab, run, "cells.json"), *log = wfi_run_path(lab, run, "log.txt");
-    wf_status st = file && log && summary ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    char *file = wfi_run_path(lab, run, "cells.json"), *log = wfi_run_path(lab, run, "log.txt"),
+         *folder = wfi_run_path(lab, run, "");
+    wf_status st =
+        file && log && folder && summary ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && wfi_file_exists(file)) st = wfi_json_read(file, (size_t)1 << 28, &done, err);
     if (st == WF_OK && !done) done = json_array();
-    if (st == WF_OK) st = cells_run(lab, spec, file, log, done, summary, err);
+    if (st == WF_OK) st = cells_run(lab, spec, folder, file, log, done, summary, err);
     if (st == WF_OK)
         st = wfi_lab_give(json_pack("{s:O, s:I, s:O, s:O}", "task", json_object_get(spec, "task"), "run",
                                     (json_int_t)run, "rows", done, "summary", summary),
@@ -217,6 +220,7 @@ static wf_status compare_store(wf_lab *lab, const json_t *spec, int64_t run, cha
     json_decref(summary);
     wfi_free(file);
     wfi_free(log);
+    wfi_free(folder);
     return st;
 }
 
@@ -251,7 +255,7 @@ static json_t *common_make(const wf_train_spec *s) {
         int64_t value;
     } whole[] = {{"steps", s->steps},           {"batch_tokens", s->batch_tokens}, {"batch_rows", s->batch_rows},
                  {"accumulate", s->accumulate}, {"max_length", s->max_length},     {"head_layers", s->head_layers},
-                 {"patience", s->patience}};
+                 {"patience", s->patience},     {"cache_memory", s->cache_memory}};
     const struct {
         const char *key, *value;
     } words[] = {{"schedule", s->schedule}, {"pooling", s->pooling}, {"class_weights", s->class_weights}};

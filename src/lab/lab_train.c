@@ -60,16 +60,19 @@ static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char 
     json_t *result = NULL;
     WF_TRY(wfi_settings_read(spec, &s, err));
     WF_TRY(wfi_lab_task(lab, s.task, &task, &record, err));
-    char *checkpoint = wfi_run_path(lab, run, "checkpoint"), *log = wfi_run_path(lab, run, "log.txt");
+    char *checkpoint = wfi_run_path(lab, run, "checkpoint"), *log = wfi_run_path(lab, run, "log.txt"),
+         *folder = wfi_run_path(lab, run, "");
     const wf_job job = {.lab = lab,
                         .settings = &s,
                         .name = s.name,
                         .task = task,
                         .task_record = &record,
                         .checkpoint = checkpoint,
+                        .folder = folder,
                         .log = log,
                         .stage = s.kind == WF_METHOD_FUSION ? "fuse" : "train"};
-    wf_status st = checkpoint && log ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_status st =
+        checkpoint && log && folder ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_job_run(&job, &t, &result, err);
     if (st == WF_OK) {
         json_object_set(result, "settings", (json_t *)spec);
@@ -83,6 +86,7 @@ static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char 
     wfi_trained_clear(&t);
     wfi_free(checkpoint);
     wfi_free(log);
+    wfi_free(folder);
     wfi_record_clear(&record);
     wfi_task_free(task);
     return st;

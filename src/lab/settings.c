@@ -1,6 +1,7 @@
 /* lab/settings.c - see settings.h. */
 #include "lab/settings.h"
 #include "adapters/adapter.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "lab/precision.h"
 #include <math.h>
@@ -65,6 +66,7 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(range_check("batch rows", (double)s->batch_rows, 0, 65536, err));
     WF_TRY(range_check("batch tokens", (double)s->batch_tokens, 0, 1 << 22, err));
     WF_TRY(range_check("accumulate", (double)s->accumulate, 0, 65536, err));
+    WF_TRY(range_check("cache memory", (double)s->cache_memory, -1, 1 << 30, err));
     WF_TRY(range_check("max length", (double)s->max_length, 0, 1 << 16, err));
     WF_TRY(range_check("head layers", s->head_layers, 0, 2, err));
     WF_TRY(wfi_precision_check(s->base_dtype, err));
@@ -146,6 +148,7 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
                  {"batch_rows", s->batch_rows ? s->batch_rows : 32},
                  {"accumulate", s->accumulate ? s->accumulate : 1},
                  {"max_length", s->max_length ? s->max_length : 256},
+                 {"cache_memory", s->cache_memory},
                  {"head_layers", s->head_layers},
                  {"patience", s->patience ? s->patience : 5},
                  {"seed", (int64_t)s->seed}};
@@ -204,6 +207,7 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
                  {"seed", &seed}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         WF_TRY(wfi_json_int(j, whole[i].key, where, INT64_MIN, INT64_MAX, whole[i].at, err));
+    WF_TRY(wfi_json_int_or(j, "cache_memory", where, -1, 1 << 30, 0, &s->cache_memory, err)); /* older runs: none */
     s->head_layers = (int)head_layers;
     s->patience = (int)patience;
     s->seed = (uint64_t)seed;
@@ -220,4 +224,12 @@ double wfi_settings_epochs(const wf_settings *s, int64_t rows) {
     if (s->steps > 0) return ceil((double)s->steps / steps_an_epoch);
     const double epochs = ceil(600.0 / steps_an_epoch); /* about 600 steps at least, within [5, 30] epochs */
     return epochs < 5 ? 5 : epochs > 30 ? 30 : epochs;
+}
+
+size_t wfi_settings_cache(const wf_settings *s) {
+    enum { MIB = 1 << 20, MOST = 1024 };
+    if (s->cache_memory < 0) return 0;
+    if (s->cache_memory > 0) return (size_t)s->cache_memory * MIB;
+    const int64_t quarter = wfi_clock_free_memory() / 4, most = (int64_t)MOST * MIB;
+    return (size_t)(quarter < MIB ? MIB : quarter > most ? most : quarter);
 }

@@ -14,6 +14,7 @@ typedef struct wf_settings { /* strings borrowed from the JSON */
     const char *task, *method, *name, *base, *config, *pooling, *schedule, *class_weights;
     const json_t *from; /* array of names */
     int64_t rows, steps, batch_tokens, batch_rows, accumulate, max_length;
+    int64_t cache_memory; /* MiB; 0: as much as is sensible, -1: no cache */
     double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout;
     wf_dtype base_dtype;
     int head_layers, patience;
@@ -26,4 +27,7 @@ wf_status wfi_settings_resolve(const wf_train_spec *spec, json_t **out, wf_err *
 wf_status wfi_settings_read(const json_t *json, wf_settings *out, wf_err *err);
 /* Epochs when none were given: enough passes for small data, few for large. */
 double wfi_settings_epochs(const wf_settings *s, int64_t rows);
+/* Bytes of memory for what the frozen layers make of the rows; when none were given: a quarter of what is free, 1 GiB
+ * at most. */
+size_t wfi_settings_cache(const wf_settings *s);
 #endif

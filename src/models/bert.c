@@ -270,8 +270,19 @@ void wfi_bert_free(wf_bert *m) {
 
 /* ---- forward ---- */
 
-static wf_value *layer_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int i, wf_value *x,
-                               bool dropout) {
+int wfi_bert_piece(int layer, wf_site site) {
+    static const int within[WF_SITE_COUNT] = {
+        [WF_SITE_ATTN_OUT] = 1, [WF_SITE_FFN_UP] = 2, [WF_SITE_FFN_DOWN] = 2, [WF_SITE_FFN_OUT] = 3}; /* all others: the
+                                                                                                         attention */
+    return WF_BERT_PIECES * layer + within[site];
+}
+
+bool wfi_bert_flows_twice(int piece) {
+    return piece % 2 != 0;
+}
+
+static wf_value *attention_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int i, wf_value *x,
+                                   bool dropout) {
     const wf_bert_config *c = &m->config;
     const wf_bert_layer *l = &m->layers[i];
     wf_tape *t = pass->tape;
@@ -283,28 +294,66 @@ static wf_value *layer_forward(const wf_bert *m, const wf_hooks *hooks, const wf
     wf_value *a = wfi_op_attention(t, q, k, v, pass->S, pass->offsets, c->heads, pa,
                                    wfi_random_key(pass->key, "attention", layer, 0));
     wf_value *h = wfi_site_linear(hooks, pass, WF_SITE_ATTN_DENSE, i, a, &l->attention_dense);
-    if (p > 0) h = wfi_op_dropout(t, h, p, wfi_random_key(pass->key, "hidden", layer, 1));
-    wf_value *y = wfi_site_block(hooks, pass, WF_SITE_ATTN_OUT, i, h, x, &l->attention_norm);
-    wf_value *f = wfi_op_act(t, wfi_site_linear(hooks, pass, WF_SITE_FFN_UP, i, y, &l->up), c->act);
-    wf_value *g = wfi_site_linear(hooks, pass, WF_SITE_FFN_DOWN, i, f, &l->down);
-    if (p > 0) g = wfi_op_dropout(t, g, p, wfi_random_key(pass->key, "hidden", layer, 2));
-    return wfi_site_block(hooks, pass, WF_SITE_FFN_OUT, i, g, y, &l->output_norm);
+    return p > 0 ? wfi_op_dropout(t, h, p, wfi_random_key(pass->key, "hidden", layer, 1)) : h;
 }
 
-wf_value *wfi_bert_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int64_t T, const int32_t *ids,
-                           const int32_t *positions, const uint8_t *types, bool dropout, wf_value **each) {
+static wf_value *ffn_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int i, wf_value *y,
+                             bool dropout) {
+    const wf_bert_layer *l = &m->layers[i];
     wf_tape *t = pass->tape;
-    size_t scope = wfi_tape_scope(t);
+    const float p = dropout ? m->config.hidden_dropout : 0.0f;
+    wf_value *f = wfi_op_act(t, wfi_site_linear(hooks, pass, WF_SITE_FFN_UP, i, y, &l->up), m->config.act);
+    wf_value *g = wfi_site_linear(hooks, pass, WF_SITE_FFN_DOWN, i, f, &l->down);
+    return p > 0 ? wfi_op_dropout(t, g, p, wfi_random_key(pass->key, "hidden", (uint64_t)i, 2)) : g;
+}
+
+static void piece_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int piece, bool dropout,
+                          wf_bert_flow *f) {
+    const int i = piece / WF_BERT_PIECES;
+    const wf_bert_layer *l = &m->layers[i];
+    switch (piece % WF_BERT_PIECES) {
+    case 0:
+        f->h = attention_forward(m, hooks, pass, i, f->x, dropout);
+        return;
+    case 1:
+        f->x = wfi_site_block(hooks, pass, WF_SITE_ATTN_OUT, i, f->h, f->x, &l->attention_norm);
+        break;
+    case 2:
+        f->h = ffn_forward(m, hooks, pass, i, f->x, dropout);
+        return;
+    default:
+        f->x = wfi_site_block(hooks, pass, WF_SITE_FFN_OUT, i, f->h, f->x, &l->output_norm);
+    }
+    f->h = NULL;
+}
+
+wf_value *wfi_bert_embed(const wf_bert *m, const wf_pass *pass, int64_t T, const int32_t *ids, const int32_t *positions,
+                         const uint8_t *types, bool dropout) {
+    wf_tape *t = pass->tape;
+    const size_t scope = wfi_tape_scope(t);
     wf_value *x = wfi_op_embed(t, m->word, m->position, m->type, T, ids, positions, types);
     x = wfi_op_norm(t, 1, &x, &m->embedding_norm);
     if (dropout && m->config.hidden_dropout > 0)
         x = wfi_op_dropout(t, x, m->config.hidden_dropout, wfi_random_key(pass->key, "hidden", UINT64_MAX, 0));
-    x = wfi_tape_scope_end(t, scope, x);
-    if (each) each[0] = x;
-    for (int i = 0; i < m->config.layers; i++) {
-        scope = wfi_tape_scope(t);
-        x = wfi_tape_scope_end(t, scope, layer_forward(m, hooks, pass, i, x, dropout));
-        if (each) each[i + 1] = x;
+    return wfi_tape_scope_end(t, scope, x);
+}
+
+void wfi_bert_pieces(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int from, int to, bool dropout,
+                     wf_bert_flow *flow, wf_value **each) {
+    for (int piece = from; piece < to;) {
+        const int i = piece / WF_BERT_PIECES, end = (i + 1) * WF_BERT_PIECES;
+        const size_t scope = wfi_tape_scope(pass->tape);
+        for (; piece < end && piece < to; piece++) piece_forward(m, hooks, pass, piece, dropout, flow);
+        if (piece < end) return;
+        flow->x = wfi_tape_scope_end(pass->tape, scope, flow->x);
+        if (each) each[i + 1] = flow->x;
     }
-    return x;
+}
+
+wf_value *wfi_bert_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int64_t T, const int32_t *ids,
+                           const int32_t *positions, const uint8_t *types, bool dropout, wf_value **each) {
+    wf_bert_flow flow = {.x = wfi_bert_embed(m, pass, T, ids, positions, types, dropout)};
+    if (each) each[0] = flow.x;
+    wfi_bert_pieces(m, hooks, pass, 0, m->config.layers * WF_BERT_PIECES, dropout, &flow, each);
+    return flow.x;
 }

@@ -46,8 +46,25 @@ wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *er
 wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err);
 void wfi_bert_free(wf_bert *m);
 
-/* ids, positions [T], types [T] -> rows [T,H] of the last layer. dropout: apply the base's own dropout rates while
- * training. each (may be NULL): [layers + 1] receives the embedding output and every layer's output. */
+/* The pass in pieces, four a layer: the attention up to its output projection; the block site behind it; the
+ * feed-forward products; the block site behind those. In front of a layer and of its feed-forward products x flows; in
+ * front of a block site the sub-layer's output h and the residual x. */
+enum { WF_BERT_PIECES = 4 };
+typedef struct wf_bert_flow {
+    wf_value *h, *x; /* [T,H]; h NULL where only x flows */
+} wf_bert_flow;
+int wfi_bert_piece(int layer, wf_site site); /* the one a site belongs to */
+bool wfi_bert_flows_twice(int piece);        /* h and x flow in front of it */
+
+/* ids, positions [T], types [T] -> rows [T,H], what flows in front of piece 0. dropout: apply the base's own dropout
+ * rates while training. */
+wf_value *wfi_bert_embed(const wf_bert *m, const wf_pass *pass, int64_t T, const int32_t *ids, const int32_t *positions,
+                         const uint8_t *types, bool dropout);
+/* Pieces from..to-1 on what flows. each (may be NULL): [layers + 1], receives every finished layer's output at layer+1.
+ */
+void wfi_bert_pieces(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int from, int to, bool dropout,
+                     wf_bert_flow *flow, wf_value **each);
+/* The whole pass: rows [T,H] of the last layer. each[0] receives the embedding output. */
 wf_value *wfi_bert_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int64_t T, const int32_t *ids,
                            const int32_t *positions, const uint8_t *types, bool dropout, wf_value **each);
 #endif

@@ -14,7 +14,8 @@ typedef struct loop { /* one run; freed by loop_clear */
     wf_context *c;
     wf_pset *const *sets;
     size_t set_count;
-    const wf_encoded *train, *dev;
+    wf_encoded train, dev; /* the caller's but for stems made here */
+    bool own_train, own_dev;
     const wf_train_options *o;
     wf_optim *optim;
     wf_schedule schedule;
@@ -30,7 +31,7 @@ typedef struct loop { /* one run; freed by loop_clear */
 
 static wf_status epoch_cut(loop *l, int64_t epoch, wf_err *err) {
     wfi_batches_clear(&l->cut);
-    return wfi_batches_make(l->train, l->o->batch_rows, l->o->batch_tokens, true,
+    return wfi_batches_make(&l->train, l->o->batch_rows, l->o->batch_tokens, true,
                             wfi_random_key(l->o->seed, "batches", (uint64_t)epoch, 0), &l->cut, err);
 }
 
@@ -64,7 +65,7 @@ static wf_status checkpoint_now(loop *l, wf_err *err) {
 
 /* Forward and backward of one batch; its share of the step's gradient is 1/parts. */
 static wf_status batch_run(loop *l, int64_t index, int64_t parts, double *loss, wf_err *err) {
-    WF_TRY(wfi_batch_fill(&l->batch, l->train, l->cut.order + l->cut.first[index],
+    WF_TRY(wfi_batch_fill(&l->batch, &l->train, l->cut.order + l->cut.first[index],
                           l->cut.first[index + 1] - l->cut.first[index], err));
     const uint64_t key = wfi_random_key(l->o->seed, "step", (uint64_t)l->s.step, (uint64_t)index);
     wf_value *logits = wfi_context_forward(l->c, &l->batch, true, key, NULL, err);
@@ -117,11 +118,65 @@ static int report(loop *l, const char *note) {
     return l->event(&e, l->user);
 }
 
+/* ---- stems ---- */
+
+static int stem_tick(int64_t rows, int64_t total, void *user) {
+    const loop *l = user;
+    const wf_train_event e = {.step = l->s.step,
+                              .total_steps = l->schedule.total_steps,
+                              .loss = NAN,
+                              .seconds_left = -1,
+                              .prepared = rows,
+                              .to_prepare = total};
+    return l->event ? l->event(&e, l->user) : 0;
+}
+
+/* Takes what it uses from *memory. No room is no failure. */
+static wf_status stem_try(loop *l, wf_encoded *e, const char *part, size_t *memory, bool *own, wf_err *err) {
+    wf_err why = {0};
+    char note[700];
+    const wf_status st = wfi_stem_make(l->c, e, *memory, l->o->cache_dir, stem_tick, l, &why);
+    if (st == WF_OK) {
+        *own = true;
+        *memory -= wfi_stem_memory_bytes(e->stem);
+        return WF_OK;
+    }
+    if (st != WF_E_NOMEM && st != WF_E_IO) {
+        if (err) *err = why;
+        return st;
+    }
+    snprintf(note, sizeof note, "the lower layers run anew in every epoch on %s: %s", part, why.text);
+    if (report(l, note)) return wfi_fail(err, WF_E_CANCELLED, "cancelled while the lower layers were run");
+    return WF_OK;
+}
+
+/* Pays where the cut lies above the embeddings and what is kept is read more than once. A resumed run makes what the
+ * unbroken one had, however little is left of it: with some instruction sets the bits depend on it. */
+static wf_status stems_make(loop *l, wf_err *err) {
+    size_t memory = l->o->cache_memory;
+    const bool over = l->s.stopped || l->s.epoch >= l->epochs;
+    if (over || memory == 0 || wfi_context_depth(l->c) == 0) return WF_OK;
+    if (l->dev.rows && !l->dev.pooled && !l->dev.stem && l->epochs > l->judge_every)
+        WF_TRY(stem_try(l, &l->dev, "dev", &memory, &l->own_dev, err));
+    if (!l->train.pooled && !l->train.stem && l->epochs > 1 && !wfi_context_drops(l->c))
+        WF_TRY(stem_try(l, &l->train, "the training rows", &memory, &l->own_train, err));
+    return WF_OK;
+}
+
+static void stem_count(const wf_encoded *e, bool own, int64_t *rows, wf_train_result *r) {
+    if (!own) return;
+    *rows = (int64_t)e->rows;
+    r->cache.memory_bytes += wfi_stem_memory_bytes(e->stem);
+    r->cache.disk_bytes += wfi_stem_disk_bytes(e->stem);
+}
+
+/* ---- epochs ---- */
+
 /* Scores dev, keeps the best state, counts evaluations without progress. */
 static wf_status dev_judge(loop *l, char *note, size_t size, wf_err *err) {
     wf_scores scores = {0};
-    const int32_t classes = l->c->head->kind == WF_KIND_MULTIPLE_CHOICE ? l->dev->label_count : l->c->head->classes;
-    wf_status st = wfi_evaluate(l->c, l->dev, classes, 0, 0, &scores, err);
+    const int32_t classes = l->c->head->kind == WF_KIND_MULTIPLE_CHOICE ? l->dev.label_count : l->c->head->classes;
+    wf_status st = wfi_evaluate(l->c, &l->dev, classes, 0, 0, &scores, err);
     if (st != WF_OK) return wfi_fail_in(err, st, "dev after epoch %lld", (long long)l->s.epoch + 1);
     const wf_metric_value *m = wfi_scores_find(&scores, l->o->metric), *brier = wfi_scores_find(&scores, "brier");
     if (!m) return wfi_fail(err, WF_E_ARG, "metric \"%s\" does not exist for this kind of task", l->o->metric);
@@ -150,7 +205,7 @@ static wf_status dev_judge(loop *l, char *note, size_t size, wf_err *err) {
 static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
     char note[200], judged[120] = "";
     l->s.last_loss = l->s.loss_count ? l->s.loss_sum / (double)l->s.loss_count : NAN;
-    if (l->dev->rows == 0) {
+    if (l->dev.rows == 0) {
         l->s.best_epoch = l->s.epoch;
         best_keep(l);
     } else if ((l->s.epoch + 1) % l->judge_every == 0 || l->s.epoch + 1 == l->epochs) {
@@ -192,6 +247,8 @@ static void loop_clear(loop *l) {
     wfi_free(l->best);
     wfi_batches_clear(&l->cut);
     wfi_batch_clear(&l->batch);
+    if (l->own_train) wfi_stem_free(l->train.stem);
+    if (l->own_dev) wfi_stem_free(l->dev.stem);
     wfi_optim_free(l->optim);
 }
 
@@ -209,8 +266,8 @@ static wf_status loop_init(loop *l, wf_err *err) {
     WF_TRY(wfi_optim_new(l->sets, l->set_count, l->o->weight_decay, &l->optim, err));
     int64_t steps = 0;
     WF_TRY(steps_count(l, &steps, err));
-    l->judge_every = l->dev->rows ? (tokens_of(l->dev) + tokens_of(l->train) - 1) / tokens_of(l->train)
-                                  : 1; /* judging costs less than training */
+    l->judge_every = l->dev.rows ? (tokens_of(&l->dev) + tokens_of(&l->train) - 1) / tokens_of(&l->train)
+                                 : 1; /* judging costs less than training */
     l->schedule.kind = l->o->schedule;
     l->schedule.total_steps = steps;
     l->schedule.warmup_steps = (int64_t)(l->o->warmup_share * (double)steps);
@@ -220,6 +277,7 @@ static wf_status loop_init(loop *l, wf_err *err) {
     WF_TRY(wfi_checkpoint_load(l->o->checkpoint, l->o->identity, &l->s, l->sets, l->set_count, l->optim, l->best,
                                &found, err));
     l->wall_before = l->s.wall_seconds;
+    WF_TRY(stems_make(l, err));
     l->checkpoint_at = wfi_clock_seconds();
     return WF_OK;
 }
@@ -234,8 +292,8 @@ wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const
               .c = c,
               .sets = sets,
               .set_count = set_count,
-              .train = train,
-              .dev = dev,
+              .train = *train,
+              .dev = *dev,
               .o = o,
               .event = event,
               .user = user,
@@ -254,6 +312,8 @@ wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const
                                  .train_loss = l.s.last_loss,
                                  .best_score = l.s.best_score,
                                  .stopped_early = l.s.stopped != 0};
+        stem_count(&l.train, l.own_train, &out->cache.train_rows, out);
+        stem_count(&l.dev, l.own_dev, &out->cache.dev_rows, out);
     }
     loop_clear(&l);
     return st;

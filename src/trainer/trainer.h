@@ -22,13 +22,16 @@ typedef struct wf_train_options {
     uint64_t seed;
     const char *checkpoint;    /* file; NULL: none */
     double checkpoint_seconds; /* between checkpoints inside an epoch */
+    size_t cache_memory;       /* bytes of memory that stems may take; 0: no stems are kept */
+    const char *cache_dir;     /* folder for a nameless file with what is beyond; NULL: then they must fit */
     char identity[65];         /* hash of everything that fixes the run; a checkpoint of another identity is refused */
 } wf_train_options;
 
 typedef struct wf_train_event { /* of one step */
     int64_t step, total_steps, tokens;
     double loss, tokens_per_second, seconds_left;
-    const char *note; /* at the end of an epoch: its dev score; else NULL */
+    const char *note;             /* at the end of an epoch: its dev score; else NULL */
+    int64_t prepared, to_prepare; /* rows, while stems are made before the first step; else 0 */
 } wf_train_event;
 typedef int (*wf_train_event_fn)(const wf_train_event *e, void *user); /* nonzero: stop, keeping the checkpoint */
 
@@ -36,11 +39,18 @@ typedef struct wf_train_result {
     int64_t steps, tokens, best_epoch, epochs_done;
     double wall_seconds, cpu_seconds, train_loss, best_score;
     bool stopped_early;
+    struct { /* stems that were kept (0: none) */
+        int64_t train_rows, dev_rows;
+        size_t memory_bytes, disk_bytes;
+    } cache;
 } wf_train_result;
 
 /* Trains what in `sets` is trainable; the context's head gives the loss, its fusion the penalty. dev may have 0 rows:
  * the last state stays. On return the sets hold the best state. WF_E_CANCELLED when the callback asked; the checkpoint
- * stays. On success the checkpoint file is left for the caller to delete. */
+ * stays. On success the checkpoint file is left for the caller to delete.
+ * With cache_memory, what the base makes of a row below the lowest trained part is computed once: of dev, and of train
+ * where the base drops nothing; either where it is read more than once. Where there is no room for it a note says so
+ * and the run goes on without. Parts that have a stem already keep it. */
 wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_encoded *train,
                     const wf_encoded *dev, const wf_train_options *options, wf_train_event_fn event, void *user,
                     wf_train_result *out, wf_err *err);
@@ -49,6 +59,11 @@ enum { WF_EVAL_ROWS = 256, WF_EVAL_TOKENS = 4096 }; /* a batch in inference, at 
 /* Runs the base (and adapters) over all sequences of `e` once and keeps what the head starts from in e->pooled:
  * training a head alone over a frozen base without dropout then costs next to nothing. */
 wf_status wfi_features_make(wf_context *c, wf_encoded *e, wf_err *err);
+/* The same for the rows below the lowest adapter or fusion of the context, into e->stem (data/stem.h). tick (may be
+ * NULL): told the rows done; nonzero: WF_E_CANCELLED. */
+typedef int (*wf_stem_tick_fn)(int64_t rows, int64_t total, void *user);
+wf_status wfi_stem_make(wf_context *c, wf_encoded *e, size_t memory, const char *dir, wf_stem_tick_fn tick, void *user,
+                        wf_err *err);
 
 /* Runs the rows of `e` in inference. scores: [rows, classes] (or [rows] for regression), probabilities for classes,
  * logits for multi-label, -INFINITY behind the last choice of a row; wfi_free. classes: columns. */

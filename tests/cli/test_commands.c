@@ -151,6 +151,37 @@ static void test_json(void **state) {
     json_decref(j);
 }
 
+static json_int_t whole(const json_t *j, const char *object, const char *key) {
+    const json_t *v = json_object_get(json_object_get(j, object), key);
+    assert_true(json_is_integer(v));
+    return json_integer_value(v);
+}
+
+/* What is kept between epochs: what was asked for, and what was kept. */
+static void test_cache(void **state) {
+    (void)state;
+    lab_make("k");
+    static const struct {
+        const char *options;
+        int asked, train_rows, dev_rows;
+    } rows[] = {{"--base-dropout -1", 0, 200, 40},
+                {"--base-dropout -1 --cache-memory 3", 3, 200, 40},
+                {"--base-dropout -1 --cache-memory 0", -1, 0, 0},
+                {"--cache-memory 3", 3, 0, 40},
+                {"--base-dropout -1 --method head", 0, 0, 0}};
+    for (int i = 0; i < 5; i++) {
+        json_t *j = weft_json("-C k train reviews --epochs 2 --name m%d %s", i, rows[i].options);
+        assert_int_equal(rows[i].asked, whole(j, "settings", "cache_memory"));
+        assert_int_equal(rows[i].train_rows, whole(j, "cache", "train_rows"));
+        assert_int_equal(rows[i].dev_rows, whole(j, "cache", "dev_rows"));
+        assert_int_equal(rows[i].dev_rows > 0, whole(j, "cache", "memory_bytes") > 0);
+        assert_int_equal(0, whole(j, "cache", "disk_bytes"));
+        json_decref(j);
+    }
+    free(weft_ok("-C k verify"));
+    weft_says(2, "-C k train reviews --cache-memory -5 --name x", "cache memory is -5", (char *)NULL);
+}
+
 /* Every way texts come in gives the same answers. */
 static void test_predict(void **state) {
     (void)state;
@@ -308,9 +339,9 @@ static void test_progress(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job),        cmocka_unit_test(test_json),
-                                       cmocka_unit_test(test_predict),         cmocka_unit_test(test_own_columns),
-                                       cmocka_unit_test(test_terminal_orders), cmocka_unit_test(test_help),
-                                       cmocka_unit_test(test_which_lab),       cmocka_unit_test(test_progress)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_main_job), cmocka_unit_test(test_json),        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_predict),  cmocka_unit_test(test_own_columns), cmocka_unit_test(test_terminal_orders),
+        cmocka_unit_test(test_help),     cmocka_unit_test(test_which_lab),   cmocka_unit_test(test_progress)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }

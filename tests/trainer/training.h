@@ -7,8 +7,9 @@
 
 typedef struct training_sizes {
     int train, dev;
-    bool still;     /* no dropout anywhere */
-    bool head_only; /* no adapter */
+    bool still;         /* no dropout anywhere */
+    bool head_only;     /* no adapter */
+    const char *method; /* NULL: seq_bn */
 } training_sizes;
 
 typedef struct training {
@@ -45,7 +46,8 @@ static inline void training_open(training *t, const training_sizes *s) {
     check_ok(wfi_encode(t->tokenizer, &t->task->train, t->task, 32, &t->train, err));
     check_ok(wfi_encode(t->tokenizer, &t->task->dev, t->task, 32, &t->dev, err));
     if (!s->head_only) {
-        check_ok(wfi_adapter_new("a", "seq_bn[reduction_factor=4]", &t->run.shape, 3, &t->adapter, err));
+        check_ok(wfi_adapter_new("a", s->method ? s->method : "seq_bn[reduction_factor=4]", &t->run.shape, 3,
+                                 &t->adapter, err));
         t->run.context->adapter = t->adapter;
         t->sets[t->set_count++] = &t->adapter->params;
     }
