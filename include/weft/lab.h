@@ -83,7 +83,7 @@ typedef struct wf_train_spec {
         base_dropout;          /* < 0 or 0 as documented in docs/training.md; 0: default */
     const char *schedule;      /* "linear" (default), "cosine", "constant" */
     const char *pooling;       /* "mean", "cls", "pooler"; default: the base's own */
-    const char *class_weights; /* "auto" (balanced when uneven; default), "balanced", "none" */
+    const char *class_weights; /* "auto" (sqrt when uneven; default), "sqrt", "balanced", "none" */
     int head_layers;           /* 1 or 2 */
     int64_t batch_tokens, batch_rows, accumulate, max_length;
     int64_t cache_memory; /* MiB for what the frozen layers below the lowest trained part make of the rows, kept from

@@ -19,9 +19,9 @@
          CLI_AT(train.max_grad_norm)},                                                                                 \
         {"--label-smoothing", "P", "smoothing of the targets (default: 0)", CLI_REAL, CLI_AT(train.label_smoothing)},  \
         {"--head-dropout", "P", "dropout in the head (default: 0.1; -1: none)", CLI_REAL, CLI_AT(train.head_dropout)}, \
-        {"--base-dropout", "P", "-1: no dropout inside the base (default: as the base was trained)", CLI_REAL,         \
-         CLI_AT(train.base_dropout)},                                                                                  \
-        {"--class-weights", "W", "auto (default: balanced where classes are uneven), balanced, none", CLI_TEXT,        \
+        {"--base-dropout", "P", "1: dropout inside the base as it was trained, -1: none (default: with full)",         \
+         CLI_REAL, CLI_AT(train.base_dropout)},                                                                        \
+        {"--class-weights", "W", "auto (default: sqrt where classes are uneven), sqrt, balanced, none", CLI_TEXT,      \
          CLI_AT(train.class_weights)},                                                                                 \
         {"--pooling", "P", "mean, cls or pooler (default: the base's own)", CLI_TEXT, CLI_AT(train.pooling)},          \
         {"--head-layers", "N", "layers of the head, 1 or 2 (default: 2)", CLI_INT, CLI_AT(head_layers)},               \

@@ -46,8 +46,9 @@ static wf_status train_rows_encode(const wf_job *job, const wf_trained *t, wf_en
     return st;
 }
 
-/* Balanced weights n / (classes * count), as scikit-learn's "balanced"; auto: only where the largest class has over 3
- * times the smallest's rows; absent classes weigh 1. */
+/* "balanced": n / (classes * count), as scikit-learn has it. "sqrt": the square roots of these, which help rare classes
+ * without giving up as much on the common ones. "auto": sqrt where the largest class has over 3 times the smallest's
+ * rows, else none. Absent classes weigh 1. */
 static wf_status weights_make(const wf_job *job, const wf_encoded *train, float **out, wf_err *err) {
     const char *mode = job->settings->class_weights;
     *out = NULL;
@@ -68,9 +69,11 @@ static wf_status weights_make(const wf_job *job, const wf_encoded *train, float 
         if (count[c] < least) least = count[c];
         if (count[c] > most) most = count[c];
     }
-    const bool use = strcmp(mode, "balanced") == 0 || most > 3 * least;
-    for (int32_t c = 0; c < C; c++)
-        w[c] = count[c] ? (float)((double)train->rows / ((double)present * (double)count[c])) : 1.0f;
+    const bool use = strcmp(mode, "auto") != 0 || most > 3 * least, whole = strcmp(mode, "balanced") == 0;
+    for (int32_t c = 0; c < C; c++) {
+        const double balanced = count[c] ? (double)train->rows / ((double)present * (double)count[c]) : 1;
+        w[c] = (float)(whole ? balanced : sqrt(balanced));
+    }
     if (use)
         wfi_lab_message(job->lab, "note",
                         "%s: classes are uneven (%lld to %lld rows), so the loss weighs them (--class-weights none "

@@ -75,22 +75,18 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
         return wfi_fail(err, WF_E_ARG,
                         "method full trains the base itself, in float32; base type %s is for frozen bases",
                         s->base_dtype);
-    static const char *const schedules[] = {"linear", "cosine", "constant", NULL},
-                             *const weights[] = {"auto", "balanced", "none", NULL},
-                             *const poolings[] = {"mean", "cls", "pooler", NULL};
     const struct {
-        const char *what, *value;
-        const char *const *known;
-    } words[] = {{"schedule", s->schedule, schedules},
-                 {"class weights", s->class_weights, weights},
-                 {"pooling", s->pooling, poolings}};
+        const char *what, *value, *known[5], *list;
+    } words[] = {
+        {"schedule", s->schedule, {"linear", "cosine", "constant"}, "linear, cosine, constant"},
+        {"class weights", s->class_weights, {"auto", "sqrt", "balanced", "none"}, "auto, sqrt, balanced, none"},
+        {"pooling", s->pooling, {"mean", "cls", "pooler"}, "mean, cls, pooler"}};
     for (size_t i = 0; i < 3; i++) {
         if (!words[i].value) continue;
         const char *const *k = words[i].known;
         while (*k && strcmp(*k, words[i].value) != 0) k++;
         if (!*k)
-            return wfi_fail(err, WF_E_ARG, "%s \"%.40s\": use one of %s, %s, %s", words[i].what, words[i].value,
-                            words[i].known[0], words[i].known[1], words[i].known[2]);
+            return wfi_fail(err, WF_E_ARG, "%s \"%.40s\": use one of %s", words[i].what, words[i].value, words[i].list);
     }
     return WF_OK;
 }
@@ -136,7 +132,7 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
         {"head_dropout", s->head_dropout > 0   ? s->head_dropout
                          : s->head_dropout < 0 ? 0.0
                                                : 0.1},
-        {"base_dropout", s->base_dropout < 0 || (s->base_dropout == 0 && kind == WF_METHOD_HEAD) ? 0.0 : 1.0}};
+        {"base_dropout", s->base_dropout < 0 || (s->base_dropout == 0 && kind != WF_METHOD_FULL) ? 0.0 : 1.0}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(j, numbers[i].key, json_real(numbers[i].value));
     const struct {

@@ -47,7 +47,7 @@ static void test_words_and_options(void **state) {
         {"train reviews --epochs -4", "epochs is -4", "[0, 10000]"},
         {"train reviews --rows 100000", "has 200 training rows", "100000"},
         {"train reviews --schedule square", "linear, cosine, constant", "square"},
-        {"train reviews --class-weights maybe", "auto, balanced, none", "maybe"},
+        {"train reviews --class-weights maybe", "auto, sqrt, balanced, none", "maybe"},
         {"train reviews --method seq_b", "method \"seq_b\" is not known", "lora"},
         {"train reviews --method seq_bn[reduction=2]", "no setting \"reduction\"", ""},
         {"train reviews --name a.b", "model name \"a.b\"", "letters"},
