@@ -33,6 +33,18 @@ typedef struct wf_robust_spec {
 } wf_robust_spec;
 WF_API wf_status wf_study_robust(wf_lab *lab, const wf_robust_spec *spec, char **json, wf_err *err);
 
+/* Where models err: errors by likeness (of the frozen base's features) with typical rows, classes taken for one
+ * another, kinds of rows with more errors than the rest (length, rare words, negation, numbers, questions, class,
+ * group), and training rows whose label looks wrong. Not for regression. */
+typedef struct wf_failures_spec {
+    const char *const *models; /* of tasks with the same labels */
+    size_t model_count;
+    const char *task; /* whose rows; default: the first model's own */
+    int64_t rows;     /* test rows used, a stratified sample; 0: 1,000 at most; -1: all */
+    uint64_t seed;    /* of the sample, the clusters and the folds */
+} wf_failures_spec;
+WF_API wf_status wf_study_failures(wf_lab *lab, const wf_failures_spec *spec, char **json, wf_err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -17,7 +17,7 @@ static void options_print(const cli_option *options) {
 static void program_help(void) {
     puts("weft trains, fuses, evaluates and audits small adapters on one frozen transformer.\n\nusage: weft [-C LAB] "
          "[--json] [--quiet] [--threads N] COMMAND ...\n\ncommands:");
-    for (size_t i = 0; cli_commands[i]; i++) printf("  %-14s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    for (size_t i = 0; cli_commands[i]; i++) printf("  %-15s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     puts("\noptions of every command:");
     options_print(cli_globals);
     puts("  --version                  show the version\n\nweft COMMAND --help shows a command's options and an "

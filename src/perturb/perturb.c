@@ -121,6 +121,25 @@ uint32_t wfi_choose(const wf_subject *s, size_t at, uint32_t n) {
     return wfi_random_below(s->key, (uint64_t)at + (1u << 30), n); /* the order of edits uses the numbers below */
 }
 
+wf_status wfi_words_each(const char *text, wf_word_fn fn, void *user, wf_err *err) {
+    wf_subject s = {0};
+    wf_buffer word = {0};
+    utf8proc_uint8_t bytes[4];
+    wf_status st = subject_make(text, &s, err);
+    for (size_t w = 0; st == WF_OK && w < s.words; w++) {
+        word.len = 0;
+        for (size_t i = s.word[w].at; i < s.word[w].end; i++)
+            wfi_buffer_add(&word, bytes, (size_t)utf8proc_encode_char(utf8proc_tolower(s.cp[i]), bytes));
+        if (word.failed)
+            st = wfi_fail(err, WF_E_NOMEM, "out of memory for a text");
+        else
+            fn(user, word.data, wfi_is_negation(&s, &s.word[w]));
+    }
+    wfi_buffer_clear(&word);
+    subject_clear(&s);
+    return st;
+}
+
 /* ---- edits ---- */
 
 void wfi_edit_add(wf_edits *e, size_t at, size_t len, const char *text, size_t text_len) {

@@ -28,4 +28,8 @@ bool wfi_perturbation_needs_wordnet(const wf_perturbation *p);
  * wfi_free. WF_E_DATA when the text is no UTF-8. wordnet may be NULL unless the kind needs it. */
 wf_status wfi_perturb(const wf_perturbation *p, const wf_wordnet *wordnet, const char *text, int strength,
                       uint64_t seed, char **out, size_t *edits, wf_err *err);
+
+/* Every word of a text in lower case (letters, marks and digits, with apostrophes between letters), in order. */
+typedef void (*wf_word_fn)(void *user, const char *word, bool negation);
+wf_status wfi_words_each(const char *text, wf_word_fn fn, void *user, wf_err *err);
 #endif

@@ -9,7 +9,7 @@
 static const struct {
     const char *command, *title;
     void (*write)(wf_buffer *b, const char *title, const json_t *result);
-} studies[] = {{"study robust", "Robustness", wfi_robust_write}};
+} studies[] = {{"study robust", "Robustness", wfi_robust_write}, {"study failures", "Failures", wfi_failures_write}};
 
 wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err) {
     wf_run *runs = NULL;
@@ -26,7 +26,9 @@ wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err) {
             if (result) studies[k].write(b, title, result), shown++;
             json_decref(result);
         }
-    if (!shown) wfi_buffer_adds(b, "<p class=\"muted\">None yet; see <code>weft study robust --help</code>.</p>");
+    if (!shown)
+        wfi_buffer_adds(b, "<p class=\"muted\">None yet; see <code>weft study robust --help</code> and <code>weft "
+                           "study failures --help</code>.</p>");
     wfi_html_section_end(b);
     wfi_runs_free(runs, count);
     return WF_OK;

@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 static const char *const commands[] = {
-    "init",    "base add", "base list",    "base check", "task add", "task list", "train", "fuse", "eval",   "predict",
-    "compare", "report",   "study robust", "inspect",    "verify",   "list",      "rm",    "log",  "resume", "bench"};
+    "init",    "base add", "base list", "base check", "task add", "task list",    "train",
+    "fuse",    "eval",     "predict",   "compare",    "report",   "study robust", "study failures",
+    "inspect", "verify",   "list",      "rm",         "log",      "resume",       "bench"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -46,6 +47,7 @@ static void test_main_job(void **state) {
     prints("-C lab study robust rev,fused --task target --kinds typo,words --strengths 2..4 --rows 20 --resamples 100",
            "rev against fused");
     prints("-C lab study robust rev --kinds case --strengths 1,5 --sets notes --resamples 100", "on notes: ");
+    prints("-C lab study failures rev,fused --task target", "labels that look wrong");
     prints("-C lab report -o page.html", "wrote page.html");
     prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
            "fastest matrix products: f32");
@@ -115,6 +117,11 @@ static void test_json(void **state) {
         j, "study task metric part rows seed resamples disturbances strengths set_names models pairs run wall_seconds "
            "version");
     has_keys(json_array_get(json_object_get(j, "models"), 0), "name clean disturbed kinds sets");
+    json_decref(j);
+    j = weft_json("-C j study failures a --rows 30");
+    has_keys(j, "study task metric part rows seed models suspects run wall_seconds version");
+    has_keys(json_array_get(json_object_get(j, "models"), 0), "name errors error_rate confusions slices clusters");
+    has_keys(json_object_get(j, "suspects"), "part rows folds accuracy found list");
     json_decref(j);
     j = weft_json("-C j report -o j.html");
     has_keys(j, "report bytes");

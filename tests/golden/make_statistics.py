@@ -4,6 +4,8 @@ Usage: make_statistics.py > statistics_scipy.h     (needs numpy, scipy, scikit-l
 import numpy as np
 from scipy import stats
 from sklearn.calibration import calibration_curve
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
@@ -86,4 +88,16 @@ k, l = h @ x @ x.T @ h, h @ z @ z.T @ h  # the kernel form; weft uses the other 
 array("float", "cka_x", x)
 array("float", "cka_z", z)
 array("double", "cka_want", [(k * l).sum() / np.sqrt((k * k).sum() * (l * l).sum())])
+
+# ---- k means from given centres; logistic regression ----
+x = np.concatenate([rng.normal(m, 1.1, size=(20, 3)) for m in (0, 2, -2.5)]).astype(np.float32)
+k = KMeans(3, init=x[[0, 1, 2]], n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(x.astype(float))
+array("float", "kmeans_x", x)
+array("int32_t", "kmeans_member", k.labels_)
+array("double", "kmeans_spread", [k.inertia_])
+x = rng.normal(size=(90, 4)).astype(np.float32)
+y = (x @ rng.normal(size=(4, 3)) + rng.normal(size=(90, 3))).argmax(1)
+array("float", "probe_x", x)
+array("int32_t", "probe_label", y)
+array("double", "probe_want", LogisticRegression(C=0.5, tol=1e-12, max_iter=100000).fit(x.astype(float), y).predict_proba(x.astype(float)))
 print("\n".join(out))

@@ -3,6 +3,8 @@
 #include "../golden/statistics_scipy.h"
 #include "base/random.h"
 #include "check.h"
+#include "metrics/cluster.h"
+#include "metrics/probe.h"
 #include "metrics/reliability.h"
 #include "metrics/significance.h"
 #include "metrics/similarity.h"
@@ -200,12 +202,82 @@ static void test_alignment(void **state) {
     check_status(WF_E_ARG, wfi_cka(cka_x, 7, flat, 1, 0, &got, err));
 }
 
+/* Errors that fall on every kind of row alike: twelve kinds are asked about at once, in 50 sets of rows. */
+static void test_nothing_is_claimed_of_even_slices(void **state) {
+    enum { N = 300, RUNS = 50, SLICES = 12 };
+    int families = 0;
+    for (uint64_t run = 0; run < RUNS; run++) {
+        double p[SLICES];
+        bool any = false;
+        for (uint64_t k = 0; k < SLICES; k++) {
+            int64_t table[2][2] = {{0}};
+            for (uint64_t i = 0; i < N; i++) {
+                const bool wrong = wfi_random_uniform(wfi_random_key(1, "wrong", run, 0), i) < 0.2f,
+                           in = wfi_random_uniform(wfi_random_key(1, "slice", run, k), i) < 0.05f + 0.05f * (float)k;
+                table[!in][!wrong]++;
+            }
+            p[k] = wfi_fisher_greater(table[0][0], table[0][1], table[1][0], table[1][1]);
+        }
+        check_ok(wfi_holm(p, SLICES, p, err));
+        for (int k = 0; k < SLICES; k++) any |= p[k] < 0.05;
+        families += any;
+    }
+    if (families > 7) fail_msg("%d of %d sets with a false claim", families, RUNS); /* 1 in 120 */
+}
+
+static void test_kmeans(void **state) {
+    double centres[9], spread, again;
+    int32_t member[60], other[60];
+    for (int i = 0; i < 9; i++) centres[i] = (double)kmeans_x[i]; /* starts from the first three rows */
+    check_ok(wfi_kmeans(kmeans_x, 60, 3, 3, true, 0, centres, member, &spread, err));
+    assert_memory_equal(kmeans_member, member, sizeof member);
+    near(spread, kmeans_spread[0], 1e-4, "spread");
+    check_ok(wfi_kmeans(kmeans_x, 60, 3, 3, false, 5, centres, member, &spread, err));
+    check_ok(wfi_kmeans(kmeans_x, 60, 3, 3, false, 5, centres, other, &again, err));
+    assert_memory_equal(member, other, sizeof member);
+    assert_true(spread == again && spread < 1.3 * kmeans_spread[0]);
+    float same[10] = {0};
+    check_ok(wfi_kmeans(same, 5, 2, 4, false, 0, centres, member, &spread, err)); /* equal rows: fewer groups */
+    assert_true(spread == 0);
+    check_status(WF_E_ARG, wfi_kmeans(same, 5, 2, 6, false, 0, centres, member, &spread, err));
+    check_status(WF_E_ARG, wfi_kmeans(same, 5, 2, 0, false, 0, centres, member, &spread, err));
+}
+
+static void test_probe(void **state) {
+    double w[3 * 5];
+    float probs[90 * 3];
+    check_ok(wfi_probe_fit(probe_x, 90, 4, probe_label, 3, 0.5, w, err));
+    wfi_probe_predict(w, probe_x, 90, 4, 3, probs);
+    for (int i = 0; i < 270; i++) near((double)probs[i], probe_want[i], 2e-4, "probability");
+    const int32_t outside[] = {0, 3};
+    check_status(WF_E_DATA, wfi_probe_fit(probe_x, 2, 4, outside, 3, 0.5, w, err));
+    check_status(WF_E_ARG, wfi_probe_fit(probe_x, 0, 4, outside, 3, 0.5, w, err));
+    check_status(WF_E_ARG, wfi_probe_fit(probe_x, 2, 4, outside, 1, 0.5, w, err));
+}
+
+/* By hand: class 0 is believed 0.6 on average, class 1 0.7. */
+static void test_suspects(void **state) {
+    const float probs[] = {0.9f, 0.1f, 0.8f, 0.2f, 0.1f, 0.9f, 0.2f, 0.8f, 0.1f, 0.9f, 0.6f, 0.4f};
+    const int32_t label[] = {0, 0, 0, 1, 1, 1}, right[] = {0, 0, 1, 1, 1, 0};
+    size_t out[6], n = 9;
+    check_ok(wfi_suspects(probs, label, 6, 2, out, &n, err));
+    assert_int_equal(2, n);
+    assert_int_equal(2, out[0]); /* its label is the least believed: 0.1 */
+    assert_int_equal(5, out[1]); /* 0.6 is the mean of class 0, just enough */
+    check_ok(wfi_suspects(probs, right, 6, 2, out, &n, err));
+    assert_int_equal(0, n);
+    check_ok(wfi_suspects(NULL, NULL, 0, 2, out, &n, err));
+    assert_int_equal(0, n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paired),        cmocka_unit_test(test_sets_and_seeds),
         cmocka_unit_test(test_paired_errors), cmocka_unit_test(test_nothing_is_claimed_of_equal_models),
         cmocka_unit_test(test_holm),          cmocka_unit_test(test_fisher),
         cmocka_unit_test(test_reliability),   cmocka_unit_test(test_selective),
-        cmocka_unit_test(test_alignment)};
+        cmocka_unit_test(test_alignment),     cmocka_unit_test(test_nothing_is_claimed_of_even_slices),
+        cmocka_unit_test(test_kmeans),        cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_suspects)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

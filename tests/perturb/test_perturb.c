@@ -289,9 +289,24 @@ static void test_damaged_wordnet(void **state) {
     }
 }
 
+static void word_note(void *user, const char *word, bool negation) {
+    strcat(strcat(strcat(user, word), negation ? "!" : ""), " ");
+}
+
+static void test_words(void **state) {
+    char got[200] = "";
+    check_ok(wfi_words_each("It ISN'T \xC3\x89t\xC3\xA9, 'good' (3.5) never--don\xE2\x80\x99t", word_note, got, err));
+    assert_string_equal("it isn't! \xC3\xA9t\xC3\xA9 good 3 5 never! don\xE2\x80\x99t! ", got);
+    got[0] = 0;
+    check_ok(wfi_words_each(" ... ", word_note, got, err));
+    assert_string_equal("", got);
+    check_status(WF_E_DATA, wfi_words_each("a \xFF", word_note, got, err));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_properties), cmocka_unit_test(test_random_texts),
-                                       cmocka_unit_test(test_known),      cmocka_unit_test(test_negations_stay),
-                                       cmocka_unit_test(test_synonyms),   cmocka_unit_test(test_damaged_wordnet)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_properties),     cmocka_unit_test(test_random_texts),
+                                       cmocka_unit_test(test_known),          cmocka_unit_test(test_negations_stay),
+                                       cmocka_unit_test(test_synonyms),       cmocka_unit_test(test_words),
+                                       cmocka_unit_test(test_damaged_wordnet)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
