@@ -14,7 +14,7 @@ wf_status wf_fuzz_one(const uint8_t *data, size_t size, wf_err *err) {
         h = NULL;
     }
     wf_fuzz_write("head_config.json", data, size);
-    const wf_status st = wfi_hub_head_open(wf_fuzz_dir(), NULL, &h, err);
+    const wf_status st = wfi_hub_head_open(wf_fuzz_dir(), NULL, 0.1f, &h, err);
     if (st != WF_OK) return st;
     WF_FUZZ_HOLDS(h->classes >= 1 && h->hidden_size >= 1 && h->name);
     wfi_head_free(h);

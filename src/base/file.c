@@ -20,16 +20,29 @@ static wf_status io_fail(wf_err *err, const char *what, const char *path) {
                        path, -1, "cannot %s %s: %s", what, path, strerror(errno));
 }
 
+static wf_status regular_check(const char *path, mode_t mode, wf_err *err) {
+    const char *kind = S_ISDIR(mode)    ? "a folder"
+                       : S_ISFIFO(mode) ? "a pipe"
+                       : S_ISSOCK(mode) ? "a socket"
+                                        : "a device";
+    return S_ISREG(mode) ? WF_OK : wfi_fail_at(err, WF_E_ARG, path, -1, "%s is no regular file, but %s", path, kind);
+}
+
+wf_status wfi_file_check(const char *path, wf_err *err) {
+    struct stat st;
+    if (stat(path, &st) == 0) return regular_check(path, st.st_mode, err);
+    return errno == ENOENT ? wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s does not exist", path)
+                           : io_fail(err, "look at", path);
+}
+
 static wf_status open_regular(const char *path, int *fd, size_t *size, wf_err *err) {
     struct stat st;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
     if (*fd < 0) return io_fail(err, "open", path);
-    if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(*fd);
-        return wfi_fail_at(err, WF_E_IO, path, -1, "%s is no regular file", path);
-    }
+    wf_status result = fstat(*fd, &st) == 0 ? regular_check(path, st.st_mode, err) : io_fail(err, "look at", path);
+    if (result != WF_OK) close(*fd);
     *size = (size_t)st.st_size;
-    return WF_OK;
+    return result;
 }
 
 wf_status wfi_file_map(const char *path, wf_map *out, wf_err *err) {

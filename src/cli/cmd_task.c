@@ -1,5 +1,6 @@
 /* cli/cmd_task.c - weft task add, list. */
 #include "cli/cli.h"
+#include <math.h>
 #include <stdio.h>
 
 static void rows_print(const json_t *j) {
@@ -16,6 +17,7 @@ static void task_show(const json_t *j) {
     const char *label;
     size_t n = 0;
     rows_print(j);
+    if (*cli_text(j, "kind_why")) printf("  %s: %s\n", cli_text(j, "kind"), cli_text(j, "kind_why"));
     json_object_foreach((json_t *)balance, label, one) {
         if (n++ == LABELS_SHOWN) printf("  ... %zu labels in all\n", json_object_size(balance));
         if (n <= LABELS_SHOWN)
@@ -24,6 +26,10 @@ static void task_show(const json_t *j) {
     }
     if (n)
         printf("  the largest class has %.1f %% of the rows that are judged\n", 100 * cli_number(j, "majority_share"));
+    const double imbalance = cli_number(j, "imbalance");
+    if (!isnan(imbalance))
+        printf("  in training it has %.3g times the rows of the smallest; class weights auto %s (limit 3)\n", imbalance,
+               imbalance > 3 ? "will weigh the loss" : "will leave the loss as it is");
 }
 
 static void list_show(const json_t *j) {

@@ -3,10 +3,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "data/task.h"
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const part_names[] = {"train", "dev", "test"};
 
@@ -143,7 +145,27 @@ static void empty_warn(const parts *p, json_t *warnings) {
     if (empty) warn(warnings, "%lld %s an empty text", empty, empty == 1 ? "row has" : "rows have");
 }
 
-static json_t *balance(const wf_task *t, const parts *p, double *majority, json_t *warnings) {
+/* What tables write where nothing is known: rarely meant as a class. */
+static void missing_warn(const wf_task *t, const parts *p, json_t *warnings) {
+    static const char *const words[] = {"nan", "null", "n/a", "na", "#n/a", "inf", "-inf"};
+    for (int32_t c = 0; t->labels && c < t->label_count; c++)
+        for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+            const wf_row *first = NULL;
+            if (strcasecmp(t->labels[c], words[w]) != 0) continue;
+            for (size_t i = 0; !first && i < p->rows[0]->count; i++)
+                if (t->kind == WF_KIND_CLASSIFICATION && p->rows[0]->rows[i].label == c) first = &p->rows[0]->rows[i];
+            warn(warnings, "label \"%.60s\" looks like a missing value and is a class of its own (%s %lld)",
+                 t->labels[c],
+                 first ? "line" : "training rows:", (long long)(first ? first->line : label_count(t, p->rows[0], c)));
+        }
+}
+
+typedef struct evenness {
+    double majority;  /* share of the commonest label where it is judged */
+    double imbalance; /* largest over smallest class that has training rows; NaN: does not apply */
+} evenness;
+
+static json_t *balance(const wf_task *t, const parts *p, evenness *even, json_t *warnings) {
     json_t *out = json_object();
     const wf_rows *judged = p->rows[2]->count ? p->rows[2] : p->rows[1]->count ? p->rows[1] : p->rows[0];
     int64_t most = 0, largest = 0, least = INT64_MAX;
@@ -154,13 +176,15 @@ static json_t *balance(const wf_task *t, const parts *p, double *majority, json_
         const int64_t train = json_integer_value(json_object_get(one, "train")), here = label_count(t, judged, c);
         if (here > most) most = here;
         if (train > largest) largest = train;
-        if (train < least) least = train;
+        if (train > 0 && train < least) least = train;
         json_object_set_new(out, t->labels[c], one);
     }
     unseen_warn(t, p->rows[0], warnings);
     unjudged_warn(t, p, warnings);
-    *majority = judged->count ? (double)most / (double)judged->count : 0;
-    if (t->kind == WF_KIND_CLASSIFICATION && least > 0 && largest > 3 * least)
+    missing_warn(t, p, warnings);
+    even->majority = judged->count ? (double)most / (double)judged->count : 0;
+    even->imbalance = t->kind == WF_KIND_CLASSIFICATION && largest > 0 ? (double)largest / (double)least : NAN;
+    if (even->imbalance > WF_UNEVEN)
         warn(warnings, "classes are uneven (%lld to %lld training rows); look at macro_f1, not only at accuracy",
              (long long)least, (long long)largest);
     return out;
@@ -192,8 +216,8 @@ wf_status wfi_task_describe(const wf_task *t, char **json, wf_err *err) {
     repeats r = {0};
     WF_TRY(repeats_count(&p, t->kind, &r, err));
     json_t *warnings = json_array(), *labels = json_array(), *rows = json_object(), *inside = json_object();
-    double majority = 0;
-    json_t *even = balance(t, &p, &majority, warnings);
+    evenness even = {0};
+    json_t *by_label = balance(t, &p, &even, warnings);
     repeats_warn(&r, warnings);
     empty_warn(&p, warnings);
     if (t->dev.count == 0)
@@ -205,13 +229,15 @@ wf_status wfi_task_describe(const wf_task *t, char **json, wf_err *err) {
         json_object_set_new(inside, part_names[k], json_integer(r.inside[k]));
     }
     for (int32_t c = 0; t->labels && c < t->label_count; c++) json_array_append_new(labels, json_string(t->labels[c]));
-    json_t *j =
-        json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:f, s:f, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "name",
-                  t->name, "kind", wfi_kind_name(t->kind), "metric", t->metric, "pair", (int)t->has_pair, "fields",
-                  wfi_task_fields_json(t), "labels", labels, "label_count", (int)t->label_count, "rows", rows,
-                  "balance", even, "majority_share", majority, "mean_words", words_mean(&t->train), "duplicates",
-                  inside, "shared", "train_dev", (json_int_t)r.shared[0], "train_test", (json_int_t)r.shared[1],
-                  "dev_test", (json_int_t)r.shared[2], "groups", groups(&p), "warnings", warnings);
+    json_t *j = json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:f, s:f, s:o, s:{s:I, s:I, s:I}, s:o, s:o}",
+                          "name", t->name, "kind", wfi_kind_name(t->kind), "metric", t->metric, "pair",
+                          (int)t->has_pair, "fields", wfi_task_fields_json(t), "labels", labels, "label_count",
+                          (int)t->label_count, "rows", rows, "balance", by_label, "majority_share", even.majority,
+                          "mean_words", words_mean(&t->train), "duplicates", inside, "shared", "train_dev",
+                          (json_int_t)r.shared[0], "train_test", (json_int_t)r.shared[1], "dev_test",
+                          (json_int_t)r.shared[2], "groups", groups(&p), "warnings", warnings);
+    if (j) json_object_set_new(j, "kind_why", t->kind_why ? json_string(t->kind_why) : json_null());
+    if (j) json_object_set_new(j, "imbalance", isnan(even.imbalance) ? json_null() : json_real(even.imbalance));
     char *text = j ? wfi_json_text(j, false) : NULL;
     json_decref(j);
     if (!text) return wfi_fail(err, WF_E_NOMEM, "out of memory");

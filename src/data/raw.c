@@ -82,7 +82,7 @@ static wf_status list_get(wf_text_pool *pool, const json_t *v, const char *field
     return WF_OK;
 }
 
-static double number_of(const char *text) {
+double wfi_label_number(const char *text) {
     char *end = NULL;
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a text was read */
     if (!text[0] || strspn(text, "+-.0123456789eE") != strlen(text)) return NAN;
@@ -103,7 +103,7 @@ static wf_status label_get(wf_text_pool *pool, const json_t *row, const char *fi
     if (json_is_string(v)) {
         r->kind = WF_LABEL_TEXT;
         WF_TRY(text_get(pool, row, field, place, line, &r->label, err));
-        r->number = number_of(r->label);
+        r->number = wfi_label_number(r->label);
         return WF_OK;
     }
     if (json_is_boolean(v)) {

@@ -34,6 +34,7 @@ typedef struct wf_fields { /* names of fields; "" when there is none of that rol
  * error; without it only the single field of texts is taken by content. */
 wf_status wfi_fields_find(const char *path, const wf_task_options *o, const wf_task *known, bool need_label,
                           wf_fields *out, wf_err *err);
+double wfi_label_number(const char *label); /* NaN when it does not read as one */
 /* Appends the file's rows. */
 wf_status wfi_raws_read(const char *path, const wf_fields *f, wf_raws *out, wf_err *err);
 void wfi_raws_clear(wf_raws *r); /* drops the pool's share */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASSES_MAX = 10000, NUMBERS_AS_CLASSES = 20 };
+enum { CLASSES_MAX = 10000 };
 
 /* ---- names ---- */
 
@@ -73,20 +73,6 @@ static wf_status distinct_labels(const wf_raws *all, text_set *out, wf_err *err)
     }
     set_unique(out);
     return WF_OK;
-}
-
-static wf_kind kind_guess(const wf_raws *all, size_t distinct) {
-    bool numbers = true, fraction = false, any = false;
-    for (size_t i = 0; i < all->count; i++) {
-        const wf_raw *r = &all->rows[i];
-        if (r->choices) return WF_KIND_MULTIPLE_CHOICE;
-        if (r->kind == WF_LABEL_LIST) return WF_KIND_MULTILABEL;
-        if (r->kind == WF_LABEL_NONE) continue;
-        any = true;
-        numbers &= !isnan(r->number);
-        fraction |= r->number != floor(r->number);
-    }
-    return any && numbers && (fraction || distinct > NUMBERS_AS_CLASSES) ? WF_KIND_REGRESSION : WF_KIND_CLASSIFICATION;
 }
 
 /* Several labels in one cell of a table: a|b, a;b or a,b. */
@@ -163,13 +149,7 @@ wf_status wfi_settle_kind(wf_task *task, const wf_raws *all, const char *asked, 
             err, WF_E_ARG,
             "kind \"%.40s\" does not exist; use classification, pair, regression, multiple_choice or multilabel",
             asked);
-    if (st == WF_OK && !asked) task->kind = kind_guess(all, set.count);
-    if (st == WF_OK && !asked && task->kind == WF_KIND_CLASSIFICATION && set.count > NUMBERS_AS_CLASSES &&
-        set.count > all->count / 2)
-        st = wfi_fail_at(err, WF_E_DATA, "label", -1,
-                         "task \"%s\": %zu different labels in %zu rows are hardly classes; is this the right --label "
-                         "field? (--kind classification insists)",
-                         task->name, set.count, all->count);
+    if (st == WF_OK && !asked) st = wfi_kind_detect(task, all, set.items, set.count, err);
     task->has_pair = all->count && all->rows[0].pair;
     if (st == WF_OK && asked && strcmp(asked, "pair") == 0 && !task->has_pair)
         st = wfi_fail(err, WF_E_DATA, "task \"%s\": kind pair needs a second text; name its field with --pair",

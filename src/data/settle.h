@@ -5,6 +5,9 @@
 
 /* Kind (asked: option or NULL), labels, label_count and has_pair of the task from all rows together. */
 wf_status wfi_settle_kind(wf_task *task, const wf_raws *all, const char *asked, wf_err *err);
+/* The kind where none was asked for, from the rows and their `count` different labels, and task->kind_why. Refuses what
+ * is hardly classes, and single texts among amounts, by file and line. */
+wf_status wfi_kind_detect(wf_task *task, const wf_raws *all, const char *const *labels, size_t count, wf_err *err);
 /* Rows chosen by index (NULL: all) in the task's terms; shares the pool. need_label: a row without label, or with one
  * that the task does not know, is an error; otherwise its label stays "not given". */
 wf_status wfi_settle_rows(const wf_task *task, const wf_raws *from, const int64_t *indices, size_t n, bool need_label,

@@ -22,6 +22,7 @@ void wfi_task_free(wf_task *t) {
     for (int32_t c = 0; t->labels && c < t->label_count; c++) wfi_free(t->labels[c]);
     wfi_free(t->labels);
     wfi_free(t->metric);
+    wfi_free(t->kind_why);
     wfi_free(t->name);
     wfi_task_fields_clear(t);
     wfi_rows_clear(&t->train);
@@ -42,19 +43,19 @@ static wf_status part_find(const char *dir, const char *const *stems, char **out
             snprintf(name, sizeof name, "%s.%s", stems[s], extensions[e]);
             char *path = wfi_path_join(dir, name);
             if (!path) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-            if (!wfi_file_exists(path)) {
-                wfi_free(path);
+            wf_status st = wfi_file_check(path, err);
+            if (st == WF_OK && *out)
+                st = wfi_fail_at(err, WF_E_DATA, dir, -1, "%s holds both %s and %s; which is meant?", dir,
+                                 wfi_path_base(*out), name);
+            if (st == WF_OK) {
+                *out = path;
                 continue;
             }
-            if (*out) {
-                wf_status st = wfi_fail_at(err, WF_E_DATA, dir, -1, "%s holds both %s and %s; which is meant?", dir,
-                                           wfi_path_base(*out), name);
-                wfi_free(path);
-                wfi_free(*out);
-                *out = NULL;
-                return st;
-            }
-            *out = path;
+            wfi_free(path);
+            if (st == WF_E_NOTFOUND) continue;
+            wfi_free(*out);
+            *out = NULL;
+            return st;
         }
     return WF_OK;
 }
@@ -63,7 +64,7 @@ static wf_status parts_find(const char *path, char *files[PARTS], wf_err *err) {
     static const char *const stems[PARTS][5] = {
         {"train", NULL}, {"dev", "validation", "valid", "val", NULL}, {"test", NULL}};
     if (!wfi_dir_exists(path)) {
-        if (!wfi_file_exists(path)) return wfi_fail_at(err, WF_E_NOTFOUND, path, -1, "%s does not exist", path);
+        WF_TRY(wfi_file_check(path, err));
         files[TRAIN] = wfi_strdup(path);
         return files[TRAIN] ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     }
@@ -156,7 +157,7 @@ static const char *metric_default(const wf_task *t) {
         if (n < least) least = n;
         if (n > most) most = n;
     }
-    return most > 3 * least ? "macro_f1" : "accuracy";
+    return most > WF_UNEVEN * least ? "macro_f1" : "accuracy";
 }
 
 static wf_status metric_set(wf_task *t, const char *asked, wf_err *err) {

@@ -39,6 +39,7 @@ typedef struct wf_rows {
 typedef struct wf_task {
     char *name;
     wf_kind kind;
+    char *kind_why; /* what the detected kind was read from; NULL: it was asked for, or the task comes from its lab */
     bool has_pair;
     char *
         *labels; /* class names sorted bytewise (all-numeric names by value); NULL for regression and multiple choice */
@@ -74,9 +75,10 @@ wf_status wfi_task_fields_set(wf_task *task, const struct json_t *fields, wf_err
 struct json_t *wfi_task_fields_json(const wf_task *task); /* the same object, new */
 void wfi_task_fields_clear(wf_task *task);
 /* What a user should know, as JSON text (wfi_free):
- * {"name","kind","metric","pair":bool,"fields":{"text","pair","label"},"labels":[..],"rows":{"train","dev","test"},
- * "balance":{"label":{"train","dev","test"}},"majority_share","mean_words","duplicates":{part: rows repeated inside},
- * "shared":{"train_dev","train_test","dev_test"},"groups":{name:rows},"warnings":["..."]}. */
+ * {"name","kind","kind_why","metric","pair":bool,"fields":{"text","pair","label"},"labels":[..],"rows":{"train","dev","test"},
+ * "balance":{"label":{"train","dev","test"}},"majority_share","imbalance","mean_words","duplicates":{part: rows
+ * repeated inside}, "shared":{"train_dev","train_test","dev_test"},"groups":{name:rows},"warnings":["..."]}. */
+enum { WF_UNEVEN = 3 }; /* the largest class has more than so many times the smallest's rows: macro_f1, class weights */
 wf_status wfi_task_describe(const wf_task *task, char **json, wf_err *err);
 /* A single data file read with a known task's kind, labels and names of fields, where the file has these (for
  * eval --data, predict --input). need_label: rows

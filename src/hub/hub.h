@@ -12,7 +12,9 @@ wf_status wfi_hub_adapter_open(const char *dir, const char *name, const wf_base_
 /* DIR/head_config.json, DIR/model_head.safetensors; pooling (not in that format) stands in our key "weft" beside the
  * config. */
 wf_status wfi_hub_head_save(const wf_head *h, const char *model_name, const char *dir, wf_err *err);
-wf_status wfi_hub_head_open(const char *dir, const char *name, wf_head **out, wf_err *err);
+/* base_dropout: what the head trains with where its file says null, or nothing, as the library does it (the base's
+ * head_dropout). */
+wf_status wfi_hub_head_open(const char *dir, const char *name, float base_dropout, wf_head **out, wf_err *err);
 /* DIR/adapter_fusion_config.json, DIR/model_adapter_fusion.safetensors */
 wf_status wfi_hub_fusion_save(const wf_fusion *f, const char *model_name, const char *dir, wf_err *err);
 wf_status wfi_hub_fusion_open(const char *dir, wf_adapter *const *adapters, size_t count, const wf_base_shape *base,

@@ -90,7 +90,8 @@ static wf_status kind_read(const json_t *config, const json_t *own, const char *
     return WF_OK;
 }
 
-static wf_status spec_read(const json_t *whole, const char *where, wf_head_spec *spec, wf_head *extra, wf_err *err) {
+static wf_status spec_read(const json_t *whole, const char *where, float base_dropout, wf_head_spec *spec,
+                           wf_head *extra, wf_err *err) {
     const json_t *config = json_object_get(whole, "config"), *own = json_object_get(whole, "weft");
     const char *activation = json_string_value(json_object_get(config, "activation_function")),
                *pooling = json_string_value(json_object_get(own, "pooling"));
@@ -100,7 +101,7 @@ static wf_status spec_read(const json_t *whole, const char *where, wf_head_spec 
     WF_TRY(kind_read(config, own, where, &spec->kind, err));
     WF_TRY(wfi_json_int_or(config, "num_labels", where, 1, 1 << 20, 1, &classes, err));
     WF_TRY(wfi_json_int_or(config, "layers", where, 1, 2, spec->kind == WF_KIND_MULTIPLE_CHOICE ? 2 : 1, &layers, err));
-    WF_TRY(wfi_json_num_or(config, "dropout_prob", where, 0.0, &dropout, err));
+    WF_TRY(wfi_json_num_or(config, "dropout_prob", where, (double)base_dropout, &dropout, err));
     WF_TRY(wfi_json_bool_or(config, "use_pooler", where, false, &spec->pooler, err));
     WF_TRY(wfi_json_num_or(own, "target_mean", where, 0.0, &mean, err));
     WF_TRY(wfi_json_num_or(own, "target_std", where, 1.0, &std, err));
@@ -135,7 +136,7 @@ static wf_name_is rename_tensor(void *self, const char *stored, wf_buffer *out) 
     return WF_NAME_PARAM;
 }
 
-wf_status wfi_hub_head_open(const char *dir, const char *name, wf_head **out, wf_err *err) {
+wf_status wfi_hub_head_open(const char *dir, const char *name, float base_dropout, wf_head **out, wf_err *err) {
     json_t *whole = NULL;
     const char *stored = NULL;
     char **labels = NULL;
@@ -144,7 +145,7 @@ wf_status wfi_hub_head_open(const char *dir, const char *name, wf_head **out, wf
     wf_source source = {0};
     WF_TRY(wfi_hub_config_read(dir, config_file, 0, &whole, &stored, err));
     wf_status st = stored ? WF_OK : wfi_fail(err, WF_E_DATA, "%s/%s: no name", dir, config_file);
-    if (st == WF_OK) st = spec_read(whole, config_file, &spec, &extra, err);
+    if (st == WF_OK) st = spec_read(whole, config_file, base_dropout, &spec, &extra, err);
     if (st == WF_OK && spec.kind != WF_KIND_REGRESSION && spec.kind != WF_KIND_MULTIPLE_CHOICE)
         st = labels_read(json_object_get(json_object_get(whole, "config"), "label2id"), spec.classes, config_file,
                          &labels, err);

@@ -25,6 +25,26 @@ static void parts_clear(job_parts *p) {
     wfi_free(p->weights);
 }
 
+wf_status wfi_job_length_check(wf_lab *lab, const wf_open_base *base, const wf_record *task, int64_t max_length,
+                               wf_err *err) {
+    json_t *info = NULL;
+    WF_TRY(wfi_lab_record_json(task, &info, err));
+    const char *kind = json_string_value(json_object_get(info, "kind"));
+    const bool pair = json_is_true(json_object_get(info, "pair")) ||
+                      (kind && strcmp(kind, wfi_kind_name(WF_KIND_MULTIPLE_CHOICE)) == 0);
+    json_decref(info);
+    const int64_t specials = (int64_t)wfi_tokenizer_specials(base->tokenizer, pair), least = specials + (pair ? 2 : 1),
+                  most = base->model->config.max_positions;
+    if (max_length > 0 && max_length < least)
+        return wfi_fail(err, WF_E_ARG,
+                        "max length is %lld; it must be at least %lld: %lld special tokens and one of %s",
+                        (long long)max_length, (long long)least, (long long)specials, pair ? "each text" : "the text");
+    if (max_length > most)
+        wfi_lab_message(lab, "note", "base \"%s\" takes %lld tokens at most; texts are cut there, not at %lld",
+                        base->name, (long long)most, (long long)max_length);
+    return WF_OK;
+}
+
 wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err) {
     return wfi_encode(t->base->tokenizer, rows, task, (size_t)t->max_length, out, err);
 }
@@ -69,16 +89,19 @@ static wf_status weights_make(const wf_job *job, const wf_encoded *train, float 
         if (count[c] < least) least = count[c];
         if (count[c] > most) most = count[c];
     }
-    const bool use = strcmp(mode, "auto") != 0 || most > 3 * least, whole = strcmp(mode, "balanced") == 0;
+    const bool use = strcmp(mode, "auto") != 0 || most > WF_UNEVEN * least, whole = strcmp(mode, "balanced") == 0;
     for (int32_t c = 0; c < C; c++) {
         const double balanced = count[c] ? (double)train->rows / ((double)present * (double)count[c]) : 1;
         w[c] = (float)(whole ? balanced : sqrt(balanced));
     }
-    if (use)
-        wfi_lab_message(job->lab, "note",
-                        "%s: classes are uneven (%lld to %lld rows), so the loss weighs them (--class-weights none "
-                        "switches it off)",
-                        job->task->name, (long long)least, (long long)most);
+    if (present && !job->part)
+        wfi_lab_message(
+            job->lab, "note",
+            use ? "%s: the largest class has %.3g times the training rows of the smallest (%lld, %lld), so "
+                  "the loss weighs them (--class-weights none switches it off)"
+                : "%s: the largest class has %.3g times the training rows of the smallest (%lld, %lld); the "
+                  "loss counts every row the same (--class-weights balanced weighs classes)",
+            job->task->name, (double)most / (double)least, (long long)most, (long long)least);
     wfi_free(count);
     if (use)
         *out = w;

@@ -20,6 +20,10 @@ typedef struct wf_job {
 /* Trains, scores dev and test. t receives the trained parts (wfi_trained_clear); result the JSON of product keys (new
  * reference). */
 wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err *err);
+/* Whether texts of this task can be cut at the settings' max_length: a token of each must fit beside the special ones.
+ */
+wf_status wfi_job_length_check(wf_lab *lab, const wf_open_base *base, const wf_record *task, int64_t max_length,
+                               wf_err *err);
 /* Tokens of rows, cut at the model's length. */
 wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err);
 

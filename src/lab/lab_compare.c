@@ -268,12 +268,39 @@ static json_t *common_make(const wf_train_spec *s) {
     return j;
 }
 
+/* The same training twice would only cost time, and count double in the summary. */
+static wf_status twice_check(const wf_compare_spec *s, wf_err *err) {
+    json_t *seen = json_array(), *one = NULL;
+    wf_status st = seen ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (size_t i = 0; st == WF_OK && i < s->method_count; i++) {
+        if (!(one = json_object())) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        if (st == WF_OK) st = method_split(s->methods[i], one, err);
+        for (size_t k = 0; st == WF_OK && k < i; k++)
+            if (json_equal(one, json_array_get(seen, k)))
+                st = strcmp(s->methods[i], s->methods[k]) == 0
+                         ? wfi_fail(err, WF_E_ARG, "method \"%.80s\" stands twice", s->methods[i])
+                         : wfi_fail(err, WF_E_ARG, "methods \"%.80s\" and \"%.80s\" are the same", s->methods[k],
+                                    s->methods[i]);
+        json_array_append_new(seen, one);
+    }
+    json_decref(seen);
+    for (size_t i = 0; st == WF_OK && i < s->rows_count; i++)
+        for (size_t k = 0; st == WF_OK && k < i; k++)
+            if (s->rows[i] == s->rows[k])
+                st = wfi_fail(err, WF_E_ARG, "--rows %lld stands twice", (long long)s->rows[i]);
+    return st;
+}
+
 /* Everything that could go wrong is looked at before hours of training begin. */
-static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json_t *common, wf_err *err) {
+static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json_t *common, const wf_open_base *base,
+                               wf_err *err) {
     wf_task *task = NULL;
-    WF_TRY(wfi_lab_task(lab, s->task, &task, NULL, err));
-    wf_status st = WF_OK;
-    if (s->method_count == 0) st = wfi_fail(err, WF_E_ARG, "which methods? e.g. --methods head,seq_bn,fuse:A,B");
+    wf_record record = {0};
+    WF_TRY(wfi_lab_task(lab, s->task, &task, &record, err));
+    wf_status st = wfi_job_length_check(lab, base, &record, s->train.max_length, err);
+    if (st == WF_OK) st = twice_check(s, err);
+    if (st == WF_OK && s->method_count == 0)
+        st = wfi_fail(err, WF_E_ARG, "which methods? e.g. --methods head,seq_bn,fuse:A,B");
     for (size_t i = 0; st == WF_OK && i < s->rows_count; i++)
         if (s->rows[i] < 1 || (size_t)s->rows[i] > task->train.count)
             st = wfi_fail(err, WF_E_ARG, "task \"%s\" has %zu training rows; --rows %lld is not possible", s->task,
@@ -290,6 +317,7 @@ static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json
         }
         json_decref(j);
     }
+    wfi_record_clear(&record);
     wfi_task_free(task);
     return st;
 }
@@ -297,8 +325,8 @@ static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json
 wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err *err) {
     json_t *common = common_make(&s->train), *methods = json_array(), *rows = json_array();
     wf_open_base *base = NULL;
-    wf_status st = compare_check(lab, s, common, err);
-    if (st == WF_OK) st = wfi_lab_base(lab, s->base, WF_DTYPE_F32, &base, err);
+    wf_status st = wfi_lab_base(lab, s->base, WF_DTYPE_F32, &base, err);
+    if (st == WF_OK) st = compare_check(lab, s, common, base, err);
     wf_dtype type = WF_DTYPE_F32;
     if (st == WF_OK) st = wfi_precision_settle(lab, base, s->train.base_dtype, &type, err);
     json_object_set_new(common, "base_dtype",

@@ -130,6 +130,7 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     wf_status st = spec->name ? name_free_check(lab, spec->name, err) : name_free_check(lab, name, err);
     if (st == WF_OK) st = wfi_registry_get(lab->registry, "task", spec->task, &record, err);
     if (st == WF_OK) st = wfi_lab_base(lab, spec->base, WF_DTYPE_F32, &base, err);
+    if (st == WF_OK) st = wfi_job_length_check(lab, base, &record, spec->max_length, err);
     if (st == WF_OK)
         st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
     for (size_t i = 0; st == WF_OK && i < spec->from_count; i++) {

@@ -323,8 +323,9 @@ static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, wf_e
     char *head = folder_of(lab, r, "head"), *adapter = folder_of(lab, r, "adapter"),
          *fusion = folder_of(lab, r, "fusion"), *full = folder_of(lab, r, "full"), *own = folder_of(lab, r, "adapters");
     const wf_base_shape shape = wfi_context_shape(t->base->model);
-    wf_status st = head && adapter && fusion && full && own ? wfi_hub_head_open(head, NULL, &t->head, err)
-                                                            : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_status st = head && adapter && fusion && full && own
+                       ? wfi_hub_head_open(head, NULL, t->base->model->config.head_dropout, &t->head, err)
+                       : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && wfi_dir_exists(adapter)) st = wfi_hub_adapter_open(adapter, NULL, &shape, &t->adapter, err);
     if (st == WF_OK && wfi_dir_exists(fusion)) st = fusion_open(lab, t, fusion, own, err);
     if (st == WF_OK && wfi_dir_exists(full)) {

@@ -24,7 +24,7 @@ static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
     wf_status st = wfi_json_read(path, CONFIG_MAX_BYTES, &j, err);
     int64_t layers = 0;
     const char *type = NULL, *act = "gelu";
-    double eps = 0, hidden_dropout = 0, attention_dropout = 0;
+    double eps = 0, hidden_dropout = 0, attention_dropout = 0, head_dropout = 0;
     if (st != WF_OK) goto done;
     WF_GO(wfi_json_str(j, "model_type", path, &type, err));
     if (strcmp(type, "bert") != 0) {
@@ -42,6 +42,7 @@ static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
     WF_GO(wfi_json_num_or(j, "layer_norm_eps", path, 1e-12, &eps, err));
     WF_GO(wfi_json_num_or(j, "hidden_dropout_prob", path, 0.1, &hidden_dropout, err));
     WF_GO(wfi_json_num_or(j, "attention_probs_dropout_prob", path, 0.1, &attention_dropout, err));
+    WF_GO(wfi_json_num_or(j, "classifier_dropout", path, hidden_dropout, &head_dropout, err));
     const char *positions = "absolute";
     WF_GO(text_or(j, "hidden_act", path, &act, err));
     WF_GO(text_or(j, "position_embedding_type", path, &positions, err));
@@ -60,7 +61,7 @@ static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
         goto done;
     }
     if (!(eps >= 0 && eps < 1) || !(hidden_dropout >= 0 && hidden_dropout < 1) ||
-        !(attention_dropout >= 0 && attention_dropout < 1)) {
+        !(attention_dropout >= 0 && attention_dropout < 1) || !(head_dropout >= 0 && head_dropout < 1)) {
         st = wfi_fail(err, WF_E_DATA, "%s: layer_norm_eps and the dropout rates must lie in [0,1)", path);
         goto done;
     }
@@ -68,6 +69,7 @@ static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
     c->layer_norm_eps = (float)eps;
     c->hidden_dropout = (float)hidden_dropout;
     c->attention_dropout = (float)attention_dropout;
+    c->head_dropout = (float)head_dropout;
 done:
     json_decref(j);
     wfi_free(path);

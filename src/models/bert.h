@@ -11,6 +11,7 @@ typedef struct wf_bert_config {
     int layers;
     int64_t hidden_size, intermediate_size, heads, vocab_size, max_positions, type_vocab_size;
     float layer_norm_eps, hidden_dropout, attention_dropout;
+    float head_dropout; /* of heads that do not name their own: classifier_dropout, else hidden_dropout */
     wf_act act;
 } wf_bert_config;
 

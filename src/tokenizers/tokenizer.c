@@ -271,6 +271,10 @@ void wfi_tokenizer_free(wf_tokenizer *t) {
     wfi_free(t);
 }
 
+size_t wfi_tokenizer_specials(const wf_tokenizer *t, bool pair) {
+    return pair ? t->pair.specials : t->single.specials;
+}
+
 size_t wfi_tokenizer_vocab_size(const wf_tokenizer *t) {
     return t->vocab.count;
 }

@@ -3,6 +3,7 @@
 #ifndef WF_TOKENIZERS_TOKENIZER_H
 #define WF_TOKENIZERS_TOKENIZER_H
 #include "weft/status.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ wf_status wfi_tokenizer_encode(const wf_tokenizer *t, const char *text, size_t n
                                size_t max_length, wf_encoding *out, wf_err *err);
 void wfi_encoding_clear(wf_encoding *e);
 size_t wfi_tokenizer_vocab_size(const wf_tokenizer *t);
+size_t wfi_tokenizer_specials(const wf_tokenizer *t, bool pair);    /* tokens put around one text, or two */
 const char *wfi_tokenizer_token(const wf_tokenizer *t, int32_t id); /* borrowed; NULL out of range */
 const char *wfi_tokenizer_hash(
     const wf_tokenizer *t); /* hex of vocabulary and settings, same for both file kinds when they mean the same */

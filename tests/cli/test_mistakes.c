@@ -46,6 +46,8 @@ static void test_words_and_options(void **state) {
         {"-C", "-C needs a value", ""},
         {"train reviews --epochs -4", "epochs is -4", "[0, 10000]"},
         {"train reviews --rows 100000", "has 200 training rows", "100000"},
+        {"train reviews --max-length 1", "max length is 1; it must be at least 3", "2 special tokens"},
+        {"compare target --methods head --max-length 2", "max length is 2; it must be at least 3", ""},
         {"train reviews --schedule square", "linear, cosine, constant", "square"},
         {"train reviews --class-weights maybe", "auto, sqrt, balanced, none", "maybe"},
         {"train reviews --method seq_b", "method \"seq_b\" is not known", "lora"},
@@ -78,6 +80,10 @@ static void test_words_and_options(void **state) {
         {"study robust rev --kinds synonym", "--wordnet", "wordnet-base"},
         {"study robust rev,rev", "named twice", "rev"},
         {"compare target --methods fuse:rew", "no model \"rew\"", "rev"},
+        {"compare target --methods head,lora,head", "method \"head\" stands twice", ""},
+        {"compare target --methods 'fuse:rev;fusion:rev@dynamic'", "\"fuse:rev\" and \"fusion:rev@dynamic\"",
+         "are the same"},
+        {"compare target --methods head --rows 10,20,10", "--rows 10 stands twice", ""},
         {"inspect absent", "nothing named \"absent\"", "weft list"},
         {"rm absent", "nothing named \"absent\"", "weft list"},
         {"rm reviews-x", "nothing named", ""},
@@ -93,6 +99,10 @@ static void test_words_and_options(void **state) {
         {"base add other absent", "absent is no folder", ""},
         {"task add reviews reviews", "task \"reviews\" is in this lab already", "weft rm reviews"},
         {"task add n absent", "absent does not exist", ""},
+        {"task add n /dev/null", "/dev/null is no regular file, but a device", ""},
+        {"task add n pipe", "pipe is no regular file, but a pipe", ""},
+        {"task add n pipes", "pipes/dev.csv is no regular file, but a pipe", ""},
+        {"task add n base/vocab.txt", "base/vocab.txt: weft reads .jsonl, .json, .csv and .tsv files", ""},
         {"task add n base", "train.jsonl", ""},
         {"task add n reviews --kind odd", "kind \"odd\"", "classification"},
         {"task add n reviews --label mood", "no field \"mood\"", "reviews/train.jsonl:1"},
@@ -102,6 +112,9 @@ static void test_words_and_options(void **state) {
         {"report -o absent/page.html", "absent/page.html", "No such file"},
         {"report -o reviews", "reviews is a folder", ""},
     };
+    assert_int_equal(0, mkfifo(in_top("pipe"), 0600));
+    assert_int_equal(0, mkdir(in_top("pipes"), 0700));
+    assert_int_equal(0, mkfifo(in_top("pipes/dev.csv"), 0600));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         weft_says(2, cases[i][0], cases[i][1], cases[i][2], (char *)NULL);
     ran r = weft("%s", ""); /* no command: help, as wrong usage */
@@ -223,6 +236,7 @@ static void read_only_use(void) {
                                           "base add other base"};
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) free(weft_ok("%s", readers[i]));
     for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) weft_says(1, writers[i], "lab", (char *)NULL);
+    weft_says(1, "task add other closed", "closed/train.jsonl: Permission denied", (char *)NULL);
     weft_says(1, "train reviews --name other", "weft.db: the lab is read-only", (char *)NULL);
 }
 
@@ -234,6 +248,7 @@ static void test_read_only_lab(void **state) {
              in_top("lab"), in_top("lab"));
     assert_int_equal(0, system(closed));
     assert_int_equal(0, chmod(top, 0777));
+    assert_true(mkdir(in_top("closed"), 0) == 0 || chmod(in_top("closed"), 0) == 0);
     unlink(in_top(".out"));
     unlink(in_top(".err"));
     const pid_t child = fork();

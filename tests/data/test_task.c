@@ -92,6 +92,44 @@ static void test_kinds_are_detected(void **state) {
     }
 }
 
+static void put_table(const char *name, const char *header, const char *form, int n);
+
+/* A column of amounts with something odd in it is no classification: it is refused by line, unless one insists. The
+ * kind says what it was read from. */
+static void test_kind_says_why(void **state) {
+    static const struct {
+        const char *header, *row; /* of a table, line 2 its first row; then the rows */
+        const char *says;         /* "!": an error that says it */
+    } cases[] = {
+        {"text,label\nodd,nan", "t {i},{3}.5", "!d.csv:2: label \"nan\" is no number, and 60 of 61 labels are"},
+        {"text,label\nodd,7\nodd,n/a", "t {i},{30}", "!d.csv:3: label \"n/a\""},
+        {"text,label\na,1.5\nb,2", "t {i},", "!d.csv:4: the label is missing"},
+        {"text,label\nodd,1.5\nodd,2", "t {i},word {3}", "labels are 5 different texts"},
+        {"text,label\nodd,7", "t {i},{3}.5", "labels are numbers with fractions ("},
+        {"text,label\nodd,7", "t {i},{30}", "labels are 30 different numbers"},
+        {"text,label\nodd,1", "t {i},{3}", "labels are only 3 different whole numbers"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const bool wrong = cases[i].says[0] == '!';
+        wf_task *t = NULL;
+        wf_err e = {0};
+        put_table("d.csv", cases[i].header, cases[i].row, 60);
+        const wf_status st = wfi_task_read("task", in("d.csv"), NULL, &t, &e);
+        const char *said = wrong ? e.text : t ? t->kind_why : "";
+        if (st != (wrong ? WF_E_DATA : WF_OK) || !strstr(said, cases[i].says + wrong))
+            fail_msg("case %zu: status %d, said \"%s\"", i, (int)st, st == WF_OK ? said : e.text);
+        wfi_task_free(t);
+    }
+    put_table("d.csv", cases[0].header, cases[0].row, 60);
+    wf_task *t = task_of("d.csv", &(wf_task_options){.kind = "classification"});
+    char *text = NULL;
+    assert_null(t->kind_why);
+    assert_int_equal(4, t->label_count);
+    check_ok(wfi_task_describe(t, &text, err));
+    assert_non_null(strstr(text, "\\\"nan\\\" looks like a missing value"));
+    wfi_free(text);
+    wfi_task_free(t);
+}
+
 static void test_kind_may_be_asked_for(void **state) {
     put("d.jsonl", "{\"text\": \"t {i}\", \"label\": {3}}", 60);
     wf_task *t = task_of("d.jsonl", &(wf_task_options){.kind = "regression"});
@@ -450,6 +488,7 @@ static void test_uneven_classes(void **state) {
     assert_string_equal("macro_f1", t->metric);
     json_t *j = described(t);
     assert_true(warned(j, "uneven"));
+    assert_true(json_number_value(json_object_get(j, "imbalance")) > 3);
     json_decref(j);
     wfi_task_free(t);
 }
@@ -643,6 +682,7 @@ int main(void) {
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_kinds_are_detected),
+        WITH_DIR(test_kind_says_why),
         WITH_DIR(test_kind_may_be_asked_for),
         WITH_DIR(test_fields_are_found_by_content),
         WITH_DIR(test_labels_are_sorted),

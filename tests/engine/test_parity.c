@@ -83,7 +83,7 @@ static const wf_tensor *expected(const parity *p, const char *name, wf_dtype typ
 static void parts_open(parity *p) {
     const json_t *adapters = json_object_get(p->info, "adapters");
     check_ok(wfi_bert_open(below(p, text_of(p, "base")), &p->base, err));
-    p->base->config.attention_dropout = p->base->config.hidden_dropout = 0.0f;
+    p->base->config.attention_dropout = p->base->config.hidden_dropout = p->base->config.head_dropout = 0.0f;
     p->model = p->base;
     if (strcmp(text_of(p, "method"), "full") == 0) check_ok(wfi_bert_copy_trainable(p->base, &p->model, err));
     check_ok(wfi_bert_pack(p->model, true, WF_DTYPE_F32, err));
@@ -99,7 +99,7 @@ static void parts_open(parity *p) {
     if (text_of(p, "fusion"))
         check_ok(wfi_hub_fusion_open(below(p, text_of(p, "fusion")), p->adapters, p->adapter_count, &shape, &p->fusion,
                                      err));
-    check_ok(wfi_hub_head_open(below(p, text_of(p, "head")), NULL, &p->head, err));
+    check_ok(wfi_hub_head_open(below(p, text_of(p, "head")), NULL, p->base->config.head_dropout, &p->head, err));
     assert_string_equal(wfi_kind_name(p->head->kind), text_of(p, "kind"));
     if (strcmp(text_of(p, "pooling"), "mean") == 0) p->head->pooling = WF_POOL_MEAN; /* not in the library's format */
 }

@@ -134,7 +134,7 @@ static void test_head_configs(void **state) {
         check_ok(wfi_head_new("h", &spec, 1, &h, err));
         check_ok(wfi_hub_head_save(h, NULL, dir, err));
         damage(dir, "head_config.json", &head_configs[i]);
-        const wf_status st = wfi_hub_head_open(dir, NULL, &made, &e);
+        const wf_status st = wfi_hub_head_open(dir, NULL, 0.1f, &made, &e);
         refused(&head_configs[i], st, &e, made);
         wfi_head_free(h);
     }

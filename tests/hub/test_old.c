@@ -242,7 +242,7 @@ static void test_head_round_trips(void **state) {
         h->target_mean = 2.5f;
         h->target_std = 0.75f;
         check_ok(wfi_hub_head_save(h, NULL, dir, err));
-        check_ok(wfi_hub_head_open(dir, i % 2 ? "renamed" : NULL, &g, err));
+        check_ok(wfi_hub_head_open(dir, i % 2 ? "renamed" : NULL, 0.1f, &g, err));
         assert_string_equal(g->name, i % 2 ? "renamed" : "h");
         assert_true(g->kind == h->kind && g->classes == h->classes && g->layers == h->layers &&
                     g->pooling == WF_POOL_MEAN && !g->pooler);
@@ -265,7 +265,7 @@ static void test_head_exact_name(void **state) {
     wf_head *h = head_new("c", WF_KIND_CLASSIFICATION, 3, 1, NULL), *g = NULL;
     check_ok(wfi_hub_head_save(h, NULL, dir, err));
     hub_tensors(dir, "model_head.safetensors", NULL, &extra);
-    check_ok(wfi_hub_head_open(dir, NULL, &g, err));
+    check_ok(wfi_hub_head_open(dir, NULL, 0.1f, &g, err));
     hub_same(&h->params, &g->params);
     wfi_head_free(h);
     wfi_head_free(g);
@@ -289,10 +289,11 @@ static void test_head_of_the_library(void **state) {
         char dir[1024];
         wf_head *h = NULL;
         snprintf(dir, sizeof dir, "%s/golden/parity/%s/head", data ? data : "tests", rows[i].folder);
-        check_ok(wfi_hub_head_open(dir, NULL, &h, err));
+        check_ok(wfi_hub_head_open(dir, NULL, 0.1f, &h, err));
         assert_true(h->kind == rows[i].kind && h->classes == rows[i].classes && h->layers == rows[i].layers &&
                     h->pooler == rows[i].pooler);
         assert_true(h->pooling == WF_POOL_CLS && h->target_std == 1.0f);
+        assert_true(h->dropout == 0.1f); /* all of them say null: the base's */
         if (i == 0) assert_string_equal(h->labels[1], "maybe");
         wfi_head_free(h);
     }

@@ -56,6 +56,7 @@ static void test_config_errors(void **state) {
         {"{\"layer_norm_eps\": -1}", NULL, WF_E_DATA, "layer_norm_eps"},
         {"{\"hidden_dropout_prob\": 1.0}", NULL, WF_E_DATA, "dropout"},
         {"{\"attention_probs_dropout_prob\": -0.5}", NULL, WF_E_DATA, "dropout"},
+        {"{\"classifier_dropout\": 1.5}", NULL, WF_E_DATA, "dropout"},
         {"{\"hidden_act\": \"cubic\"}", NULL, WF_E_UNSUPPORTED, "cubic"},
         {"{\"hidden_act\": 7}", NULL, WF_E_DATA, "hidden_act"},
         {"{\"position_embedding_type\": \"relative_key\"}", NULL, WF_E_UNSUPPORTED, "relative_key"},
