@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "lab/job.h"
 #include "lab/precision.h"
+#include "metrics/by_class.h"
 #include "metrics/significance.h"
 #include <math.h>
 #include <string.h>
@@ -66,6 +67,33 @@ static wf_status difference_add(wf_lab *lab, const run *asked, const wf_encoded 
     return st;
 }
 
+static json_t *share_json(double v) {
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+/* per_class, and confusion where a row has one class. A multiple choice's numbers are no classes. */
+static void by_class_set(json_t *j, const wf_task *task, const wf_by_class *by) {
+    if (!j || !by->of || !task->labels || by->classes != task->label_count) return;
+    json_t *classes = json_object(), *confusion = json_object();
+    for (int32_t c = 0; c < by->classes; c++) {
+        const wf_class_counts *n = &by->of[c];
+        json_t *one = json_pack("{s:I, s:I}", "support", (json_int_t)n->support, "predicted", (json_int_t)n->said);
+        json_object_set_new(one, "precision", share_json(wfi_precision(n)));
+        json_object_set_new(one, "recall", share_json(wfi_recall(n)));
+        json_object_set_new(one, "f1", share_json(wfi_f1(n)));
+        json_object_set_new(classes, task->labels[c], one);
+        if (by->cells) json_object_set_new(confusion, task->labels[c], json_object());
+    }
+    for (size_t i = 0; i < by->cell_count; i++)
+        json_object_set_new(json_object_get(confusion, task->labels[by->cells[i].is]), task->labels[by->cells[i].said],
+                            json_integer(by->cells[i].rows));
+    json_object_set_new(j, "per_class", classes);
+    if (by->cells)
+        json_object_set_new(j, "confusion", confusion);
+    else
+        json_decref(confusion);
+}
+
 wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err) {
     run r = {0};
     wf_task *task = NULL;
@@ -73,6 +101,7 @@ wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *er
     const wf_rows *rows = NULL;
     wf_encoded e = {0};
     wf_scores scores = {0};
+    wf_by_class by = {0};
     json_t *j = NULL;
     const int resamples = spec->resamples > 0 ? spec->resamples : 1000;
     const char *split = spec->split ? spec->split : "test", *name = NULL;
@@ -89,16 +118,19 @@ wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *er
     if (st == WF_OK) st = wfi_job_encode(&r.t, rows, task, &e, err);
     if (st == WF_OK) st = run_outputs(&r, &e, err);
     if (st == WF_OK) st = wfi_metrics_compute(&r.judged, resamples, 0, &scores, err);
+    if (st == WF_OK && r.judged.kind != WF_SCORE_NUMBERS) st = wfi_by_class(&r.judged, &by, err);
     if (st == WF_OK)
         j = json_pack("{s:s, s:s, s:s, s:I, s:o, s:s}", "name", spec->name, "task", name, "split",
                       spec->data ? spec->data : split, "rows", (json_int_t)rows->count, "metrics",
                       wfi_lab_scores_json(&scores, true), "base_dtype", wfi_precision_name(r.t.base->dtype));
     if (j && wfi_scores_find(&scores, "f1")) json_object_set_new(j, "f1_of", json_string(task->labels[1]));
+    by_class_set(j, task, &by);
     if (j && r.t.base->dtype != r.t.own_dtype) st = difference_add(lab, &r, &e, &scores, resamples, j, err);
     if (st == WF_OK)
         st = wfi_lab_give(j, json, err);
     else
         json_decref(j);
+    wfi_by_class_clear(&by);
     wfi_encoded_clear(&e);
     wfi_rows_clear(&file);
     wfi_task_free(task);

@@ -38,6 +38,8 @@ static void test_main_job(void **state) {
     prints("-C lab train notes --epochs 2 --lr 5e-3", "notes-seq_bn: seq_bn for notes");
     prints("-C lab fuse target --from rev,notes-seq_bn --epochs 2 --rows 40 --name fused", "fused: fusion for target");
     prints("-C lab eval rev", "accuracy");
+    prints("-C lab eval rev", "precision");
+    prints("-C lab eval rev", "is \\ predicted");
     prints("-C lab eval rev --split dev", "(dev, 40 rows)");
     prints("-C lab inspect fused", "where the fusion looks");
     prints("-C lab inspect reviews", "task reviews");
@@ -91,7 +93,16 @@ static void test_json(void **state) {
     has_keys(j, TRAINED_KEYS);
     json_decref(j);
     j = weft_json("-C j eval f --resamples 50");
-    has_keys(j, "name task split rows metrics");
+    has_keys(j, "name task split rows metrics per_class confusion");
+    one = json_object_get(json_object_get(j, "per_class"), "positive");
+    has_keys(one, "precision recall f1 support predicted");
+    assert_int_equal(30, json_integer_value(json_object_get(one, "support")));
+    json_int_t rows = 0;
+    const json_t *said = json_object_get(json_object_get(j, "confusion"), "positive");
+    const char *as;
+    json_t *cell;
+    json_object_foreach((json_t *)said, as, cell) rows += json_integer_value(cell);
+    assert_int_equal(30, rows);
     has_keys(json_object_get(json_object_get(j, "metrics"), "accuracy"), "value low high");
     json_decref(j);
     j = weft_json("-C j predict a,f 'the film was great'"); /* one text: one line */

@@ -34,6 +34,9 @@ for name, rows, classes in (("three", 60, 3), ("two", 50, 2), ("wide", 40, 12)):
     if classes == 2:
         want.insert(2, m.f1_score(y, said))
     array("double", f"{name}_want", want)
+    each = m.precision_recall_fscore_support(y, said, labels=range(classes), zero_division=np.nan)
+    array("double", f"{name}_by_class", np.nan_to_num(np.array(each).T, nan=-1))  # -1: not defined
+    array("int32_t", f"{name}_confusion", m.confusion_matrix(y, said, labels=range(classes)))
 
 x = np.round(rng.normal(size=40), 1).astype(np.float32).astype(float)  # rounded: equal ranks occur
 t = np.round(0.6 * x + rng.normal(size=40), 1)
@@ -49,4 +52,6 @@ array("float", "many_scores", z)
 array("uint8_t", "many_labels", truth)
 said = (z.astype(np.float32) > 0).astype(int)
 array("double", "many_want", [m.f1_score(truth, said, average="micro"), m.f1_score(truth, said, average="macro", zero_division=0), m.accuracy_score(truth, said)])
+each = m.precision_recall_fscore_support(truth, said, zero_division=np.nan)
+array("double", "many_by_class", np.nan_to_num(np.array(each).T, nan=-1))
 print("\n".join(out))

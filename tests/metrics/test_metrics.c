@@ -1,7 +1,7 @@
 /* Scores against scikit-learn and scipy, the bootstrap against its definition, and every documented error. */
 #include "../golden/metrics_sklearn.h"
 #include "check.h"
-#include "metrics/metrics.h"
+#include "metrics/by_class.h"
 #include <math.h>
 
 static void expect(const wf_predictions *p, const char *const *names, const double *want, int count) {
@@ -38,6 +38,42 @@ static void test_numbers_and_labels(void **state) {
         many = {.kind = WF_SCORE_MULTILABEL, .rows = 30, .classes = 5, .scores = many_scores, .labels = many_labels};
     expect(&numbers, number_names, numbers_want, 4);
     expect(&many, many_names, many_want, 3);
+}
+
+/* want: precision, recall, F1, support a class, -1 where not defined; confusion NULL: multi-label. */
+static void by_class_check(const wf_predictions *p, const double *want, const int32_t *confusion) {
+    wf_by_class b = {0};
+    check_ok(wfi_by_class(p, &b, err));
+    assert_int_equal(p->classes, b.classes);
+    for (int32_t c = 0; c < b.classes; c++) {
+        const double got[] = {wfi_precision(&b.of[c]), wfi_recall(&b.of[c]), wfi_f1(&b.of[c]), (double)b.of[c].support};
+        for (int k = 0; k < 4; k++)
+            if (want[4 * c + k] < 0 ? !isnan(got[k]) : !(fabs(got[k] - want[4 * c + k]) < 1e-12))
+                fail_msg("class %d, value %d is %.9g, not %.9g", (int)c, k, got[k], want[4 * c + k]);
+    }
+    assert_true((b.cells != NULL) == (confusion != NULL));
+    size_t at = 0;
+    for (int32_t i = 0; confusion && i < b.classes * b.classes; i++) {
+        if (!confusion[i]) continue;
+        assert_true(at < b.cell_count);
+        assert_int_equal(i, b.cells[at].is * b.classes + b.cells[at].said);
+        assert_int_equal(confusion[i], b.cells[at++].rows);
+    }
+    assert_int_equal(at, b.cell_count);
+    wfi_by_class_clear(&b);
+}
+
+static void test_by_class(void **state) {
+    const wf_predictions
+        three = {.kind = WF_SCORE_CLASSES, .rows = 60, .classes = 3, .scores = three_scores, .label = three_label},
+        wide = {.kind = WF_SCORE_CLASSES, .rows = 40, .classes = 12, .scores = wide_scores, .label = wide_label},
+        many = {.kind = WF_SCORE_MULTILABEL, .rows = 30, .classes = 5, .scores = many_scores, .labels = many_labels},
+        numbers = {.kind = WF_SCORE_NUMBERS, .rows = 40, .scores = numbers_scores, .target = numbers_target};
+    wf_by_class b = {0};
+    by_class_check(&three, three_by_class, three_confusion);
+    by_class_check(&wide, wide_by_class, wide_confusion);
+    by_class_check(&many, many_by_class, NULL);
+    check_status(WF_E_ARG, wfi_by_class(&numbers, &b, err));
 }
 
 /* Logits are no probabilities: calibration is not defined for them. Ragged rows end in -INFINITY. */
@@ -118,11 +154,10 @@ static void test_errors(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes),
-                                       cmocka_unit_test(test_numbers_and_labels),
-                                       cmocka_unit_test(test_logits_and_ragged_rows),
-                                       cmocka_unit_test(test_bootstrap),
-                                       cmocka_unit_test(test_one_value_has_no_correlation),
-                                       cmocka_unit_test(test_errors)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_classes),   cmocka_unit_test(test_numbers_and_labels),
+        cmocka_unit_test(test_by_class),  cmocka_unit_test(test_logits_and_ragged_rows),
+        cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_one_value_has_no_correlation),
+        cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
