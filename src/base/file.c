@@ -95,7 +95,7 @@ static wf_status write_all(int fd, const char *data, size_t size, const char *pa
         if (n < 0) return io_fail(err, "write", path);
         at += (size_t)n;
     }
-    return fsync(fd) == 0 ? WF_OK : io_fail(err, "sync", path);
+    return WF_OK;
 }
 
 static wf_status parent_sync(const char *path, wf_err *err) {
@@ -107,24 +107,49 @@ static wf_status parent_sync(const char *path, wf_err *err) {
     return st;
 }
 
-wf_status wfi_file_write(const char *path, const void *data, size_t size, wf_err *err) {
+/* Opens the file that becomes `path` once it is whole. */
+static wf_status aside_open(const char *path, char **aside, int *fd, wf_err *err) {
     const size_t n = strlen(path);
-    char *aside = wfi_alloc(n + 12, 1);
-    if (!aside) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    snprintf(aside, n + 12, "%s.tmp-XXXXXX", path);
-    const int fd = mkstemp(aside);
-    if (fd < 0) {
-        wf_status st = io_fail(err, "write", path);
-        wfi_free(aside);
-        return st;
+    if (!(*aside = wfi_alloc(n + 12, 1))) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    snprintf(*aside, n + 12, "%s.tmp-XXXXXX", path);
+    *fd = mkstemp(*aside);
+    if (*fd >= 0) {
+        fchmod(*fd, 0644);
+        return WF_OK;
     }
-    fchmod(fd, 0644);
-    wf_status st = write_all(fd, data, size, aside, err);
+    wf_status st = io_fail(err, "write", path);
+    wfi_free(*aside);
+    return st;
+}
+
+/* Moves it there when all was written (st), else removes it. */
+static wf_status aside_close(const char *path, char *aside, int fd, wf_status st, wf_err *err) {
+    if (st == WF_OK && fsync(fd) != 0) st = io_fail(err, "sync", aside);
     if (close(fd) != 0 && st == WF_OK) st = io_fail(err, "close", aside);
     if (st == WF_OK && rename(aside, path) != 0) st = io_fail(err, "rename to", path);
     if (st != WF_OK) unlink(aside);
     wfi_free(aside);
     return st == WF_OK ? parent_sync(path, err) : st;
+}
+
+wf_status wfi_file_write(const char *path, const void *data, size_t size, wf_err *err) {
+    char *aside = NULL;
+    int fd = -1;
+    WF_TRY(aside_open(path, &aside, &fd, err));
+    return aside_close(path, aside, fd, write_all(fd, data, size, aside, err), err);
+}
+
+wf_status wfi_file_write_from(const char *path, wf_file_source next, void *user, wf_err *err) {
+    enum { BLOCK = 1 << 18 };
+    char *aside = NULL, *block = wfi_alloc(BLOCK, 1);
+    int fd = -1;
+    wf_status st = block ? aside_open(path, &aside, &fd, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (size_t got = 1; st == WF_OK && fd >= 0 && got;) {
+        st = next(user, block, BLOCK, &got, err);
+        if (st == WF_OK) st = write_all(fd, block, got, aside, err);
+    }
+    wfi_free(block);
+    return fd >= 0 ? aside_close(path, aside, fd, st, err) : st;
 }
 
 bool wfi_file_exists(const char *path) {

