@@ -74,6 +74,8 @@ wf_progress_fn cli_progress(void);
 void cli_stop_gently(
     void); /* for work that keeps a checkpoint: Ctrl-C stops it at its next step. Other commands simply end */
 int cli_fail(wf_status status, const wf_err *err); /* one line on standard error; the exit code */
+wf_status cli_wrong(wf_err *err, wf_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4))); /* fills err, as the library does */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_progress_end(void); /* wipes the progress line */
 

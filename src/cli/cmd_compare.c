@@ -73,59 +73,48 @@ static bool methods_split(const char *text, words *out) {
     return true;
 }
 
-static int sizes_read(const char *text, int64_t **out, size_t *count) {
+static wf_status sizes_read(const char *text, int64_t **out, size_t *count, wf_err *err) {
     char **list = cli_list(text, ',', count), *end = NULL;
-    int64_t *rows = calloc(*count + 1, sizeof *rows);
-    int code = list && rows ? EXIT_DONE : cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
-    for (size_t i = 0; list && rows && code == EXIT_DONE && i < *count; i++) {
+    wf_status st =
+        list && (*out = calloc(*count + 1, sizeof **out)) ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory");
+    for (size_t i = 0; st == WF_OK && i < *count; i++) {
         errno = 0;
-        rows[i] = strtoll(list[i], &end, 10);
-        if (*end || errno || rows[i] < 1)
-            code = cli_usage("--rows needs whole numbers from 1, such as 100,300,1000, not \"%s\"", list[i]);
+        (*out)[i] = strtoll(list[i], &end, 10);
+        if (*end || errno || (*out)[i] < 1)
+            st = cli_wrong(err, WF_E_ARG, "--rows needs whole numbers from 1, such as 100,300,1000, not \"%s\"",
+                           list[i]);
     }
     cli_list_free(list, *count);
-    if (code == EXIT_DONE)
-        *out = rows;
-    else
-        free(rows);
-    return code;
+    return st;
 }
 
-static int compare(const cli_args *given, const words *methods, const int64_t *rows, size_t row_count) {
+static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {
     cli_args a = *given;
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(given, &lab);
-    if (code != EXIT_DONE) return code;
+    words methods = {0};
+    int64_t *rows = NULL;
+    size_t row_count = 0;
+    wf_status st = methods_split(a.methods, &methods) ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && a.rows_list) st = sizes_read(a.rows_list, &rows, &row_count, err);
     cli_stop_gently();
     cli_train_fill(&a);
     const wf_compare_spec spec = {.task = a.words[0],
                                   .base = a.train.base,
-                                  .methods = (const char *const *)methods->list,
-                                  .method_count = methods->count,
+                                  .methods = (const char *const *)methods.list,
+                                  .method_count = methods.count,
                                   .rows = rows,
                                   .rows_count = row_count,
                                   .seeds = (int)a.seeds,
                                   .train = a.train};
-    const wf_status st = wf_compare(lab, &spec, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(given, st, &err, text, compare_show);
+    if (st == WF_OK) st = wf_compare(lab, &spec, text, err);
+    cli_list_free(methods.list, methods.count);
+    free(rows);
+    return st;
 }
 
 static int run(const cli_args *a) {
-    words methods = {0};
-    int64_t *rows = NULL;
-    size_t row_count = 0;
     if (!a->methods) return cli_usage("which methods? weft compare TASK --methods head,seq_bn,fuse:A,B");
     if (a->seeds < 0 || a->seeds > 1000) return cli_usage("--seeds must lie in [1, 1000]");
-    int code =
-        methods_split(a->methods, &methods) ? EXIT_DONE : cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
-    if (code == EXIT_DONE && a->rows_list) code = sizes_read(a->rows_list, &rows, &row_count);
-    if (code == EXIT_DONE) code = compare(a, &methods, rows, row_count);
-    cli_list_free(methods.list, methods.count);
-    free(rows);
-    return code;
+    return cli_call(a, run_call, compare_show);
 }
 
 static const cli_option options[] = {

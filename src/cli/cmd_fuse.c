@@ -1,35 +1,26 @@
 /* cli/cmd_fuse.c - weft fuse. */
 #include "cli/training.h"
-#include <stdio.h>
 
-static int run(const cli_args *given) {
+static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {
     cli_args a = *given;
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    if (!a.from) return cli_usage("which adapters? weft fuse TASK --from A,B,C");
     size_t count = 0;
     char **from = cli_list(a.from, ',', &count);
-    if (!from) return cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
-    if (count == 0) {
-        cli_list_free(from, count);
-        return cli_usage("--from needs at least one adapter's name");
-    }
-    const int code = cli_open(given, &lab);
-    if (code != EXIT_DONE) {
-        cli_list_free(from, count);
-        return code;
-    }
+    if (!from) return cli_wrong(err, WF_E_NOMEM, "out of memory");
     cli_stop_gently();
     cli_train_fill(&a);
     a.train.task = a.words[0];
     a.train.method = "fusion";
     a.train.from = (const char *const *)from;
     a.train.from_count = count;
-    const wf_status st = wf_train(lab, &a.train, &text, &err);
-    wf_lab_close(lab);
+    const wf_status st = count ? wf_train(lab, &a.train, text, err)
+                               : cli_wrong(err, WF_E_ARG, "--from needs at least one adapter's name");
     cli_list_free(from, count);
-    return cli_finish(given, st, &err, text, cli_trained_show);
+    return st;
+}
+
+static int run(const cli_args *a) {
+    if (!a->from) return cli_usage("which adapters? weft fuse TASK --from A,B,C");
+    return cli_call(a, run_call, cli_trained_show);
 }
 
 static const cli_option options[] = {

@@ -23,13 +23,13 @@ static void resumed_show(const json_t *j) {
         cli_trained_show(j);
 }
 
-static int run_number(const char *text, int64_t *out) {
+static wf_status run_number(const char *text, int64_t *out, wf_err *err) {
     char *end = NULL;
     errno = 0;
     *out = strtoll(text, &end, 10);
     if (!*text || *end || errno || *out < 1)
-        return cli_usage("a run is a number such as 3, not \"%s\"; see: weft list", text);
-    return EXIT_DONE;
+        return cli_wrong(err, WF_E_ARG, "a run is a number such as 3, not \"%s\"; see: weft list", text);
+    return WF_OK;
 }
 
 static wf_status rm_run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
@@ -40,31 +40,25 @@ static int rm_run(const cli_args *a) {
     return cli_call(a, rm_run_call, removed_show);
 }
 
-static int log_run(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
+static wf_status log_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
     int64_t id = 0;
-    int code = run_number(a->words[0], &id);
-    if (code == EXIT_DONE) code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    const wf_status st = wf_log(lab, id, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, log_show);
+    const wf_status st = run_number(a->words[0], &id, err);
+    return st == WF_OK ? wf_log(lab, id, text, err) : st;
+}
+
+static int log_run(const cli_args *a) {
+    return cli_call(a, log_call, log_show);
+}
+
+static wf_status resume_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    int64_t id = 0;
+    const wf_status st = run_number(a->words[0], &id, err);
+    cli_stop_gently();
+    return st == WF_OK ? wf_resume(lab, id, text, err) : st;
 }
 
 static int resume_run(const cli_args *a) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    int64_t id = 0;
-    int code = run_number(a->words[0], &id);
-    if (code == EXIT_DONE) code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    cli_stop_gently();
-    const wf_status st = wf_resume(lab, id, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, resumed_show);
+    return cli_call(a, resume_call, resumed_show);
 }
 
 const cli_command cli_rm = {

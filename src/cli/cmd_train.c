@@ -35,19 +35,16 @@ void cli_trained_show(const json_t *j) {
     scores_print(j, "test");
 }
 
-static int run(const cli_args *given) {
+static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {
     cli_args a = *given;
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(given, &lab);
-    if (code != EXIT_DONE) return code;
     cli_stop_gently();
     cli_train_fill(&a);
     a.train.task = a.words[0];
-    const wf_status st = wf_train(lab, &a.train, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(given, st, &err, text, cli_trained_show);
+    return wf_train(lab, &a.train, text, err);
+}
+
+static int run(const cli_args *a) {
+    return cli_call(a, run_call, cli_trained_show);
 }
 
 static const cli_option options[] = {

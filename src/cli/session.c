@@ -172,6 +172,15 @@ int cli_fail(wf_status status, const wf_err *err) {
     }
 }
 
+wf_status cli_wrong(wf_err *err, wf_status status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    *err = (wf_err){.code = status, .offset = -1};
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    return status;
+}
+
 int cli_usage(const char *format, ...) {
     va_list args;
     va_start(args, format);

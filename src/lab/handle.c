@@ -66,7 +66,7 @@ void wf_lab_close(wf_lab *lab) {
         wf_open_base *b = lab->bases;
         lab->bases = b->next;
         wfi_bert_free(b->model);
-        wfi_tokenizer_free(b->tokenizer);
+        if (!b->shares_tokenizer) wfi_tokenizer_free(b->tokenizer);
         json_decref(b->info);
         wfi_free(b->name);
         wfi_free(b->hash);
@@ -212,6 +212,8 @@ wf_status wfi_lab_tree_hash(const char *dir, json_t **files, char hex[65], wf_er
 }
 
 wf_status wfi_lab_tree_check(wf_lab *lab, const wf_record *r, wf_err *err) {
+    const char *known = json_string_value(json_object_get(lab->checked, r->path));
+    if (known && strcmp(known, r->hash) == 0) return WF_OK;
     char *dir = wfi_lab_path(lab, r->path), hex[65] = "", what[256] = "its files";
     json_t *files = NULL, *info = NULL, *value;
     const char *name;
@@ -226,10 +228,16 @@ wf_status wfi_lab_tree_check(wf_lab *lab, const wf_record *r, wf_err *err) {
             }
         st = wfi_fail(err, WF_E_CHECK, "%s \"%s\": %s changed or vanished since it was stored", r->kind, r->name, what);
     }
+    if (st == WF_OK && lab->checked) json_object_set_new(lab->checked, r->path, json_string(hex));
     json_decref(info);
     json_decref(files);
     wfi_free(dir);
     return st;
+}
+
+void wfi_lab_check_once(wf_lab *lab, bool once) {
+    json_decref(lab->checked);
+    lab->checked = once ? json_object() : NULL;
 }
 
 wf_status wfi_lab_tree_place(const char *from, const char *to, wf_err *err) {

@@ -16,7 +16,8 @@ typedef struct wf_open_base { /* a base in use; stays open until the lab closes 
     wf_dtype dtype; /* that its matrices are packed in; a base may be open once for each type */
     wf_bert *model;
     wf_tokenizer *tokenizer;
-    json_t *info; /* the registry's JSON */
+    bool shares_tokenizer; /* it belongs to the same base opened in another type before */
+    json_t *info;          /* the registry's JSON */
     struct wf_open_base *next;
 } wf_open_base;
 
@@ -31,6 +32,7 @@ struct wf_lab {
     wf_message_fn message;
     void *message_user;
     wf_open_base *bases;
+    json_t *checked; /* while many models are opened at once: {folder: hash} of what was hashed and found unchanged */
     double progress_at; /* time of the last progress call */
 };
 
@@ -53,6 +55,9 @@ wf_status wfi_lab_task(wf_lab *lab, const char *name, wf_task **out, wf_record *
 wf_status wfi_lab_tree_hash(const char *dir, json_t **files, char hex[65], wf_err *err);
 /* WF_OK when the object's folder holds what was stored; else WF_E_CHECK names the first file that differs. */
 wf_status wfi_lab_tree_check(wf_lab *lab, const wf_record *r, wf_err *err);
+/* From here on (true) until it ends (false), each folder is hashed once: verify opens what it has just checked, and
+ * models share the adapters they fuse. */
+void wfi_lab_check_once(wf_lab *lab, bool once);
 /* Moves a finished folder to its place: fsync, rename; when the place exists the new folder is removed (same content).
  */
 wf_status wfi_lab_tree_place(const char *from, const char *to, wf_err *err);

@@ -163,7 +163,10 @@ static wf_status base_open(wf_lab *lab, const wf_record *record, wf_dtype dtype,
         return wfi_fail(err, WF_E_NOMEM, "out of memory");
     }
     wf_status st = wfi_bert_open(dir, &b->model, err);
-    if (st == WF_OK) st = wfi_tokenizer_open(dir, &b->tokenizer, err);
+    for (const wf_open_base *o = b->next; o; o = o->next)
+        if (o->tokenizer && strcmp(o->hash, b->hash) == 0) b->tokenizer = o->tokenizer;
+    b->shares_tokenizer = b->tokenizer != NULL;
+    if (st == WF_OK && !b->tokenizer) st = wfi_tokenizer_open(dir, &b->tokenizer, err);
     if (st == WF_OK) st = wfi_lab_record_json(record, &b->info, err);
     if (st == WF_OK && !(b->name = wfi_strdup(record->name))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     wfi_free(dir);

@@ -105,6 +105,7 @@ wf_status wf_verify(wf_lab *lab, char **json, wf_err *err) {
     WF_TRY(wfi_registry_list(lab->registry, NULL, &records, &count, err));
     json_t *failures = json_array();
     wf_status st = failures ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wfi_lab_check_once(lab, true);
     for (size_t i = 0; st == WF_OK && i < count; i++) {
         const wf_progress p = {.stage = "verify",
                                .name = records[i].name,
@@ -118,6 +119,7 @@ wf_status wf_verify(wf_lab *lab, char **json, wf_err *err) {
         else if (tree_check(lab, &records[i], failures) && strcmp(records[i].kind, "model") == 0)
             model_check(lab, &records[i], failures);
     }
+    wfi_lab_check_once(lab, false);
     wfi_records_free(records, count);
     const size_t bad = json_array_size(failures);
     if (st != WF_OK) {

@@ -5,17 +5,29 @@
 #include <string.h>
 
 static const char STYLE[] =
-    ":root{--bg:#fff;--fg:#1b1f24;--muted:#59636e;--line:#d5dae0;--panel:#f6f8fa;--s0:#0b62c4;--s1:#c2410c;--s2:#"
+    ":root{--bg:#fff;--fg:#1b1f24;--muted:#59636e;--line:#d5dae0;--panel:#f6f8fa;--shade:#59636e99;--s0:#0b62c4;--s1:#"
+    "c2410c;--s2:#"
     "0f7b4f;--s3:#8b3fc9;--s4:#a16207;--s5:#be185d;"
     "--s6:#0e7490;--s7:#525b66}"
     "@media(prefers-color-scheme:dark){:root{--bg:#12161b;--fg:#e6e9ed;--muted:#9aa5b1;--line:#313943;--panel:#1a2028;-"
+    "-shade:#000000cc;-"
     "-s0:#6cb0ff;--s1:#fb923c;--s2:#4ade9a;"
     "--s3:#c99bff;--s4:#facc15;--s5:#f9a8d4;--s6:#67e8f9;--s7:#aab4c0}}"
     "*{box-sizing:border-box}body{margin:0 "
-    "auto;max-width:68rem;padding:1rem;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}"
+    "auto;max-width:88rem;padding:1rem;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}"
     "h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.25rem;margin:2rem 0 .5rem;border-bottom:1px solid "
     "var(--line);padding-bottom:.25rem}h3{font-size:1.05rem}"
-    "p,li{max-width:46rem}nav a{margin-right:1rem}a{color:var(--s0)}.muted{color:var(--muted)}.scroll{overflow-x:auto}"
+    "p,li{max-width:46rem}nav a{margin-right:1rem}a{color:var(--s0)}.muted{color:var(--muted)}"
+    /* What is wider than the page scrolls: a shadow lies over the side that goes on, the bar stays in view, and the
+     * first column, which names the row, stays where it is. */
+    ".scroll{overflow-x:auto;scrollbar-width:thin;scrollbar-color:var(--muted) "
+    "var(--panel);background:linear-gradient(90deg,var(--bg) 40%,transparent) 0/3rem 100% "
+    "local,linear-gradient(270deg,var(--bg) 40%,transparent) 100%/3rem 100% "
+    "local,linear-gradient(90deg,var(--shade),transparent) 0/1.2rem 100% "
+    "scroll,linear-gradient(270deg,var(--shade),transparent) 100%/1.2rem 100% scroll;background-repeat:no-repeat}"
+    ".scroll:focus-visible{outline:2px solid var(--s0)}"
+    "th:first-child,td:first-child{position:sticky;left:0;background:var(--bg);box-shadow:1px 0 "
+    "var(--line)}th:first-child{background:var(--panel)}caption{position:sticky;left:0;max-width:90vw}"
     "table{border-collapse:collapse;margin:.5rem 0 "
     "1rem;font-size:.92rem}caption{text-align:left;color:var(--muted);padding:.25rem 0}"
     "th,td{padding:.3rem .7rem;border-bottom:1px solid "
@@ -33,7 +45,9 @@ static const char STYLE[] =
     "@media "
     "print{:root{--bg:#fff;--fg:#000;--muted:#444;--line:#bbb;--panel:#eee}body{max-width:none;font-size:10pt;padding:"
     "0}nav{display:none}tr,figure{break-inside:avoid}h2,h3{break-after:avoid}"
-    ".scroll,.draw{overflow:visible}th,td{padding:.15rem .35rem;white-space:normal}}";
+    ".scroll,.draw{overflow:visible;background:none}table{width:100%;font-size:8pt}th,td{padding:.15rem "
+    ".35rem;white-space:normal;overflow-wrap:"
+    "anywhere}th:first-child,td:first-child,caption{position:static;box-shadow:none}td.n{white-space:nowrap}}";
 
 void wfi_html_text(wf_buffer *b, const char *text) {
     for (const char *p = text; p && *p; p++) {
@@ -87,7 +101,7 @@ void wfi_html_section_end(wf_buffer *b) {
 }
 
 void wfi_html_table(wf_buffer *b, const char *caption, const char *const *heads, size_t n) {
-    wfi_buffer_adds(b, "<div class=\"scroll\"><table><caption>");
+    wfi_buffer_adds(b, "<div class=\"scroll\" tabindex=\"0\"><table><caption>");
     wfi_html_text(b, caption);
     wfi_buffer_adds(b, "</caption><thead><tr>");
     for (size_t i = 0; i < n; i++) {

@@ -13,14 +13,23 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* A lab is known by its folder's name; where that lies is nobody's business. */
+static void lab_name_write(wf_buffer *b, const char *dir) {
+    char *whole = realpath(dir, NULL);
+    const char *name = wfi_path_base(whole ? whole : dir);
+    wfi_html_text(b, *name ? name : dir);
+    wfi_free(whole);
+}
 
 static void overview_write(wf_buffer *b, const json_t *all, const char *dir) {
     char now[24];
     wfi_clock_iso(now);
     wfi_buffer_adds(b, "<p>Adapters and their fusions on one frozen base, in the lab <code>");
-    wfi_html_text(b, dir);
+    lab_name_write(b, dir);
     wfi_buffer_printf(
         b,
         "</code>. Written %s by weft %s.</p>\n<nav><a href=\"#comparisons\">Comparisons</a>"

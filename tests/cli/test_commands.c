@@ -337,6 +337,11 @@ static void test_which_lab(void **state) {
     prints("list", "base tiny");
     prints("list -C .", "this lab is empty");
     unsetenv("WEFT_LAB");
+    free(weft_ok("-C second/. report -o dot.html")); /* a lab is called by its folder's name */
+    char *page = file_text(in_top("dot.html"));
+    assert_non_null(strstr(page, "in the lab <code>second</code>"));
+    assert_non_null(strstr(page, "class=\"scroll\" tabindex=\"0\""));
+    free(page);
 }
 
 /* On no terminal: lines, no bar and no escapes; with --quiet nothing at all, but results stay. */
