@@ -12,7 +12,7 @@ STEPS=${STEPS:-60}
 SOURCE_STEPS=${SOURCE_STEPS:-160}
 started=$(date +%s)
 say() { printf '\n== %s\n' "$*"; }
-weft() { "./$BUILD/src/cli/weft" -C demo/lab "$@"; }
+weft() { "$BUILD/src/cli/weft" -C demo/lab "$@"; }
 
 mkdir -p demo/cache demo/data
 
