@@ -206,6 +206,8 @@ int main(int argc, char **argv) {
     if (wanted("gemm")) bench_gemm();
     if (wanted("attention"))
         for (int64_t D = 32; D <= 64; D += 32) {
+            bench_attention(D, 25, 0);
+            bench_attention(D, 25, 0.1f);
             bench_attention(D, 32, 0);
             bench_attention(D, 100, 0);
             bench_attention(D, 128, 0);

@@ -1,21 +1,51 @@
-/* kernels/parallel_attention.c - one task a (sequence, head), dealt to the threads in turn. Layer 2.
+/* kernels/parallel_attention.c - one task a (sequence, head), each thread a stretch of them of equal work. Layer 2.
  * A task owns all it writes (its rows and its D columns of out, lse, dq, dk, dv), so nothing is shared between threads.
- * Dealing in turn (static, 1) spreads the heads of a long sequence over all threads. */
+ * The heads of a sequence follow each other: what one head reads lies beside what the next one needs, so a thread finds
+ * most of it in its cache. Only the sequences at a cut are shared by two threads. */
 #include "kernels/dispatch.h"
+
+#include <omp.h>
 
 enum { LEAST_PRODUCTS = 200000 }; /* multiplications that take about as long as starting a team */
 
 typedef void task_fn(const wfk_attention *job, int64_t row0, int64_t L, int64_t head);
 
+/* What a head of a sequence of L rows costs: its pairs, and for each row some work that grows with nothing. */
+static int64_t cost(int64_t L) {
+    enum { ROW = 16 };
+    return L * (L + ROW);
+}
+
+/* The tasks whose work, counted from the first task on, ends in (low, high]. */
+static void stretch(const wfk_attention *job, int64_t S, const int64_t *offsets, task_fn *task, int64_t low,
+                    int64_t high) {
+    int64_t done = 0;
+    for (int64_t s = 0; s < S && done < high; s++) {
+        const int64_t L = offsets[s + 1] - offsets[s], each = cost(L);
+        for (int64_t a = 0; a < job->A && L > 0; a++) {
+            done += each;
+            if (done > low && done <= high) task(job, offsets[s], L, a);
+        }
+    }
+}
+
 static void run(const wfk_attention *job, int64_t S, const int64_t *offsets, task_fn *task) {
-    int64_t pairs = 0;
-    for (int64_t s = 0; s < S; s++) pairs += (offsets[s + 1] - offsets[s]) * (offsets[s + 1] - offsets[s]);
-    int64_t tasks = S * job->A;
-    int team = wfk_threads_for(pairs * job->A * job->D, LEAST_PRODUCTS);
-#pragma omp parallel for num_threads(team) schedule(static, 1) if (team > 1)
-    for (int64_t i = 0; i < tasks; i++) {
-        int64_t s = i / job->A, L = offsets[s + 1] - offsets[s];
-        if (L > 0) task(job, offsets[s], L, i % job->A);
+    int64_t pairs = 0, all = 0;
+    for (int64_t s = 0; s < S; s++) {
+        const int64_t L = offsets[s + 1] - offsets[s];
+        pairs += L * L;
+        all += cost(L) * job->A;
+    }
+    const int team = wfk_threads_for(pairs * job->A * job->D, LEAST_PRODUCTS);
+    if (team == 1) {
+        stretch(job, S, offsets, task, 0, all);
+        return;
+    }
+#pragma omp parallel num_threads(team)
+    {
+        int64_t low, high;
+        wfk_split(all, 1, omp_get_num_threads(), omp_get_thread_num(), &low, &high);
+        stretch(job, S, offsets, task, low, high);
     }
 }
 
