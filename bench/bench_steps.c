@@ -2,8 +2,8 @@
  * Usage: bench_steps BASE_FOLDER TYPE SECONDS WORK...; TYPE is f32 or bf16. A WORK is train:WHAT or infer:WHAT, WHAT
  * one of plain, an adapter preset (seq_bn, lora, ...), full, fuseN (N adapters with random values); /R behind it sets
  * the rows a batch (32 when training, 64 else), and @L gives every row L tokens. One line a work: its name, tokens a
- * second (the median step and the one that an eighth of the steps beats: on a shared machine the slow steps measure the
- * neighbours), the step's memory. Meant for two builds run in turn. */
+ * second and the time of a step (the fastest of several for each of some batches: on a shared machine the others
+ * measure the neighbours), the step's memory. Meant for two builds run in turn. */
 #include "base/clock.h"
 #include "base/random.h"
 #include "engine/context.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCHES = 12, MOST_ROUNDS = 4096, MOST_ADAPTERS = 128 };
+enum { BATCHES = 4, MOST_ADAPTERS = 128 };
 /* Lengths of short reviews at the tenths of their distribution. */
 static const int tenths[] = {4, 11, 15, 18, 21, 24, 27, 31, 35, 41, 56};
 
@@ -82,26 +82,28 @@ static void step(work *w, const wf_batch *b, uint64_t number) {
     wfi_optim_step(w->optim, 1e-5);
 }
 
-static int by_size(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
+/* Every batch several times, the fastest of each counts. */
 static void measure(work *w, const char *name, double seconds, int64_t rows, int length) {
-    static double rates[MOST_ROUNDS];
     wf_batch batch[BATCHES];
-    int rounds = 0;
-    for (int i = 0; i < BATCHES; i++) batch_make(&batch[i], (uint64_t)i, rows, length, w->c->model->config.vocab_size);
-    for (int i = 0; i < 3; i++) step(w, &batch[i % BATCHES], 0);
-    const double begin = wfi_clock_seconds();
-    while (rounds < BATCHES || (rounds < MOST_ROUNDS && wfi_clock_seconds() - begin < seconds)) {
-        const wf_batch *b = &batch[rounds % BATCHES];
-        const double from = wfi_clock_seconds();
-        step(w, b, (uint64_t)rounds);
-        rates[rounds++] = (double)b->T / (wfi_clock_seconds() - from);
+    double best[BATCHES], sum = 0;
+    int64_t tokens = 0;
+    uint64_t number = 0;
+    for (int i = 0; i < BATCHES; i++) {
+        batch_make(&batch[i], (uint64_t)i, rows, length, w->c->model->config.vocab_size);
+        best[i] = 1e30;
+        tokens += batch[i].T;
     }
-    qsort(rates, (size_t)rounds, sizeof *rates, by_size);
-    printf("%-16s %9.0f %9.0f %7.1f MiB\n", name, rates[rounds / 2], rates[rounds - 1 - rounds / 8],
+    for (int i = 0; i < 3; i++) step(w, &batch[i], 0);
+    const double begin = wfi_clock_seconds();
+    for (int round = 0; round < 3 || wfi_clock_seconds() - begin < seconds; round++)
+        for (int i = 0; i < BATCHES; i++) {
+            const double from = wfi_clock_seconds();
+            step(w, &batch[i], number++);
+            const double took = wfi_clock_seconds() - from;
+            if (took < best[i]) best[i] = took;
+        }
+    for (int i = 0; i < BATCHES; i++) sum += best[i];
+    printf("%-16s %9.0f tokens/s %9.3f ms %7.1f MiB\n", name, (double)tokens / sum, sum / BATCHES * 1e3,
            (double)wfi_tape_peak(w->c->tape) / (double)(1 << 20));
     fflush(stdout);
     for (int i = 0; i < BATCHES; i++) wfi_batch_clear(&batch[i]);

@@ -14,13 +14,15 @@ static wf_value *block_hook(void *self, const wf_pass *pass, wf_site site, int l
     return wfi_site_block(NULL, pass, site, layer, h, x, norm);
 }
 
+static bool takes_hook(void *self, wf_site site, int layer) {
+    const wf_adapter *a = ((const wf_context *)self)->adapter;
+    return a && a->method->linear && a->method->takes(a, site, layer);
+}
+
 static wf_value *linear_hook(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *x,
                              const wf_linear *w) {
-    const wf_context *c = self;
-    const wf_adapter *a = c->adapter;
-    if (a && a->method->linear && a->method->takes(a, site, layer))
-        return a->method->linear(a, pass, site, layer, x, w);
-    return wfi_site_linear(NULL, pass, site, layer, x, w);
+    const wf_adapter *a = ((const wf_context *)self)->adapter;
+    return takes_hook(self, site, layer) ? a->method->linear(a, pass, site, layer, x, w) : NULL;
 }
 
 wf_base_shape wfi_context_shape(const wf_bert *model) {
@@ -33,7 +35,7 @@ wf_status wfi_context_new(const wf_bert *model, wf_context **out, wf_err *err) {
     wf_context *c = wfi_alloc(1, sizeof *c);
     if (!c) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     c->model = model;
-    c->hooks = (wf_hooks){.self = c, .block = block_hook, .linear = linear_hook};
+    c->hooks = (wf_hooks){.self = c, .block = block_hook, .linear = linear_hook, .takes = takes_hook};
     wf_status st = wfi_tape_new(&c->tape, err);
     if (st != WF_OK) {
         wfi_free(c);

@@ -27,4 +27,9 @@ void wfi_packed_free(wf_packed *p);
 /* C[m,n] = A[m,k] B + bias[n] (bias may be NULL) + beta * C, beta 0 or 1. */
 wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t lda, const float *bias, float beta,
                           float *c, int64_t ldc, wf_err *err);
+/* The same with rows that are rounded already (wfi_to_bf16), for a matrix that is multiplied by bfloat16 instructions.
+ */
+bool wfi_packed_takes_bf16(const wf_packed *p); /* p may be NULL: false */
+wf_status wfi_packed_gemm_bf16(const wf_packed *p, int64_t m, const uint16_t *a, int64_t lda, const float *bias,
+                               float beta, float *c, int64_t ldc, wf_err *err);
 #endif

@@ -78,6 +78,10 @@ void wfi_dropout(int64_t n, uint64_t key, float p, const float *x, float *y);
 void wfi_to_bf16(int64_t T, int64_t H, const float *x, int64_t ldx, uint16_t *y);
 void wfi_round_bf16(int64_t T, int64_t H, const float *x, int64_t ldx, float *y); /* the same values as floats */
 
+/* wfi_act_forward and wfi_act_backward with the result rounded to bfloat16, in one pass over memory. */
+void wfi_act_forward_bf16(wf_act a, int64_t n, const float *x, uint16_t *y);
+void wfi_act_backward_bf16(wf_act a, int64_t n, const float *x, const float *dy, uint16_t *dx);
+
 /* Row softmax of x[T,C] into y (may be x). */
 void wfi_softmax(int64_t T, int64_t C, const float *x, float *y);
 

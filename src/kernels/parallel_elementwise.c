@@ -125,6 +125,37 @@ void wfi_round_bf16(int64_t T, int64_t H, const float *x, int64_t ldx, float *y)
     ROUND_ROWS(round_bf16);
 }
 
+/* A piece small enough that what is rounded is still in the first cache. */
+enum { AT_ONCE = 1024 };
+
+static void act_forward_bf16(const wfk_table *t, wf_act a, int64_t n, const float *x, uint16_t *y) {
+    float result[AT_ONCE];
+    for (int64_t i = 0; i < n; i += AT_ONCE) {
+        const int64_t m = n - i < AT_ONCE ? n - i : AT_ONCE;
+        t->act_forward(a, m, x + i, result);
+        t->to_bf16(m, result, y + i);
+    }
+}
+
+static void act_backward_bf16(const wfk_table *t, wf_act a, int64_t n, const float *x, const float *dy, uint16_t *dx) {
+    float result[AT_ONCE];
+    for (int64_t i = 0; i < n; i += AT_ONCE) {
+        const int64_t m = n - i < AT_ONCE ? n - i : AT_ONCE;
+        t->act_backward(a, m, x + i, dy + i, result, false);
+        t->to_bf16(m, result, dx + i);
+    }
+}
+
+void wfi_act_forward_bf16(wf_act a, int64_t n, const float *x, uint16_t *y) {
+    const wfk_table *t = wfk_table_get();
+    IN_PIECES(n, LEAST_COSTLY, act_forward_bf16(t, a, hi - lo, x + lo, y + lo));
+}
+
+void wfi_act_backward_bf16(wf_act a, int64_t n, const float *x, const float *dy, uint16_t *dx) {
+    const wfk_table *t = wfk_table_get();
+    IN_PIECES(n, LEAST_COSTLY, act_backward_bf16(t, a, hi - lo, x + lo, dy + lo, dx + lo));
+}
+
 /* A fixed number of partial sums, independent of the team, added in order. */
 double wfi_sum_squares(int64_t n, const float *x) {
     enum { PARTS = 128 };

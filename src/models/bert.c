@@ -304,8 +304,14 @@ static wf_value *ffn_forward(const wf_bert *m, const wf_hooks *hooks, const wf_p
     const wf_bert_layer *l = &m->layers[i];
     wf_tape *t = pass->tape;
     const float p = dropout ? m->config.hidden_dropout : 0.0f;
-    wf_value *f = wfi_op_act(t, wfi_site_linear(hooks, pass, WF_SITE_FFN_UP, i, y, &l->up), m->config.act);
-    wf_value *g = wfi_site_linear(hooks, pass, WF_SITE_FFN_DOWN, i, f, &l->down);
+    wf_value *g = NULL;
+    if (!wfi_site_taken(hooks, WF_SITE_FFN_UP, i) && !wfi_site_taken(hooks, WF_SITE_FFN_DOWN, i) &&
+        wfi_op_ffn_takes(y, &l->up, &l->down)) {
+        g = wfi_op_ffn(t, y, &l->up, &l->down, m->config.act);
+    } else {
+        wf_value *f = wfi_op_act(t, wfi_site_linear(hooks, pass, WF_SITE_FFN_UP, i, y, &l->up), m->config.act);
+        g = wfi_site_linear(hooks, pass, WF_SITE_FFN_DOWN, i, f, &l->down);
+    }
     return p > 0 ? wfi_op_dropout(t, g, p, wfi_random_key(pass->key, "hidden", (uint64_t)i, 2)) : g;
 }
 

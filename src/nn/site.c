@@ -17,10 +17,14 @@ wf_value *wfi_site_block(const wf_hooks *hooks, const wf_pass *pass, wf_site sit
     return wfi_op_norm(pass->tape, 2, (wf_value *[]){h, x}, norm);
 }
 
+bool wfi_site_taken(const wf_hooks *hooks, wf_site site, int layer) {
+    return hooks && hooks->linear && (!hooks->takes || hooks->takes(hooks->self, site, layer));
+}
+
 wf_value *wfi_site_linear(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *x,
                           const wf_linear *w) {
     if (!x) return NULL;
-    if (hooks && hooks->linear) {
+    if (wfi_site_taken(hooks, site, layer)) {
         wf_value *y = hooks->linear(hooks->self, pass, site, layer, x, w);
         if (y || wfi_tape_status(pass->tape, NULL) != WF_OK) return y;
     }

@@ -33,6 +33,8 @@ typedef struct wf_hooks {
                        const wf_norm *norm);
     /* Linear site: returns y; NULL function or no interest: W x + b. */
     wf_value *(*linear)(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *x, const wf_linear *w);
+    /* Linear sites that `linear` has an interest in; NULL function: all. */
+    bool (*takes)(void *self, wf_site site, int layer);
 } wf_hooks;
 
 /* The model's side: the hook's answer, or the plain computation when hooks is NULL. */
@@ -40,4 +42,5 @@ wf_value *wfi_site_block(const wf_hooks *hooks, const wf_pass *pass, wf_site sit
                          const wf_norm *norm);
 wf_value *wfi_site_linear(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *x,
                           const wf_linear *w);
+bool wfi_site_taken(const wf_hooks *hooks, wf_site site, int layer); /* a linear site: a hook may answer there */
 #endif

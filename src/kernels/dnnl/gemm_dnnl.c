@@ -249,22 +249,47 @@ static const void *rounded_rows(const wf_packed *p, int64_t m, const float *a, i
     return to;
 }
 
-wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t lda, const float *bias, float beta,
-                          float *c, int64_t ldc, wf_err *err) {
+static wf_status packed_fits(const wf_packed *p, int64_t m, int64_t lda, float beta, int64_t ldc, wf_err *err) {
     if (beta != 0.0f && beta != 1.0f)
         return wfi_fail(err, WF_E_ARG, "packed product: beta %g is neither 0 nor 1", (double)beta);
     if (m < 0 || ldc < p->n || (p->k > 0 && lda < p->k))
         return wfi_fail(err, WF_E_SHAPE, "packed product [%lld,%lld]x[%lld,%lld]: row strides %lld and %lld", (num)m,
                         (num)p->k, (num)p->k, (num)p->n, (num)lda, (num)ldc);
+    return WF_OK;
+}
+
+/* a: of p's type. */
+static wf_status packed_product(const wf_packed *p, int64_t m, const void *a, int64_t lda, const float *bias,
+                                float beta, float *c, int64_t ldc, wf_err *err) {
+    product r = {0};
+    dnnl_status_t st = product_describe(&r, p, &p->layout, m, lda, bias != NULL, beta == 1.0f, ldc);
+    if (st == dnnl_success) st = product_run(&r, p, a, bias, c);
+    product_clear(&r);
+    return st == dnnl_success ? WF_OK : library_failed(err, st, "matmul", m, p->n, p->k);
+}
+
+wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t lda, const float *bias, float beta,
+                          float *c, int64_t ldc, wf_err *err) {
+    WF_TRY(packed_fits(p, m, lda, beta, ldc, err));
     if (m == 0 || p->n == 0) return WF_OK;
     if (p->k == 0) return without_product(m, p->n, beta, bias, c, ldc), WF_OK;
     if (p->int8) return wfk_int8_gemm(p->int8, m, a, lda, bias, beta == 1.0f, c, ldc, err);
     ready();
-    product r = {0};
     const void *rows = p->rounds ? rounded_rows(p, m, a, lda) : a;
     if (!rows) return wfi_fail(err, WF_E_NOMEM, "no memory for %lld rows of a packed product", (num)m);
-    dnnl_status_t st = product_describe(&r, p, &p->layout, m, p->rounds ? p->k : lda, bias != NULL, beta == 1.0f, ldc);
-    if (st == dnnl_success) st = product_run(&r, p, rows, bias, c);
-    product_clear(&r);
-    return st == dnnl_success ? WF_OK : library_failed(err, st, "matmul", m, p->n, p->k);
+    return packed_product(p, m, rows, p->rounds ? p->k : lda, bias, beta, c, ldc, err);
+}
+
+bool wfi_packed_takes_bf16(const wf_packed *p) {
+    return p && p->type == dnnl_bf16;
+}
+
+wf_status wfi_packed_gemm_bf16(const wf_packed *p, int64_t m, const uint16_t *a, int64_t lda, const float *bias,
+                               float beta, float *c, int64_t ldc, wf_err *err) {
+    WF_TRY(packed_fits(p, m, lda, beta, ldc, err));
+    if (!wfi_packed_takes_bf16(p)) return wfi_fail(err, WF_E_ARG, "packed product: the matrix is not in bfloat16");
+    if (m == 0 || p->n == 0) return WF_OK;
+    if (p->k == 0) return without_product(m, p->n, beta, bias, c, ldc), WF_OK;
+    ready();
+    return packed_product(p, m, a, lda, bias, beta, c, ldc, err);
 }
