@@ -89,6 +89,46 @@ static void test_shapes(void **state) {
     KC_EACH_ISA((shape_case(0, 8, 0), shape_case(300, 384, 0), shape_case(300, 384, 16)));
 }
 
+/* Non-linearities that round: the bits of the two steps, at sizes around what is done at once. */
+static void act_case(wf_act a, int64_t n) {
+    float *x = kc_random(n, 5, -4, 4), *dy = kc_random(n, 6, -1, 1), *y = kc_new(n);
+    uint16_t *want = wfi_alloc((size_t)n + 1, sizeof *want), *got = wfi_alloc((size_t)n + 1, sizeof *got);
+    got[n] = want[n] = 0x5a5a;
+    wfi_act_forward(a, n, x, y);
+    wfi_to_bf16(1, n, y, n, want);
+    wfi_act_forward_bf16(a, n, x, got);
+    assert_memory_equal(want, got, ((size_t)n + 1) * sizeof *got);
+    wfi_act_backward(a, n, x, dy, y, false);
+    wfi_to_bf16(1, n, y, n, want);
+    wfi_act_backward_bf16(a, n, x, dy, got);
+    assert_memory_equal(want, got, ((size_t)n + 1) * sizeof *got);
+    wfi_free(want), wfi_free(got);
+    kc_free(x, n), kc_free(dy, n), kc_free(y, n);
+}
+
+static void test_activations(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {0, 1, 17, 1023, 1024, 1025, 70001};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        KC_EACH_ISA((act_case(WF_ACT_GELU, sizes[i]), act_case(WF_ACT_RELU, sizes[i])));
+}
+
+/* Rows rounded by the caller: the same bits where the matrix takes them. */
+static void rounded_before(const wf_packed *p, int64_t m, int64_t k, const float *a, int64_t lda, const float *bias,
+                           float beta, const float *c0, const float *want, int64_t ldc, int64_t nc) {
+    uint16_t *rows = wfi_alloc((size_t)(m * k) + 1, sizeof *rows);
+    float *c = kc_copy(c0, nc);
+    wfi_to_bf16(m, k, a, lda, rows);
+    if (wfi_packed_takes_bf16(p)) {
+        check_ok(wfi_packed_gemm_bf16(p, m, rows, k, bias, beta, c, ldc, err));
+        kc_same("product of rounded rows", c, want, nc);
+    } else {
+        check_status(WF_E_ARG, wfi_packed_gemm_bf16(p, m, rows, k, bias, beta, c, ldc, err));
+    }
+    wfi_free(rows);
+    kc_free(c, nc);
+}
+
 /* The definition: rounded factors, summed exactly enough; the tolerance is float32's for the order of sums. */
 static void product_case(bool tb, int64_t m, int64_t n, int64_t k, bool with_bias, float beta, int64_t pad) {
     const int64_t lda = k + pad, ldb = (tb ? k : n) + pad, ldc = n + pad, na = m * lda, nb = (tb ? n : k) * ldb,
@@ -109,6 +149,7 @@ static void product_case(bool tb, int64_t m, int64_t n, int64_t k, bool with_bia
     check_ok(wfi_packed_gemm(p, m, a, lda, with_bias ? bias : NULL, beta, c, ldc, err));
     check_ok(wfi_packed_gemm(p, m, a, lda, with_bias ? bias : NULL, beta, again, ldc, err));
     kc_same("rounded product again", again, c, nc);
+    rounded_before(p, m, k, a, lda, with_bias ? bias : NULL, beta, c0, c, ldc, nc);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double sum = with_bias ? bias[j] : 0, size = 1;
@@ -251,9 +292,10 @@ static void test_native(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_shapes),  cmocka_unit_test(test_products),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_threads), cmocka_unit_test(test_rounding_and_nonfinite),
-        cmocka_unit_test(test_native),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_products), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(test_rounding_and_nonfinite),
+        cmocka_unit_test(test_native),   cmocka_unit_test(test_activations),
     };
     return cmocka_run_group_tests_name("kernels bf16", tests, NULL, NULL);
 }

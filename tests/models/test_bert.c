@@ -353,6 +353,83 @@ static void test_trainable_copy(void **state) {
 }
 
 /* The base's own dropout acts only when asked for. */
+/* ---- what is not kept and not computed ---- */
+
+typedef struct seen { /* whether what reaches the block sites needs a gradient, [layer][site] */
+    wf_param *scale;
+    bool h[TINY_LAYERS][2], x[TINY_LAYERS][2];
+} seen;
+
+/* Something trained behind the feed-forward part of every layer, as most adapters are. */
+static wf_value *watch(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
+                       const wf_norm *norm) {
+    seen *s = self;
+    s->h[layer][site == WF_SITE_FFN_OUT] = h->needs_grad;
+    s->x[layer][site == WF_SITE_FFN_OUT] = x->needs_grad;
+    if (site != WF_SITE_FFN_OUT) return NULL;
+    return wfi_op_norm(pass->tape, 2, (wf_value *[]){wfi_op_scale_param(pass->tape, h, s->scale), x}, norm);
+}
+
+/* Nothing below the lowest trained part takes part in backward: neither the embeddings nor any product of the first
+ * layer. */
+static void test_backward_stops(void **state) {
+    wf_bert *m = NULL;
+    wf_pset set = {0};
+    wf_tape *t = NULL;
+    const int64_t offsets[] = {0, 3};
+    const int32_t ids[] = {2, 5, 3}, positions[] = {0, 1, 2};
+    const uint8_t types[] = {0, 0, 0};
+    check_ok(wfi_bert_open(base_dir(), &m, err));
+    check_ok(wfi_bert_pack(m, true, WF_DTYPE_F32, err));
+    seen s = {.scale = wfi_pset_add(&set, "scale", 1, (int64_t[]){1}, false)};
+    check_ok(wfi_pset_commit(&set, err));
+    check_ok(wfi_pset_trainable(&set, true, err));
+    check_ok(wfi_tape_new(&t, err));
+    wfi_tape_reset(t, true);
+    const wf_hooks hooks = {.self = &s, .block = watch};
+    const wf_pass pass = {.tape = t, .S = 1, .offsets = offsets};
+    wf_value *each[TINY_LAYERS + 1];
+    wf_value *out = wfi_bert_forward(m, &hooks, &pass, 3, ids, positions, types, true, each);
+    check_ok(wfi_tape_status(t, err));
+    assert_true(out->needs_grad && !each[0]->needs_grad && each[1]->needs_grad);
+    for (int k = 0; k < 2; k++) {
+        assert_true(!s.h[0][k] && !s.x[0][k]);
+        assert_true(s.h[1][k] && s.x[1][k]);
+    }
+    wfi_tape_free(t);
+    wfi_bert_free(m);
+    wfi_pset_clear(&set);
+}
+
+/* In inference a layer leaves its output only: what two layers take is what one takes, for both ways of multiplying. */
+static void test_inference_keeps_nothing(void **state) {
+    enum { ROWS = 40 };
+    const int64_t offsets[] = {0, ROWS};
+    int32_t ids[ROWS], positions[ROWS];
+    const uint8_t types[ROWS] = {0};
+    for (int i = 0; i < ROWS; i++) ids[i] = i % 20, positions[i] = i;
+    for (int packed = 0; packed < 2; packed++) {
+        int64_t peak[2];
+        for (int layers = 1; layers <= 2; layers++) {
+            wf_bert *m = NULL;
+            wf_tape *t = NULL;
+            check_ok(wfi_bert_open(base_dir(), &m, err));
+            m->config.layers = layers;
+            if (packed) check_ok(wfi_bert_pack(m, false, WF_DTYPE_F32, err));
+            check_ok(wfi_tape_new(&t, err));
+            wfi_tape_reset(t, false);
+            const wf_pass pass = {.tape = t, .S = 1, .offsets = offsets};
+            assert_non_null(wfi_bert_forward(m, NULL, &pass, ROWS, ids, positions, types, false, NULL));
+            peak[layers - 1] = wfi_tape_peak(t);
+            wfi_tape_free(t);
+            m->config.layers = TINY_LAYERS;
+            wfi_bert_free(m);
+        }
+        const int64_t rows = ROWS * TINY_HIDDEN * (int64_t)sizeof(float);
+        assert_true(peak[0] > rows && peak[1] - peak[0] <= rows + 128); /* one layer's output and no more */
+    }
+}
+
 static void test_dropout(void **state) {
     tiny_run r;
     float off[RUN_SEQUENCES * 3], on[RUN_SEQUENCES * 3];
@@ -369,10 +446,11 @@ static void test_dropout(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_config_errors), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_weight_errors), cmocka_unit_test(test_weight_forms),
-        cmocka_unit_test(test_packed_types),  cmocka_unit_test(test_sequences_apart),
-        cmocka_unit_test(test_ids_checked),   cmocka_unit_test(test_trainable_copy),
+        cmocka_unit_test(test_config_errors),  cmocka_unit_test(test_files),
+        cmocka_unit_test(test_weight_errors),  cmocka_unit_test(test_weight_forms),
+        cmocka_unit_test(test_packed_types),   cmocka_unit_test(test_sequences_apart),
+        cmocka_unit_test(test_ids_checked),    cmocka_unit_test(test_trainable_copy),
+        cmocka_unit_test(test_backward_stops), cmocka_unit_test(test_inference_keeps_nothing),
         cmocka_unit_test(test_dropout),
     };
     return cmocka_run_group_tests(tests, NULL, clean);

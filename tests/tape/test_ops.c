@@ -556,9 +556,77 @@ static void test_threads(void **state) {
     wfi_pset_clear(&m.set);
 }
 
+/* ---- ffn: the same bits as its three parts, in every type, with and without gradients ---- */
+
+#define F 10
+typedef struct ffn_result {
+    float y[T * H], dx[T * H], again[T * H];
+} ffn_result;
+
+static void ffn_run(wf_tape *t, bool joint, const wf_linear *up, const wf_linear *down, const float *x,
+                    const float *probe, ffn_result *r) {
+    for (int training = 1; training >= 0; training--) {
+        wfi_tape_reset(t, training != 0);
+        wf_value *v = wfi_tape_variable(t, x, T, H);
+        wf_value *out = joint ? wfi_op_ffn(t, v, up, down, WF_ACT_GELU)
+                              : wfi_op_linear(t, wfi_op_act(t, wfi_op_linear(t, v, up), WF_ACT_GELU), down);
+        check_ok(wfi_tape_status(t, err));
+        memcpy(training ? r->y : r->again, out->data, sizeof r->y);
+        if (!training) continue;
+        check_ok(
+            wfi_tape_backward(t, gc_probe(t, 2, (wf_value *[]){out, v}, (const float *const[]){probe, probe}), 1, err));
+        memcpy(r->dx, v->grad, sizeof r->dx);
+    }
+}
+
+static void ffn_case(wf_dtype type) {
+    uint64_t seed = 5;
+    wf_pset set = {0};
+    wf_param *w1 = wfi_pset_add(&set, "w1", 2, (int64_t[]){F, H}, true),
+             *b1 = wfi_pset_add(&set, "b1", 1, (int64_t[]){F}, false),
+             *w2 = wfi_pset_add(&set, "w2", 2, (int64_t[]){H, F}, true),
+             *b2 = wfi_pset_add(&set, "b2", 1, (int64_t[]){H}, false);
+    check_ok(wfi_pset_commit(&set, err));
+    float x[T * H], probe[T * H];
+    for (int64_t i = 0; i < set.total; i++) set.data[i] = (float)gc_random(&seed);
+    for (int i = 0; i < T * H; i++) x[i] = (float)gc_random(&seed), probe[i] = (float)gc_random(&seed);
+    wf_linear up = linear_of(w1, b1), down = linear_of(w2, b2);
+    const wf_value some = {.rows = T, .cols = H, .needs_grad = true}, none = {.rows = T, .cols = H};
+    wf_tape *t;
+    check_ok(wfi_tape_new(&t, err));
+    assert_false(wfi_op_ffn_takes(&none, &up, &down));
+    check_ok(wfi_packed_new(true, H, F, w1->data, H, type, &up.forward, err));
+    check_ok(wfi_packed_new(true, F, H, w2->data, F, type, &down.forward, err));
+    assert_true(wfi_op_ffn_takes(&none, &up, &down) && !wfi_op_ffn_takes(&some, &up, &down));
+    check_ok(wfi_packed_new(false, F, H, w1->data, H, type, &up.backward, err));
+    check_ok(wfi_packed_new(false, H, F, w2->data, F, type, &down.backward, err));
+    assert_true(wfi_op_ffn_takes(&some, &up, &down));
+    ffn_result joint, parts;
+    ffn_run(t, true, &up, &down, x, probe, &joint);
+    ffn_run(t, false, &up, &down, x, probe, &parts);
+    assert_memory_equal(&joint, &parts, sizeof joint);
+    wfi_tape_reset(t, true);
+    assert_null(wfi_op_ffn(t, wfi_tape_constant(t, x, H, T), &up, &down, WF_ACT_GELU));
+    assert_int_equal(WF_E_SHAPE, wfi_tape_status(t, NULL));
+    check_ok(wfi_pset_trainable(&set, true, err));
+    assert_false(wfi_op_ffn_takes(&none, &up, &down));
+    wfi_tape_reset(t, true);
+    assert_null(wfi_op_ffn(t, wfi_tape_constant(t, x, T, H), &up, &down, WF_ACT_GELU));
+    assert_int_equal(WF_E_ARG, wfi_tape_status(t, NULL));
+    wfi_tape_free(t);
+    wf_linear *both[] = {&up, &down};
+    for (int i = 0; i < 2; i++) wfi_packed_free(both[i]->forward), wfi_packed_free(both[i]->backward);
+    wfi_pset_clear(&set);
+}
+
+static void test_ffn(void **state) {
+    ffn_case(WF_DTYPE_F32);
+    ffn_case(WF_DTYPE_BF16);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients), cmocka_unit_test(test_gradients_with_dropout),
-                                       cmocka_unit_test(test_packed), cmocka_unit_test(test_nothing_to_do),
-                                       cmocka_unit_test(test_threads)};
+                                       cmocka_unit_test(test_packed),    cmocka_unit_test(test_nothing_to_do),
+                                       cmocka_unit_test(test_threads),   cmocka_unit_test(test_ffn)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
