@@ -12,10 +12,11 @@ wf_value *wfi_op_embed(wf_tape *t, wf_param *word, wf_param *position, wf_param 
                        const int32_t *positions, const uint8_t *types);
 wf_value *wfi_op_linear(wf_tape *t, wf_value *x, const wf_linear *w); /* [T,in] -> [T,out] */
 wf_value *wfi_op_act(wf_tape *t, wf_value *x, wf_act act);
-/* down(act(up(x))) for matrices that are frozen and packed: keeps up(x) only, and nothing in a pass without gradients. */
+/* down(act(up(x))) for matrices that are frozen and packed: keeps up(x) only, and nothing in a pass without gradients.
+ */
 wf_value *wfi_op_ffn(wf_tape *t, wf_value *x, const wf_linear *up, const wf_linear *down, wf_act act);
 bool wfi_op_ffn_takes(const wf_value *x, const wf_linear *up, const wf_linear *down); /* x may be NULL: false */
-wf_value *wfi_op_add(wf_tape *t, int n, wf_value *const *x); /* sum of n (1..8) equal shapes */
+wf_value *wfi_op_add(wf_tape *t, int n, wf_value *const *x);                          /* sum of n (1..8) equal shapes */
 wf_value *wfi_op_norm(wf_tape *t, int n, wf_value *const *x,
                       const wf_norm *norm); /* LayerNorm of the sum of n addends */
 wf_value *wfi_op_dropout(wf_tape *t, wf_value *x, float p, uint64_t key);
