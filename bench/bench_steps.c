@@ -128,7 +128,7 @@ static void run(const char *folder, wf_dtype type, double seconds, const char *n
     if (at) *at++ = 0;
     if (slash) *slash++ = 0;
     work w = {.train = strncmp(name, "train:", 6) == 0};
-    const int fused = strncmp(what, "fuse", 4) == 0 ? atoi(what + 4) : 0; /* NOLINT(cert-err34-c): 0 is refused below */
+    const int fused = strncmp(what, "fuse", 4) == 0 ? (int)strtol(what + 4, NULL, 10) : 0;
     const bool full = strcmp(what, "full") == 0;
     wf_bert *base = NULL, *model = NULL;
     wf_adapter *adapters[MOST_ADAPTERS] = {0};
@@ -165,7 +165,7 @@ static void run(const char *folder, wf_dtype type, double seconds, const char *n
         for (size_t i = 0; i < w.count; i++) must(wfi_pset_trainable(w.sets[i], true, &error));
         must(wfi_optim_new(w.sets, w.count, 0.0, &w.optim, &error));
     }
-    measure(&w, name, seconds, slash ? atoi(slash) : w.train ? 32 : 64, at ? atoi(at) : 0);
+    measure(&w, name, seconds, slash ? strtol(slash, NULL, 10) : w.train ? 32 : 64, at ? (int)strtol(at, NULL, 10) : 0);
     wfi_optim_free(w.optim);
     wfi_context_free(w.c);
     wfi_head_free(head);
