@@ -22,12 +22,15 @@ void *wfi_alloc(size_t count, size_t size) {
     return calloc(1, bytes ? bytes : 1);
 }
 
-void *wfi_alloc_aligned(size_t bytes) {
+void *wfi_alloc_unset(size_t bytes) {
     if (must_fail() || bytes > SIZE_MAX - 64) return NULL;
-    size_t rounded = (bytes + 63) & ~(size_t)63;
-    if (rounded == 0) rounded = 64;
-    void *p = aligned_alloc(64, rounded);
-    if (p) memset(p, 0, rounded);
+    const size_t rounded = (bytes + 63) & ~(size_t)63;
+    return aligned_alloc(64, rounded ? rounded : 64);
+}
+
+void *wfi_alloc_aligned(size_t bytes) {
+    void *p = wfi_alloc_unset(bytes);
+    if (p) memset(p, 0, bytes ? (bytes + 63) & ~(size_t)63 : 64);
     return p;
 }
 

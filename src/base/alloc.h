@@ -7,7 +7,9 @@
 void *
 wfi_alloc(size_t count,
           size_t size); /* zeroed; NULL when out of memory or count*size overflows; count 0 gives a valid pointer */
-void *wfi_alloc_aligned(size_t bytes);                 /* 64-byte aligned, zeroed; free with wfi_free */
+void *wfi_alloc_aligned(size_t bytes); /* 64-byte aligned, zeroed; free with wfi_free */
+void *
+wfi_alloc_unset(size_t bytes); /* as wfi_alloc_aligned, but what it holds is undefined: for what is filled at once */
 void *wfi_realloc(void *p, size_t count, size_t size); /* not for aligned blocks; new bytes undefined */
 void wfi_free(void *p);                                /* NULL is fine */
 char *wfi_strdup(const char *s);

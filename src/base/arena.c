@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { SMALL_PAGES = 4 << 20 };
+
 wf_status wfi_arena_init(wf_arena *a, size_t reserve, wf_err *err) {
     if (reserve == 0) reserve = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     const size_t huge = (size_t)2 << 20;
@@ -13,7 +15,9 @@ wf_status wfi_arena_init(wf_arena *a, size_t reserve, wf_err *err) {
     void *p = mmap(NULL, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return wfi_fail(err, WF_E_NOMEM, "cannot reserve %zu bytes of address space: %s", reserve, strerror(errno));
-    madvise(p, reserve, MADV_HUGEPAGE); /* advice only */
+    /* Advice only. A huge page costs up to milliseconds when it is touched first; a forward pass of one text needs few
+     * small ones, so the beginning of the range stays as it is. */
+    if (reserve > SMALL_PAGES) madvise((char *)p + SMALL_PAGES, reserve - SMALL_PAGES, MADV_HUGEPAGE);
     *a = (wf_arena){.base = p, .reserved = reserve};
     return WF_OK;
 }

@@ -122,21 +122,30 @@ static wf_status aside_open(const char *path, char **aside, int *fd, wf_err *err
     return st;
 }
 
-/* Moves it there when all was written (st), else removes it. */
-static wf_status aside_close(const char *path, char *aside, int fd, wf_status st, wf_err *err) {
-    if (st == WF_OK && fsync(fd) != 0) st = io_fail(err, "sync", aside);
+/* Moves it there when all was written (st), else removes it. durable: waits for the disk. */
+static wf_status aside_close(const char *path, char *aside, int fd, bool durable, wf_status st, wf_err *err) {
+    if (st == WF_OK && durable && fsync(fd) != 0) st = io_fail(err, "sync", aside);
     if (close(fd) != 0 && st == WF_OK) st = io_fail(err, "close", aside);
     if (st == WF_OK && rename(aside, path) != 0) st = io_fail(err, "rename to", path);
     if (st != WF_OK) unlink(aside);
     wfi_free(aside);
-    return st == WF_OK ? parent_sync(path, err) : st;
+    return st == WF_OK && durable ? parent_sync(path, err) : st;
 }
 
 wf_status wfi_file_write(const char *path, const void *data, size_t size, wf_err *err) {
     char *aside = NULL;
     int fd = -1;
     WF_TRY(aside_open(path, &aside, &fd, err));
-    return aside_close(path, aside, fd, write_all(fd, data, size, aside, err), err);
+    return aside_close(path, aside, fd, true, write_all(fd, data, size, aside, err), err);
+}
+
+wf_status wfi_file_write_parts(const char *path, const wf_file_part *parts, size_t count, wf_err *err) {
+    char *aside = NULL;
+    int fd = -1;
+    WF_TRY(aside_open(path, &aside, &fd, err));
+    wf_status st = WF_OK;
+    for (size_t i = 0; st == WF_OK && i < count; i++) st = write_all(fd, parts[i].data, parts[i].size, aside, err);
+    return aside_close(path, aside, fd, false, st, err);
 }
 
 wf_status wfi_file_write_from(const char *path, wf_file_source next, void *user, wf_err *err) {
@@ -149,7 +158,7 @@ wf_status wfi_file_write_from(const char *path, wf_file_source next, void *user,
         if (st == WF_OK) st = write_all(fd, block, got, aside, err);
     }
     wfi_free(block);
-    return fd >= 0 ? aside_close(path, aside, fd, st, err) : st;
+    return fd >= 0 ? aside_close(path, aside, fd, true, st, err) : st;
 }
 
 bool wfi_file_exists(const char *path) {

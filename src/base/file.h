@@ -22,6 +22,13 @@ wf_status wfi_file_write(const char *path, const void *data, size_t size, wf_err
 /* The same with what `next` gives, some at most `size` bytes at a time; *got 0 is the end. */
 typedef wf_status (*wf_file_source)(void *user, void *buffer, size_t size, size_t *got, wf_err *err);
 wf_status wfi_file_write_from(const char *path, wf_file_source next, void *user, wf_err *err);
+/* The same from parts, one after the other, and without waiting for the disk: after a power cut there may be anything
+ * in the file, so only for what can be made again and is checked before it is used. */
+typedef struct wf_file_part {
+    const void *data;
+    size_t size;
+} wf_file_part;
+wf_status wfi_file_write_parts(const char *path, const wf_file_part *parts, size_t count, wf_err *err);
 bool wfi_file_exists(const char *path);
 bool wfi_dir_exists(const char *path);
 wf_status wfi_dir_make(const char *path, wf_err *err); /* with parents; fine when it exists */

@@ -29,6 +29,16 @@ typedef struct wf_encoded { /* every row of a part, tokenised once */
 wf_status wfi_encode(const wf_tokenizer *tok, const wf_rows *rows, const wf_task *task, size_t max_length,
                      wf_encoded *out, wf_err *err);
 void wfi_encoded_clear(wf_encoded *e);
+/* The same without tokenising: the tokens are known, sequence after sequence as wfi_encode gives them. WF_E_DATA: they
+ * do not fit the rows, or an id is not below `vocab`. */
+typedef struct wf_tokens {
+    size_t sequences, total;
+    const int32_t *lengths; /* [sequences] */
+    const int32_t *ids;     /* [total] */
+    const uint8_t *types;   /* [total] */
+} wf_tokens;
+wf_status wfi_encode_known(const wf_tokens *tokens, int32_t vocab, const wf_rows *rows, const wf_task *task,
+                           wf_encoded *out, wf_err *err);
 
 typedef struct wf_batches { /* a cut of rows into batches */
     int64_t *order;         /* [rows] row indices */

@@ -158,3 +158,33 @@ wf_status wfi_encode(const wf_tokenizer *tok, const wf_rows *rows, const wf_task
         *out = e;
     return st;
 }
+
+static wf_status known_take(const wf_tokens *t, int32_t vocab, wf_encoded *e, wf_err *err) {
+    size_t total = 0;
+    bool fits = t->sequences == e->sequences;
+    for (size_t s = 0; fits && s < t->sequences; s++) {
+        fits = t->lengths[s] >= 0;
+        total += (size_t)t->lengths[s];
+        e->offsets[s + 1] = (int64_t)total;
+    }
+    for (size_t i = 0; i < t->total; i++) fits &= t->ids[i] >= 0 && t->ids[i] < vocab && t->types[i] <= 1;
+    if (!fits || total != t->total) return wfi_fail(err, WF_E_DATA, "tokens do not fit the %zu rows", e->rows);
+    e->ids = wfi_alloc(total + 1, sizeof *e->ids);
+    e->types = wfi_alloc(total + 1, 1);
+    if (!e->ids || !e->types) return wfi_fail(err, WF_E_NOMEM, "out of memory for %zu tokens", total);
+    memcpy(e->ids, t->ids, total * sizeof *e->ids);
+    memcpy(e->types, t->types, total);
+    return WF_OK;
+}
+
+wf_status wfi_encode_known(const wf_tokens *tokens, int32_t vocab, const wf_rows *rows, const wf_task *task,
+                           wf_encoded *out, wf_err *err) {
+    wf_encoded e = {0};
+    wf_status st = tables_make(rows, task, &e, err);
+    if (st == WF_OK) st = known_take(tokens, vocab, &e, err);
+    if (st != WF_OK)
+        wfi_encoded_clear(&e);
+    else
+        *out = e;
+    return st;
+}

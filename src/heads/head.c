@@ -57,7 +57,7 @@ static void init(wf_head *h, uint64_t seed) {
     }
 }
 
-wf_status wfi_head_new(const char *name, const wf_head_spec *s, uint64_t seed, wf_head **out, wf_err *err) {
+wf_status wfi_head_make(const char *name, const wf_head_spec *s, wf_head **out, wf_err *err) {
     WF_TRY(spec_check(name, s, err));
     wf_head *h = wfi_alloc(1, sizeof *h);
     if (!h) return wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -78,8 +78,13 @@ wf_status wfi_head_new(const char *name, const wf_head_spec *s, uint64_t seed, w
         wfi_head_free(h);
         return st;
     }
-    init(h, seed);
     *out = h;
+    return WF_OK;
+}
+
+wf_status wfi_head_new(const char *name, const wf_head_spec *s, uint64_t seed, wf_head **out, wf_err *err) {
+    WF_TRY(wfi_head_make(name, s, out, err));
+    init(*out, seed);
     return WF_OK;
 }
 

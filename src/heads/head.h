@@ -30,6 +30,8 @@ typedef struct wf_head_spec {
     char *const *labels;
     int64_t hidden_size;
 } wf_head_spec;
+/* All values 0, for one that is loaded next / drawn as for a new head. */
+wf_status wfi_head_make(const char *name, const wf_head_spec *spec, wf_head **out, wf_err *err);
 wf_status wfi_head_new(const char *name, const wf_head_spec *spec, uint64_t seed, wf_head **out, wf_err *err);
 void wfi_head_free(wf_head *h);
 /* rows [T,H] of the last layer -> [S,H], what the head's trained part starts from. pooler: the base's pooler linear or

@@ -150,7 +150,7 @@ wf_status wfi_hub_head_open(const char *dir, const char *name, float base_dropou
         st = labels_read(json_object_get(json_object_get(whole, "config"), "label2id"), spec.classes, config_file,
                          &labels, err);
     spec.labels = labels;
-    if (st == WF_OK) st = wfi_head_new(name ? name : stored, &spec, 0, &h, err);
+    if (st == WF_OK) st = wfi_head_make(name ? name : stored, &spec, &h, err);
     if (st == WF_OK) st = wfi_hub_tensors_open(dir, tensor_file, &source, err);
     if (st == WF_OK) st = wfi_params_load(&h->params, &source, rename_tensor, &(loader){stored, h->name}, h->name, err);
     for (int32_t c = 0; labels && c < spec.classes; c++) wfi_free(labels[c]);

@@ -70,6 +70,7 @@ void wf_lab_close(wf_lab *lab) {
         json_decref(b->info);
         wfi_free(b->name);
         wfi_free(b->hash);
+        wfi_free(b->cache);
         wfi_free(b);
     }
     wfi_registry_close(lab->registry);

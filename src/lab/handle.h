@@ -1,6 +1,6 @@
 /* lab/handle.h - what a lab handle holds, and helpers shared by the files of this folder. Layer 10.
  * The folder of a lab: weft.db; bases/NAME-HASH, tasks/NAME-HASH, models/NAME-HASH (immutable); runs/ID (checkpoints,
- * logs). */
+ * logs); cache (cache.h; may be removed at any time). */
 #ifndef WF_LAB_HANDLE_H
 #define WF_LAB_HANDLE_H
 #include "base/buffer.h"
@@ -13,6 +13,7 @@
 
 typedef struct wf_open_base { /* a base in use; stays open until the lab closes */
     char *name, *hash;
+    char *cache; /* the lab's folder of that name */
     wf_dtype dtype; /* that its matrices are packed in; a base may be open once for each type */
     wf_bert *model;
     wf_tokenizer *tokenizer;

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "lab/precision.h"
+#include "lab/tokens.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +47,7 @@ wf_status wfi_job_length_check(wf_lab *lab, const wf_open_base *base, const wf_r
 }
 
 wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err) {
-    return wfi_encode(t->base->tokenizer, rows, task, (size_t)t->max_length, out, err);
+    return wfi_tokens_encode(t->base->cache, t->base->tokenizer, rows, task, (size_t)t->max_length, out, err);
 }
 
 static wf_status train_rows_encode(const wf_job *job, const wf_trained *t, wf_encoded *out, wf_err *err) {

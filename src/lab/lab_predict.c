@@ -131,7 +131,7 @@ static wf_status rows_run(wf_predictor *p, const wf_rows *rows, json_t *outputs,
             if (task.kind == WF_KIND_MULTIPLE_CHOICE && rows->rows[i].choice_count > t->classes)
                 t->classes = rows->rows[i].choice_count;
         st = pairs_check(&task, rows, err);
-        if (st == WF_OK) st = wfi_job_encode(t, rows, &task, &e, err);
+        if (st == WF_OK) st = wfi_encode(t->base->tokenizer, rows, &task, (size_t)t->max_length, &e, err);
         if (st == WF_OK) st = wfi_evaluate_outputs(t->context, &e, t->classes, &o, err);
         for (size_t i = 0; st == WF_OK && i < rows->count; i++)
             json_object_set_new(json_object_get(json_array_get(outputs, i), "results"), t->name,

@@ -131,71 +131,49 @@ static wf_status check_template(const wf_tokenizer *t, const wf_plan *plan, cons
     return WF_OK;
 }
 
-/* What is hashed comes in tiny parts; they are collected so that the hash gets few large ones. */
-typedef struct wf_digest {
-    wf_hash *h;
-    size_t size;
-    unsigned char part[16384];
-} wf_digest;
-
-static void hash_bytes(wf_digest *d, const void *data, size_t size) {
-    if (size > sizeof d->part - d->size) {
-        wfi_hash_add(d->h, d->part, d->size);
-        d->size = 0;
-    }
-    if (size > sizeof d->part) {
-        wfi_hash_add(d->h, data, size);
-    } else {
-        memcpy(d->part + d->size, data, size);
-        d->size += size;
-    }
-}
-
-static void hash_number(wf_digest *d, int64_t x) {
+static void hash_number(wf_hash *h, int64_t x) {
     unsigned char b[8];
     for (int i = 0; i < 8; i++) b[i] = (unsigned char)((uint64_t)x >> (8 * i));
-    hash_bytes(d, b, sizeof b);
+    wfi_hash_add(h, b, sizeof b);
 }
 
-static void hash_text(wf_digest *d, const char *text, size_t size) {
-    hash_number(d, (int64_t)size);
-    hash_bytes(d, text, size);
+static void hash_text(wf_hash *h, const char *text, size_t size) {
+    hash_number(h, (int64_t)size);
+    wfi_hash_add(h, text, size);
 }
 
-static void hash_template(wf_digest *d, const wf_template *form) {
-    hash_number(d, (int64_t)form->count);
+static void hash_template(wf_hash *h, const wf_template *form) {
+    hash_number(h, (int64_t)form->count);
     for (size_t i = 0; i < form->count; i++) {
-        hash_number(d, form->pieces[i].text);
-        hash_number(d, form->pieces[i].text < 0 ? form->pieces[i].id : 0);
-        hash_number(d, form->pieces[i].type_id);
+        hash_number(h, form->pieces[i].text);
+        hash_number(h, form->pieces[i].text < 0 ? form->pieces[i].id : 0);
+        hash_number(h, form->pieces[i].type_id);
     }
 }
 
 /* Everything that decides about ids, in one fixed order; added tokens in the order of their ids. */
 static wf_status make_hash(wf_tokenizer *t, wf_err *err) {
-    wf_digest d;
-    d.size = 0;
-    WF_TRY(wfi_hash_new(&d.h, err));
-    hash_text(&d, "weft wordpiece 1", 16);
-    hash_number(&d, t->clean_text | t->handle_chinese << 1 | t->strip_accents << 2 | t->lowercase << 3);
-    hash_text(&d, t->prefix, strlen(t->prefix));
-    hash_number(&d, t->unk);
-    hash_number(&d, (int64_t)t->max_chars);
-    hash_number(&d, (int64_t)t->words);
-    hash_number(&d, (int64_t)t->vocab.count);
+    wf_hash *h = NULL;
+    WF_TRY(wfi_hash_new(&h, err));
+    hash_text(h, "weft wordpiece 1", 16);
+    hash_number(h, t->clean_text | t->handle_chinese << 1 | t->strip_accents << 2 | t->lowercase << 3);
+    hash_text(h, t->prefix, strlen(t->prefix));
+    hash_number(h, t->unk);
+    hash_number(h, (int64_t)t->max_chars);
+    hash_number(h, (int64_t)t->words);
+    hash_number(h, (int64_t)t->vocab.count);
     for (size_t i = 0; i < t->vocab.count; i++)
-        hash_text(&d, t->vocab.bytes + t->vocab.at[i], t->vocab.at[i + 1] - t->vocab.at[i] - 1);
-    hash_number(&d, (int64_t)t->added_count);
+        hash_text(h, t->vocab.bytes + t->vocab.at[i], t->vocab.at[i + 1] - t->vocab.at[i] - 1);
+    hash_number(h, (int64_t)t->added_count);
     for (size_t i = 0; i < t->added_count; i++) {
         const wf_added *a = &t->added[i];
-        hash_number(&d, a->id);
-        hash_number(&d, a->normalized | a->lstrip << 1 | a->rstrip << 2 | a->single_word << 3);
+        hash_number(h, a->id);
+        hash_number(h, a->normalized | a->lstrip << 1 | a->rstrip << 2 | a->single_word << 3);
     }
-    hash_template(&d, &t->single);
-    hash_template(&d, &t->pair);
-    wfi_hash_add(d.h, d.part, d.size);
-    wfi_hash_hex(d.h, t->hash);
-    wfi_hash_free(d.h);
+    hash_template(h, &t->single);
+    hash_template(h, &t->pair);
+    wfi_hash_hex(h, t->hash);
+    wfi_hash_free(h);
     return WF_OK;
 }
 

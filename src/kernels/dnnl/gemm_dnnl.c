@@ -182,11 +182,11 @@ static wf_status pack(wf_packed *p, bool tb, const float *b, int64_t ldb, wf_err
     dnnl_status_t st = engine_status;
     if (st == dnnl_success) st = choose_layout(p);
     if (st != dnnl_success) return library_failed(err, st, "choice of a matrix layout", 0, p->n, p->k);
-    p->data = wfi_alloc_aligned(dnnl_memory_desc_get_size(desc_arg(&p->layout)));
+    p->data = wfi_alloc_unset(dnnl_memory_desc_get_size(desc_arg(&p->layout))); /* the reorder fills it, padding too */
     float *rounded = NULL;
     if (p->rounds && p->type == dnnl_f32) { /* oneDNN rounds only on the way to another type */
         const int64_t rows = tb ? p->n : p->k, cols = tb ? p->k : p->n;
-        rounded = wfi_alloc_aligned((size_t)(rows * cols) * sizeof *rounded);
+        rounded = wfi_alloc_unset((size_t)(rows * cols) * sizeof *rounded);
         if (rounded) wfi_round_bf16(rows, cols, b, ldb, rounded);
         b = rounded, ldb = cols;
     }
