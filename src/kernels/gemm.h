@@ -24,6 +24,14 @@ bool wfi_packed_native_bf16(
 wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out,
                          wf_err *err);
 void wfi_packed_free(wf_packed *p);
+/* For keeping what was packed. Bytes: borrowed; NULL when a matrix of this type is not kept. Over: the same matrix from
+ * such bytes (64-byte aligned, no copy: they must outlive it), which may be followed by others: WF_E_DATA when `most`
+ * are too few, WF_E_UNSUPPORTED for a type that is not kept. Bytes fit where the form is the same text. */
+enum { WF_PACKED_FORM = 256 };
+const void *wfi_packed_bytes(const wf_packed *p, size_t *size);
+wf_status wfi_packed_over(int64_t k, int64_t n, const void *bytes, size_t most, wf_dtype dtype, wf_packed **out,
+                          wf_err *err);
+void wfi_packed_form(char text[WF_PACKED_FORM]);
 /* C[m,n] = A[m,k] B + bias[n] (bias may be NULL) + beta * C, beta 0 or 1. */
 wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t lda, const float *bias, float beta,
                           float *c, int64_t ldc, wf_err *err);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,9 @@ static char *path_of(const char *dir, const char *kind, const char *key) {
 static bool whole(const wf_map *map, const char *key) {
     wf_checksum sum = {0};
     if (map->size < sizeof(head) || map->size % 64 != 0) return false;
+#ifdef MADV_POPULATE_READ /* all pages at once; read one by one where this is not known */
+    madvise((void *)(uintptr_t)map->data, map->size, MADV_POPULATE_READ);
+#endif
     wfi_checksum_add(&sum, map->data + sizeof(head), map->size - sizeof(head));
     const head want = head_make(key, &sum);
     return memcmp(map->data, &want, sizeof want) == 0;

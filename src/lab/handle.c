@@ -66,6 +66,8 @@ void wf_lab_close(wf_lab *lab) {
         wf_open_base *b = lab->bases;
         lab->bases = b->next;
         wfi_bert_free(b->model);
+        wfi_cached_clear(&b->packs);
+        wfi_free(b->weights);
         if (!b->shares_tokenizer) wfi_tokenizer_free(b->tokenizer);
         json_decref(b->info);
         wfi_free(b->name);

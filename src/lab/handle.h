@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "engine/context.h"
+#include "lab/cache.h"
 #include "metrics/metrics.h"
 #include "registry/registry.h"
 #include "tokenizers/tokenizer.h"
@@ -13,8 +14,10 @@
 
 typedef struct wf_open_base { /* a base in use; stays open until the lab closes */
     char *name, *hash;
-    char *cache; /* the lab's folder of that name */
-    wf_dtype dtype; /* that its matrices are packed in; a base may be open once for each type */
+    char *weights;   /* path of the model's file */
+    char *cache;     /* the lab's folder of that name */
+    wf_cached packs; /* what the model's packed matrices lie in when they were kept */
+    wf_dtype dtype;  /* that its matrices are packed in; a base may be open once for each type */
     wf_bert *model;
     wf_tokenizer *tokenizer;
     bool shares_tokenizer; /* it belongs to the same base opened in another type before */

@@ -159,7 +159,8 @@ static wf_status base_open(wf_lab *lab, const wf_record *record, wf_dtype dtype,
     char *dir = wfi_lab_path(lab, record->path);
     b->hash = wfi_strdup(record->hash);
     b->cache = wfi_lab_path(lab, "cache");
-    if (!dir || !b->hash || !b->cache) {
+    b->weights = dir ? wfi_path_join(dir, "model.safetensors") : NULL;
+    if (!b->weights || !b->hash || !b->cache) {
         wfi_free(dir);
         return wfi_fail(err, WF_E_NOMEM, "out of memory");
     }

@@ -6,6 +6,7 @@
 #include "formats/safetensors.h"
 #include "hub/hub.h"
 #include "lab/aside.h"
+#include "lab/packs.h"
 #include "lab/precision.h"
 #include <stdio.h>
 #include <string.h>
@@ -363,7 +364,7 @@ static wf_status open_in(wf_lab *lab, const char *name, const wf_dtype *asked, w
         st =
             wfi_fail(err, WF_E_ARG, "\"%s\" is a trained base itself (method full), in float32; %s is for frozen bases",
                      name, wfi_precision_name(t->base->dtype));
-    if (st == WF_OK && !t->full) st = wfi_bert_pack(t->base->model, false, t->base->dtype, err);
+    if (st == WF_OK && !t->full) st = wfi_packs_make(t->base, WF_PACKS_LEAST, err);
     if (st == WF_OK) st = wfi_trained_freeze(t, err);
     if (st == WF_OK) st = context_make(t, err);
     wfi_record_clear(&r);

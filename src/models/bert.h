@@ -45,6 +45,11 @@ wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *er
  * (kernels/gemm.h says what these compute; over WF_DTYPE_I8 input gradients are those of WF_DTYPE_BF16); a model is
  * packed in one type, another one in a second call is WF_E_ARG. All else of the model stays float32. */
 wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err);
+/* For keeping what was packed for forward passes. Each: the matrices in a fixed order, NULL behind the last. Over:
+ * packs a model that is not packed yet with such matrices' bytes one after the other, each from a multiple of 64 on;
+ * they must outlive the model. Errors of wfi_packed_over; the model is as it was then. */
+const struct wf_packed *wfi_bert_packed_each(const wf_bert *m, size_t i);
+wf_status wfi_bert_pack_over(wf_bert *m, wf_dtype dtype, const unsigned char *bytes, size_t size, wf_err *err);
 void wfi_bert_free(wf_bert *m);
 
 /* The pass in pieces, four a layer: the attention up to its output projection; the block site behind it; the

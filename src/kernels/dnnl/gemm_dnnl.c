@@ -21,6 +21,7 @@
 
 #include <omp.h>
 #include <pthread.h>
+#include <stdio.h>
 
 typedef long long num; /* for messages */
 
@@ -233,6 +234,47 @@ void wfi_packed_free(wf_packed *p) {
     wfi_free(p->data);
     wfk_int8_free(p->int8);
     wfi_free(p);
+}
+
+const void *wfi_packed_bytes(const wf_packed *p, size_t *size) {
+    *size = p->memory ? dnnl_memory_desc_get_size(desc_arg(&p->layout)) : 0;
+    void *bytes = NULL;
+    return p->memory && dnnl_memory_get_data_handle(p->memory, &bytes) == dnnl_success ? bytes : NULL;
+}
+
+wf_status wfi_packed_over(int64_t k, int64_t n, const void *bytes, size_t most, wf_dtype dtype, wf_packed **out,
+                          wf_err *err) {
+    if ((dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16) || k < 1 || n < 1)
+        return wfi_fail(err, WF_E_UNSUPPORTED, "a packed matrix [%lld,%lld] of type %s is not kept", (num)k, (num)n,
+                        wfi_dtype_name(dtype));
+    wf_packed *p = wfi_alloc(1, sizeof *p);
+    if (!p) return no_memory(err, k, n);
+    p->k = k, p->n = n;
+    p->rounds = dtype == WF_DTYPE_BF16;
+    p->type = p->rounds && wfi_packed_native_bf16() ? dnnl_bf16 : dnnl_f32;
+    ready();
+    dnnl_status_t st = engine_status;
+    if (st == dnnl_success) st = choose_layout(p);
+    const bool fits = st == dnnl_success && dnnl_memory_desc_get_size(desc_arg(&p->layout)) <= most;
+    if (fits) /* oneDNN's handles are not const; a matrix is only read */
+        st = dnnl_memory_create(&p->memory, desc_arg(&p->layout), engine, (void *)(uintptr_t)bytes);
+    if (fits && st == dnnl_success) {
+        *out = p;
+        return WF_OK;
+    }
+    wfi_packed_free(p);
+    return st == dnnl_success
+               ? wfi_fail(err, WF_E_DATA, "%zu bytes are no packed matrix [%lld,%lld]", most, (num)k, (num)n)
+               : library_failed(err, st, "use of a packed matrix", 0, n, k);
+}
+
+/* What oneDNN's choice of a layout can depend on, besides the shape. */
+void wfi_packed_form(char text[WF_PACKED_FORM]) {
+    ready();
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(text, WF_PACKED_FORM, "oneDNN %d.%d.%d %s, %d, %s, %s, %d threads", v->major, v->minor, v->patch, v->hash,
+             (int)dnnl_get_effective_cpu_isa(), wfi_isa_name(wfi_kernels_level()), wfi_cpu_get()->name,
+             wfi_threads_get());
 }
 
 /* The rows as p's product wants them: dense and rounded, in this thread's scratch. */
