@@ -3,7 +3,7 @@
 
   tools/quality.py weft BASE DATA [--weft build/src/cli/weft] [--sets a,b] [--seeds 0,1,2] [--threads N]
   tools/quality.py reference BASE DATA [--sets a,b] [--seeds 0,1,2] [--threads N]    (needs torch, adapters, scikit-learn)
-  tools/quality.py types BASE DATA [--weft ...] [--sets a,b] [--seeds 0] [--steps 100] [--threads N]
+  tools/quality.py types BASE DATA [--weft ...] [--sets a,b] [--seeds 0] [--rows 600] [--steps 40] [--threads N]
   tools/quality.py table [--types]
 
 `types` trains in float32 and evaluates that model over the base in bf16 and int8, with each difference's paired bootstrap interval.
@@ -85,9 +85,9 @@ def types_run(a):
     with weft_lab(a, todo) as weft:
         for s, seed in todo:
             name = f"{s}-{seed}"
-            r = weft("train", s, "--seed", str(seed), "--name", name, "--base-dtype", "f32", "--steps", str(a.steps))
+            r = weft("train", s, "--seed", str(seed), "--name", name, "--base-dtype", "f32", "--rows", str(a.rows), "--steps", str(a.steps))
             own = weft("eval", name)
-            cell = {"set": s, "seed": seed, "rows": own["rows"], "accuracy": own["metrics"]["accuracy"]["value"], "steps": r["steps"], "version": r["version"]}
+            cell = {"set": s, "seed": seed, "rows": own["rows"], "accuracy": own["metrics"]["accuracy"]["value"], "train_rows": r["train_rows"], "steps": r["steps"], "version": r["version"]}
             for t in TYPES:
                 e = weft("eval", name, "--base-dtype", t)
                 cell[t] = {**e["difference"]["accuracy"], "macro_f1": e["difference"]["macro_f1"]["value"], "largest_output_difference": e["largest_output_difference"]}
@@ -219,7 +219,8 @@ def main():
         q.add_argument("--seeds", type=lambda t: [int(n) for n in t.split(",")], default=[0, 1, 2])
         q.add_argument("--threads", type=int, default=0)
         if name == "types":
-            q.add_argument("--steps", type=int, default=100)
+            q.add_argument("--rows", type=int, default=600)
+            q.add_argument("--steps", type=int, default=40)
         if name != "reference":
             q.add_argument("--weft", default=os.path.join(TOP, "build", "src", "cli", "weft"))
     sub.add_parser("table").add_argument("--types", action="store_true")
