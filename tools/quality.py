@@ -179,9 +179,9 @@ def types_table():
             continue
         row = [f"`{s}`", str(mine[0]["rows"]), spread([c["accuracy"] for c in mine])]
         for t in TYPES:  # the seeds' models are judged on the same rows: their mean is taken to be no surer than one of them
-            d, half = statistics.mean(c[t]["value"] for c in mine), statistics.mean((c[t]["high"] - c[t]["low"]) / 2 for c in mine)
-            means[t].append((d, half))
-            row.append(f"{100 * d:+.2f} [{100 * (d - half):+.2f}, {100 * (d + half):+.2f}]")
+            d, low, high = (statistics.mean(c[t][key] for c in mine) for key in ("value", "low", "high"))
+            means[t].append((d, (high - low) / 2))
+            row.append(f"{100 * d:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]")
         print("| " + " | ".join(row) + f" | {len(mine)} |")
     row = []
     for t in TYPES:

@@ -149,7 +149,7 @@ static const cli_option options[] = {
      CLI_AT(bench.texts)},
     {"--from", "A,B,...", "trained adapters to run and to fuse; random ones follow where there are too few", CLI_TEXT,
      CLI_AT(from)},
-    {"--base-dtype", "T", "f32, bf16 or auto: bf16 where this machine is faster with it (default)", CLI_TEXT,
+    {"--base-dtype", "T", "f32, bf16, int8 or auto: bf16 where this machine is faster with it (default)", CLI_TEXT,
      CLI_AT(bench.base_dtype)},
     {"--seconds", "S", "seconds of each work, all rounds together (default: 3)", CLI_REAL, CLI_AT(bench.seconds)},
     {"--rounds", "R", "rounds; the median counts (default: 5)", CLI_INT, CLI_AT(rounds)},
