@@ -32,14 +32,15 @@ static float *data(int64_t n, float low, float high) {
 
 typedef enum bound { MEMORY, FLOPS } bound;
 
+/* Beside the time: what the kernel must at least move or compute, its rate, and the share of this machine's bound. */
 static void report(const char *name, const char *shape, double seconds, double bytes, double flops, bound b) {
     double gb = bytes * 1e-9 / seconds, gf = flops * 1e-9 / seconds;
     if (b == MEMORY)
-        printf("%-24s %-24s %9.3f ms %8.1f GB/s     bound mem  %5.0f %%\n", name, shape, seconds * 1e3, gb,
-               best_bandwidth > 0 ? 100 * gb / best_bandwidth : 100);
+        printf("%-24s %-24s %9.3f ms %9.2f MB    %8.1f GB/s     bound mem  %5.0f %%\n", name, shape, seconds * 1e3,
+               bytes * 1e-6, gb, best_bandwidth > 0 ? 100 * gb / best_bandwidth : 100);
     if (b == FLOPS)
-        printf("%-24s %-24s %9.3f ms %8.1f GFLOP/s  bound flop %5.0f %%\n", name, shape, seconds * 1e3, gf,
-               best_rate > 0 ? 100 * gf / best_rate : 100);
+        printf("%-24s %-24s %9.3f ms %9.2f MFLOP %8.1f GFLOP/s  bound flop %5.0f %%\n", name, shape, seconds * 1e3,
+               flops * 1e-6, gf, best_rate > 0 ? 100 * gf / best_rate : 100);
     fflush(stdout);
 }
 
@@ -159,6 +160,10 @@ static void bench_elementwise(int64_t H) {
     report("copy", shape, copy, 8.0 * (double)n, 0, MEMORY);
     BEST(half, (set++, wfi_to_bf16(rows, H, NEXT(x), H, (uint16_t *)(void *)NEXT(z))));
     report("to bf16", shape, half, 6.0 * (double)n, 0, MEMORY);
+    BEST(rounded, (set++, wfi_round_bf16(rows, H, NEXT(x), H, NEXT(z))));
+    report("round to bf16", shape, rounded, 8.0 * (double)n, 0, MEMORY);
+    BEST(scale, (set++, wfi_scale(n, 1.0f, NEXT(x))));
+    report("scale", shape, scale, 8.0 * (double)n, 0, MEMORY);
     BEST(squares, (set++, wfi_sum_squares(n, NEXT(x))));
     report("sum of squares", shape, squares, 4.0 * (double)n, 0, MEMORY);
     BEST(dropout, (set++, wfi_dropout(n, 3, 0.1f, NEXT(x), NEXT(y))));

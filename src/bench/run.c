@@ -16,7 +16,7 @@ typedef struct stretch { /* of training steps; the first one is not timed: the t
 
 static int on_step(const wf_train_event *e, void *user) {
     stretch *s = user;
-    if (s->first_step && e->step == s->step) return 0; /* the end of an epoch tells of its last step again */
+    if (e->to_prepare || (s->first_step && e->step == s->step)) return 0; /* no step, or the end of an epoch */
     s->to = wfi_clock_seconds();
     s->step = e->step;
     s->tokens = e->tokens;

@@ -9,7 +9,7 @@ static void number_cell(cli_table *t, const char *format, double value) {
     if (isnan(value))
         cli_cell(t, true, "-");
     else
-        cli_cell(t, true, format, value); // NOLINT(clang-diagnostic-format-nonliteral)
+        cli_cell(t, true, format, value);
 }
 
 static void rates_cells(cli_table *t, const json_t *j) {
@@ -20,7 +20,7 @@ static void rates_cells(cli_table *t, const json_t *j) {
     cli_cell(t, true, "%s", rate);
     cli_cell(t, true, "%s - %s", low, high);
     cli_cell(t, true, "%.2f", 1e3 * cli_number(j, "seconds_per_step"));
-    cli_cell(t, true, "%.0f", 100 * cli_number(j, "share_of_peak"));
+    number_cell(t, "%.0f", 100 * cli_number(j, "share_of_peak"));
 }
 
 static void heads_cells(cli_table *t) {

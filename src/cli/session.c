@@ -121,11 +121,12 @@ static int on_progress(const wf_progress *p, void *user) {
     if (screen.terminal && !end) {
         bar_print(p);
     } else if (!screen.terminal && due && !end) {
-        char left[24], rate[16];
+        char left[24], rate[16], speed[64] = "";
         time_left(left, p->total > 0 ? p->seconds_left : -1);
         amount(rate, p->rate);
-        note_say("%s %s: %lld of %lld, %s %s%s", p->stage, p->name ? p->name : "", (long long)p->done,
-                 (long long)p->total, rate, p->rate_unit ? p->rate_unit : "", left);
+        if (p->rate > 0) snprintf(speed, sizeof speed, ", %s %.40s", rate, p->rate_unit ? p->rate_unit : "");
+        note_say("%s %s: %lld of %lld%s%s", p->stage, p->name ? p->name : "", (long long)p->done, (long long)p->total,
+                 speed, left);
     }
     if (end || due) screen.printed = now();
     return 0;

@@ -28,4 +28,11 @@ void wfi_chart_reliability(wf_buffer *b, const char *title, const wf_reliable *s
  * the screen is narrower. */
 void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, bool fixed);
 void wfi_chart_end(wf_buffer *b, const char *title);
+
+typedef struct wf_bar {
+    const char *name;
+    double value, low, high;
+} wf_bar;
+/* A horizontal bar from zero for each, with its value and a line from low to high. */
+void wfi_chart_bars(wf_buffer *b, const char *title, const wf_bar *bars, size_t count);
 #endif

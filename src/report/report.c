@@ -9,6 +9,7 @@
 #include "report/comparison.h"
 #include "report/html.h"
 #include "report/scores.h"
+#include "report/speed.h"
 #include "report/studies.h"
 #include <errno.h>
 #include <math.h>
@@ -35,7 +36,7 @@ static void overview_write(wf_buffer *b, const json_t *all, const char *dir) {
         "</code>. Written %s by weft %s.</p>\n<nav><a href=\"#comparisons\">Comparisons</a>"
         "<a href=\"#studies\">Studies</a>"
         "<a href=\"#attention\">Where fusions look</a><a href=\"#tasks\">Tasks</a><a href=\"#models\">Models</a><a "
-        "href=\"#lineage\">Lineage</a><a href=\"#runs\">Runs</a></nav>\n",
+        "href=\"#lineage\">Lineage</a><a href=\"#speed\">Speed</a><a href=\"#runs\">Runs</a></nav>\n",
         now, wf_version());
     static const char *const heads[] = {"base", "layers", "width", "parameters", "pooling", "hash"};
     wfi_html_table(b, "Frozen bases: never written to after import", heads, 6);
@@ -274,6 +275,7 @@ static wf_status page_write(wf_lab *lab, wf_buffer *b, const json_t *all, wf_err
     tasks_write(b, all);
     models_write(b, all);
     lineage_write(b, all);
+    wfi_speed_write(lab, b);
     runs_write(b, all);
     wfi_html_end(b);
     return b->failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for the report") : WF_OK;

@@ -95,10 +95,10 @@ static double number(const json_t *j, const char *key) {
 
 static void test_every_kind_of_work(void **state) {
     (void)state;
-    static const char *const works[] = {"train:seq_bn", "train:lora[r=2]", "train:head",     "train:full",
-                                        "train:fuse:3", "infer:plain",     "infer:seq_bn",   "infer:lora",
-                                        "infer:fuse:2", "latency:plain",   "latency:fuse:2", "train:seq_bn@f32",
-                                        "train:seq_bn"};
+    static const char *const works[] = {"train:seq_bn",     "train:lora[r=2]", "train:head",     "train:full",
+                                        "train:fuse:3",     "infer:plain",     "infer:seq_bn",   "infer:lora",
+                                        "infer:fuse:2",     "latency:plain",   "latency:fuse:2", "train:seq_bn@f32",
+                                        "infer:plain@int8", "train:seq_bn"};
     const size_t n = sizeof works / sizeof *works;
     json_t *j = bench((wf_bench_spec){.rounds = 3, .texts = at("texts.txt")}, works, n), *stored = NULL;
     check_ok(wfi_json_read(at("lab/bench.json"), 1 << 20, &stored, err));
@@ -122,7 +122,10 @@ static void test_every_kind_of_work(void **state) {
         }
     }
     assert_int_equal(3, json_array_size(json_object_get(row(j, "works", "work", "train:fuse:3"), "adapters")));
-    assert_true(number(row(j, "gemm", "dtype", "f32"), "gflops") > 0);
+    assert_string_equal("int8",
+                        json_string_value(json_object_get(row(j, "works", "work", "infer:plain@int8"), "base_dtype")));
+    assert_true(number(row(j, "gemm", "dtype", "f32"), "gflops") > 0 &&
+                number(row(j, "gemm", "dtype", "int8"), "gflops") > 0);
     assert_int_equal(3, number(json_object_get(j, "texts"), "rows")); /* the empty line is none */
     json_decref(j);
 }
