@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "fusion/fuse_own.h"
 #include "fusion/fusion_config.h"
 #include "fusion/op_fuse.h"
 #include "nn/init.h"
@@ -26,13 +27,13 @@ enum { ADAPTERS_MAX = 1024, NAME_MAX_BYTES = 8192 };
 typedef struct fuse_block {
     int layer;
     wf_site site;
-    size_t *which;               /* [stack.N] index of each branch's adapter */
-    wf_linear query, key, value; /* weight NULL: not used */
-    wf_fuse_stack stack;         /* of frozen adapters; filled when valid */
+    size_t *which; /* [stack.N] index of each branch's adapter */
+    wf_fuse_own own;
+    wf_fuse_stack stack; /* of frozen adapters; filled when valid */
     void *memory;
     bool valid;
     uint64_t version, stamp; /* what it was filled from */
-    uint64_t own_stamp;      /* of query, key, value when they were packed */
+    uint64_t filling;        /* how often */
 } fuse_block;
 
 typedef struct state {
@@ -130,9 +131,9 @@ static wf_status block_build(wf_fusion *f, fuse_block *b, int layer, wf_site sit
     if (st == WF_OK && !(b->memory = wfi_alloc_aligned(bytes)))
         st = wfi_fail(err, WF_E_NOMEM, "out of memory for a fusion");
     if (st == WF_OK) wfi_stack_lay(&b->stack, branch, n, b->memory);
-    if (st == WF_OK && s->set.query) st = linear_add(f, b, "query", true, &b->query, err);
-    if (st == WF_OK && s->set.key) st = linear_add(f, b, "key", true, &b->key, err);
-    if (st == WF_OK && s->set.value) st = linear_add(f, b, "value", false, &b->value, err);
+    if (st == WF_OK && s->set.query) st = linear_add(f, b, "query", true, &b->own.query, err);
+    if (st == WF_OK && s->set.key) st = linear_add(f, b, "key", true, &b->own.key, err);
+    if (st == WF_OK && s->set.value) st = linear_add(f, b, "value", false, &b->own.value, err);
     wfi_free(branch);
     return st;
 }
@@ -194,13 +195,13 @@ static void init(wf_fusion *f, uint64_t seed) {
     const state *s = f->state;
     for (size_t i = 0; i < s->count; i++) {
         const fuse_block *b = &s->blocks[i];
-        const wf_linear *pair[] = {&b->query, &b->key};
+        const wf_linear *pair[] = {&b->own.query, &b->own.key};
         for (int k = 0; k < 2; k++) {
             if (!pair[k]->weight) continue;
             wfi_init_normal(pair[k]->weight, wfi_random_key(seed, pair[k]->weight->name, 0, 0), 0.02f);
             wfi_init_constant(pair[k]->bias, 0.0f);
         }
-        wf_param *V = b->value.weight;
+        wf_param *V = b->own.value.weight;
         if (!V) continue;
         if (s->set.value_initialized)
             wfi_init_diagonal(V, 1.0f, 1e-6f);
@@ -219,20 +220,11 @@ wf_status wfi_fusion_new(const char *name, const char *preset_or_json, wf_adapte
     return st;
 }
 
-static void own_unpack(fuse_block *b) {
-    wf_linear *all[] = {&b->query, &b->key, &b->value};
-    for (int i = 0; i < 3; i++) {
-        wfi_packed_free(all[i]->forward);
-        wfi_packed_free(all[i]->backward);
-        all[i]->forward = all[i]->backward = NULL;
-    }
-}
-
 void wfi_fusion_free(wf_fusion *f) {
     if (!f) return;
     state *s = f->state;
     for (size_t i = 0; s && i < s->count; i++) {
-        own_unpack(&s->blocks[i]);
+        wfi_fuse_own_unpack(&s->blocks[i].own);
         wfi_stack_unpack(&s->blocks[i].stack);
         wfi_free(s->blocks[i].memory);
         wfi_free(s->blocks[i].which);
@@ -346,33 +338,6 @@ static uint64_t versions(const wf_fusion *f, const fuse_block *b) {
     return v;
 }
 
-/* The fusion's own matrices, packed while they are frozen. */
-static wf_status own_pack(fuse_block *b, wf_err *err) {
-    wf_linear *all[] = {&b->query, &b->key, &b->value};
-    uint64_t stamp = 1;
-    bool live = false;
-    for (int i = 0; i < 3; i++) {
-        const wf_param *w = all[i]->weight;
-        if (!w) continue;
-        live |= w->grad != NULL;
-        for (int64_t c = 0; c < w->count; c += w->count / 16 + 1) {
-            uint32_t bits;
-            memcpy(&bits, &w->data[c], sizeof bits);
-            stamp = (stamp ^ bits) * 0x9e3779b97f4a7c15u;
-        }
-    }
-    if (live || stamp != b->own_stamp) own_unpack(b);
-    b->own_stamp = stamp;
-    for (int i = 0; i < 3 && !live; i++) {
-        wf_linear *l = all[i];
-        if (!l->weight || l->forward || l->backward) continue;
-        const bool back = l == &b->key; /* t = Q W_k */
-        WF_TRY(wfi_packed_new(!back, l->in, l->out, l->weight->data, l->in, WF_DTYPE_F32,
-                              back ? &l->backward : &l->forward, err));
-    }
-    return WF_OK;
-}
-
 /* The stack to compute with: the kept one, or one of this step's memory while the adapters are being trained. NULL:
  * noted. */
 static const wf_fuse_stack *stack_get(const wf_fusion *f, fuse_block *b, const wf_fuse *form, wf_tape *t) {
@@ -398,6 +363,7 @@ static const wf_fuse_stack *stack_get(const wf_fusion *f, fuse_block *b, const w
         wfi_stack_unpack(&b->stack);
         wfi_stack_fill(&b->stack);
         b->valid = true;
+        b->filling++;
         b->version = version;
         b->stamp = stamp;
     }
@@ -434,9 +400,9 @@ wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site
     const bool parallel = wfi_bottleneck_parallel(last), training = wfi_tape_training(t);
     wf_value *q = parallel ? x : s->set.query_before_ln ? h : z;
     wf_fuse fuse = {.stack = &b->stack,
-                    .query = b->query.weight ? &b->query : NULL,
-                    .key = b->key.weight ? &b->key : NULL,
-                    .value = b->value.weight ? &b->value : NULL,
+                    .query = b->own.query.weight ? &b->own.query : NULL,
+                    .key = b->own.key.weight ? &b->own.key : NULL,
+                    .value = b->own.value.weight ? &b->own.value : NULL,
                     .dropout = s->set.dropout >= 0.0f ? s->set.dropout : default_dropout,
                     .temperature = training ? s->temperature : 1.0f,
                     .random = wfi_random_key(pass->key, "fusion.dropout", (uint64_t)layer, (uint64_t)site)};
@@ -444,7 +410,11 @@ wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site
     if (!fuse.stack) return NULL;
     wf_err err = {0};
     pthread_mutex_lock(&s->lock);
-    const wf_status st = own_pack(b, &err);
+    wf_status st = wfi_fuse_own_pack(&b->own, &err);
+    if (st == WF_OK && !training && fuse.stack == &b->stack && !wfi_fuse_full(&fuse) && !s->set.residual_before) {
+        st = wfi_fuse_own_compact(&b->own, &b->stack, b->filling, &err);
+        if (b->own.compact.G) fuse.frozen = &b->own.compact;
+    }
     pthread_mutex_unlock(&s->lock);
     if (st != WF_OK) return wfi_tape_fail(t, st, "%s", err.text);
     const float *probs = NULL;
@@ -462,7 +432,7 @@ wf_value *wfi_fusion_penalty(const wf_fusion *f, wf_tape *tape) {
     wf_value *sum = NULL;
     if (!s->set.regularization) return NULL;
     for (size_t i = 0; i < s->count; i++) {
-        wf_param *V = s->blocks[i].value.weight;
+        wf_param *V = s->blocks[i].own.value.weight;
         if (!wfi_tape_wants(tape, V)) continue;
         wf_value *one = wfi_op_identity_pull(tape, V, 0.01f);
         sum = sum ? wfi_op_add(tape, 2, (wf_value *[]){sum, one}) : one;

@@ -9,9 +9,12 @@
  * when single scores are dropped.
  *
  * Backward, with e = dmix up^T: dp_i = sum_j e_j a_j, ds by the softmax, da_j = p_i e_j + ds_i g_j, dt = (ds o a) up,
- * dup = (p o a)^T dmix + (ds o a)^T t.  Kept: a and its pre-activation, g (or u), p, t, W_q q + b_q, mix. */
+ * dup = (p o a)^T dmix + (ds o a)^T t.  Kept: a and its pre-activation, g (or u), p, what fuse_query.h keeps, mix. */
 #include "fusion/op_fuse.h"
 #include "base/error.h"
+#include "fusion/fuse_compact.h"
+#include "fusion/fuse_loops.h"
+#include "fusion/fuse_query.h"
 #include "tape/linear.h"
 #include "tape/ops.h"
 #include <math.h>
@@ -24,36 +27,18 @@ typedef struct saved {
     bool full, trained;  /* form; the branches are trained too */
     wf_value *z, *q, *r; /* r NULL: none */
     float *normed, *mean,
-        *rstd;          /* [T,d], [T]: bare normalisation of z for branches with their own LayerNorm; else NULL */
-    float *pre, *act;   /* [T,M] */
-    const float *Q, *t; /* [T,d] projected query, and through W_k */
-    float *g;           /* bottleneck form: [T,M+N] */
-    float *u;           /* full form: [T,N,d] */
-    float *p;           /* [T,N] */
-    const float *mix;   /* [T,d] with r */
+        *rstd;           /* [T,d], [T]: bare normalisation of z for branches with their own LayerNorm; else NULL */
+    float *pre, *act;    /* [T,M] */
+    wf_fuse_query query; /* t among others */
+    bool compact;        /* the projections are in the stack: f's are NULL, t is q, mix the output */
+    wf_fuse_compact c;
+    float *g;         /* bottleneck form: [T,M+N] */
+    float *u;         /* full form: [T,N,d] */
+    float *p;         /* [T,N] */
+    const float *mix; /* [T,d] with r */
 } saved;
 
 /* ---- small loops ---- */
-
-typedef float v8 __attribute__((vector_size(32)));
-
-static float dot(const float *a, const float *b, int64_t n) {
-    v8 s = {0};
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        v8 x, y;
-        memcpy(&x, a + i, sizeof x);
-        memcpy(&y, b + i, sizeof y);
-        s += x * y;
-    }
-    float r = 0.0f;
-    for (; i < n; i++) r += a[i] * b[i];
-    return r + (((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])));
-}
-
-static void axpy(float alpha, const float *restrict x, float *restrict y, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] += alpha * x[i];
-}
 
 static bool big(const saved *s, int64_t T) {
     return T * (s->full ? s->f.stack->N * s->f.stack->d : s->f.stack->M) >= PARALLEL_FROM;
@@ -67,14 +52,24 @@ static wf_status product(const wf_packed *p, bool tb, int64_t T, int64_t n, int6
     return wfi_gemm(false, tb, T, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc, err);
 }
 
-static wf_status times_up_t(const wf_fuse_stack *k, int64_t T, const float *x, float *y,
+static wf_status times_up_t(const saved *s, int64_t T, const float *x, bool score, float *y,
                             wf_err *err) { /* [T,d] -> [T,M+N] */
-    return product(k->up_score, true, T, k->M + k->N, k->d, x, k->d, k->up, k->d, 0.0f, y, k->M + k->N, err);
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t K = k->M + k->N, d = k->d;
+    if (!s->compact) return product(k->up_score, true, T, K, d, x, d, k->up, d, 0.0f, y, K, err);
+    if (score && s->c.score) return wfi_packed_gemm(s->c.score, T, x, d, s->c.c, 0.0f, y, K, err);
+    WF_TRY(wfi_gemm(false, true, T, K, d, 1.0f, x, d, score ? s->c.G : s->c.V, d, 0.0f, y, K, err));
+    if (score && s->c.c) wfi_bias_add(T, K, s->c.c, y);
+    return WF_OK;
 }
 
-static wf_status times_up(const wf_fuse_stack *k, int64_t T, const float *x, float *y,
+static wf_status times_up(const saved *s, int64_t T, const float *x, bool score, float *y,
                           wf_err *err) { /* [T,M+N] -> [T,d] */
-    return product(k->up_mix, false, T, k->d, k->M + k->N, x, k->M + k->N, k->up, k->d, 0.0f, y, k->d, err);
+    const wf_fuse_stack *k = s->f.stack;
+    const int64_t K = k->M + k->N, d = k->d;
+    const wf_packed *packed = s->compact ? score ? NULL : s->c.mix : k->up_mix;
+    const float *up = s->compact ? score ? s->c.G : s->c.V : k->up;
+    return product(packed, false, T, d, K, x, K, up, d, 0.0f, y, d, err);
 }
 
 /* Runs of branches that read the same input share a product. */
@@ -166,9 +161,8 @@ static void row_softmax(const saved *s, int64_t row, float constant) {
 static float row_constant(const saved *s, int64_t row) {
     const int64_t d = s->f.stack->d;
     if (!(s->f.dropout > 0.0f)) return 0.0f;
-    float c = s->f.key && s->f.key->bias ? dot(s->Q + row * d, s->f.key->bias->data, d) : 0.0f;
-    if (s->r) c += dot(s->t + row * d, s->r->data + row * d, d);
-    return c;
+    const float c = s->query.shared ? s->query.shared[row] : 0.0f;
+    return s->r ? c + wfi_fuse_dot(s->query.t + row * d, s->r->data + row * d, d) : c;
 }
 
 /* p from g or u; then weighted [T,M+N] = p o a with p itself behind (bottleneck), or mix (full). */
@@ -180,14 +174,14 @@ static void attend(const saved *s, int64_t T, float *weighted, float *mix) {
         float *p = s->p + r * N;
         const float *a = s->act + r * M;
         for (int64_t i = 0; i < N; i++)
-            p[i] = s->full
-                       ? dot(s->t + r * d, s->u + (r * N + i) * d, d)
-                       : dot(s->g + r * K + k->first[i], a + k->first[i], wfi_stack_width(k, i)) + s->g[r * K + M + i];
+            p[i] = s->full ? wfi_fuse_dot(s->query.t + r * d, s->u + (r * N + i) * d, d)
+                           : wfi_fuse_dot(s->g + r * K + k->first[i], a + k->first[i], wfi_stack_width(k, i)) +
+                                 s->g[r * K + M + i];
         row_softmax(s, r, row_constant(s, r));
         if (s->full) memset(mix + r * d, 0, (size_t)d * sizeof *mix);
         for (int64_t i = 0; i < N; i++) {
             if (s->full) {
-                axpy(p[i], s->u + (r * N + i) * d, mix + r * d, d);
+                wfi_fuse_axpy(p[i], s->u + (r * N + i) * d, mix + r * d, d);
                 continue;
             }
             float *w = weighted + r * K;
@@ -240,22 +234,18 @@ static bool arrays_get(wf_tape *t, saved *s, int64_t T, bool record) {
     return ok && s->pre && s->act && (s->full ? s->u : s->g);
 }
 
-static wf_status projections(wf_tape *t, saved *s, int64_t T, wf_err *err) {
-    const int64_t d = s->f.stack->d;
-    s->Q = s->q->data;
-    if (s->f.query) {
-        float *Q = wfi_tape_floats(t, T, d);
-        if (!Q) return WF_E_NOMEM;
-        WF_TRY(wfi_linear_forward(s->f.query, T, s->q->data, Q, err));
-        s->Q = Q;
+/* The projected stack, unless it is a frozen one, and with dropout what the scores of a row share. */
+static wf_status compact_ready(wf_tape *t, saved *s, int64_t T, wf_err *err) {
+    if (!s->c.G) {
+        float *memory = wfi_tape_floats(t, 1, (int64_t)wfi_fuse_compact_floats(&s->c));
+        if (!memory) return WF_E_NOMEM;
+        WF_TRY(wfi_fuse_compact_make(&s->c, memory, err));
     }
-    s->t = s->Q;
-    if (s->f.key) {
-        float *back = wfi_tape_floats(t, T, d);
-        if (!back) return WF_E_NOMEM;
-        WF_TRY(wfi_linear_input_grad(s->f.key, T, s->Q, back, false, err)); /* Q W_k */
-        s->t = back;
-    }
+    if (!(s->f.dropout > 0.0f) || !s->c.w) return WF_OK;
+    float *shared = wfi_tape_floats(t, T, 1);
+    if (!shared) return WF_E_NOMEM;
+    wfi_fuse_dots(T, s->c.d, s->q->data, s->c.w, s->c.shared, shared);
+    s->query.shared = shared;
     return WF_OK;
 }
 
@@ -269,16 +259,18 @@ static wf_status forward(wf_tape *t, saved *s, int64_t T, float *mix, wf_value *
                               s->rstd);
     WF_TRY(down_forward(s, T, err));
     act_forward(s, T);
-    WF_TRY(projections(t, s, T, err));
+    s->query = (wf_fuse_query){.query = s->f.query, .key = s->f.key};
+    WF_TRY(wfi_fuse_query_forward(t, s->q, s->f.dropout > 0.0f, &s->query));
+    if (s->compact) WF_TRY(compact_ready(t, s, T, err));
     if (s->full) {
         WF_TRY(full_rows(s, T, err));
         attend(s, T, NULL, mix);
     } else {
         float *weighted = wfi_tape_floats(t, T, k->M + k->N);
         if (!weighted) return WF_E_NOMEM;
-        WF_TRY(times_up_t(k, T, s->t, s->g, err));
+        WF_TRY(times_up_t(s, T, s->query.t, true, s->g, err));
         attend(s, T, weighted, NULL);
-        WF_TRY(times_up(k, T, weighted, mix, err));
+        WF_TRY(times_up(s, T, weighted, false, mix, err));
     }
     if (s->r) wfi_add(T * k->d, mix, s->r->data, mix);
     return s->f.value ? wfi_linear_forward(s->f.value, T, mix, out->data, err) : WF_OK;
@@ -300,7 +292,7 @@ typedef struct back {           /* scratch of one backward call; NULL entries ar
 static float row_softmax_back(const saved *s, int64_t row, float *ds) {
     const int64_t N = s->f.stack->N;
     const float *p = s->p + row * N;
-    const float mean = dot(p, ds, N), scale = survivors(s);
+    const float mean = wfi_fuse_dot(p, ds, N), scale = survivors(s);
     float sum = 0.0f;
     for (int64_t i = 0; i < N; i++) {
         ds[i] = p[i] * (ds[i] - mean) / s->f.temperature;
@@ -318,7 +310,8 @@ static void bottleneck_rows(const saved *s, int64_t T, const back *b) {
     for (int64_t r = 0; r < T; r++) {
         const float *a = s->act + r * M, *g = s->g + r * K, *p = s->p + r * N;
         float *e = b->e + r * K, *sa = b->sa + r * K, *ds = b->ds + r * N;
-        for (int64_t i = 0; i < N; i++) ds[i] = dot(e + k->first[i], a + k->first[i], wfi_stack_width(k, i)) + e[M + i];
+        for (int64_t i = 0; i < N; i++)
+            ds[i] = wfi_fuse_dot(e + k->first[i], a + k->first[i], wfi_stack_width(k, i)) + e[M + i];
         const float sum = row_softmax_back(s, r, ds);
         if (b->sigma) b->sigma[r] = sum;
         for (int64_t i = 0; i < N; i++) {
@@ -326,22 +319,49 @@ static void bottleneck_rows(const saved *s, int64_t T, const back *b) {
             sa[M + i] = ds[i];
             for (int64_t j = k->first[i]; j < k->first[i + 1] && b->dact; j++)
                 b->dact[r * M + j] = p[i] * e[j] + ds[i] * g[j];
-            if (!s->trained) continue; /* e is not needed any more: it becomes p o a */
+            if (!s->trained && !s->compact) continue; /* e is not needed any more: it becomes p o a */
             for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) e[j] = p[i] * a[j];
             e[M + i] = p[i];
         }
     }
 }
 
-static wf_status bottleneck_back(const saved *s, int64_t T, const back *b, wf_err *err) {
+/* dG = sa^T q, dV = (p o a)^T dout and the rest, and from them the projections' gradients and the stack's. */
+static wf_status compact_back(wf_tape *t, const saved *s, int64_t T, const back *b, wf_err *err) {
+    const int64_t K = s->c.K, d = s->c.d;
+    if (!s->trained && !wants(t, s->c.query) && !wants(t, s->c.key) && !wants(t, s->c.value)) return WF_OK;
+    const bool shared = b->sigma && s->c.w;
+    float *dG = wfi_tape_buffer(t, K, d), *dV = wfi_tape_buffer(t, K, d), *room = wfi_tape_buffer(t, K, d),
+          *dc = wfi_tape_buffer(t, 1, K), *dw = wfi_tape_buffer(t, 1, d), e = 0.0f;
+    if (!dG || !dV || !room || !dc || !dw) return WF_OK; /* noted in the tape */
+    memset(dc, 0, (size_t)K * sizeof *dc);
+    wfi_column_sum(T, K, b->sa, dc);
+    WF_TRY(wfi_gemm(true, false, K, d, T, 1.0f, b->sa, K, s->q->data, d, 0.0f, dG, d, err));
+    WF_TRY(wfi_gemm(true, false, K, d, T, 1.0f, b->e, K, b->dmix, d, 0.0f, dV, d, err));
+    if (shared) WF_TRY(wfi_gemm(true, false, 1, d, T, 1.0f, b->sigma, 1, s->q->data, d, 0.0f, dw, d, err));
+    for (int64_t r = 0; shared && r < T; r++) e += b->sigma[r];
+    WF_TRY(wfi_fuse_compact_back(&s->c, dG, dc, dV, shared ? dw : NULL, e, room, b->dup, err));
+    wfi_tape_buffer_done(t, dw, 1, d);
+    wfi_tape_buffer_done(t, dc, 1, K);
+    wfi_tape_buffer_done(t, room, K, d);
+    wfi_tape_buffer_done(t, dV, K, d);
+    wfi_tape_buffer_done(t, dG, K, d);
+    return WF_OK;
+}
+
+static wf_status bottleneck_back(wf_tape *t, const saved *s, int64_t T, const back *b, wf_err *err) {
     const wf_fuse_stack *k = s->f.stack;
     const int64_t d = k->d, K = k->M + k->N;
-    WF_TRY(times_up_t(k, T, b->dmix, b->e, err));
+    WF_TRY(times_up_t(s, T, b->dmix, false, b->e, err));
     bottleneck_rows(s, T, b);
-    if (b->dt) WF_TRY(times_up(k, T, b->sa, b->dt, err));
+    if (b->dt) WF_TRY(times_up(s, T, b->sa, true, b->dt, err));
+    if (s->compact) {
+        if (b->dt && b->sigma && s->c.w) wfi_fuse_add_outer(T, d, b->sigma, s->c.w, b->dt);
+        return compact_back(t, s, T, b, err);
+    }
     if (!s->trained) return WF_OK;
     WF_TRY(wfi_gemm(true, false, K, d, T, 1.0f, b->e, K, b->dmix, d, 0.0f, b->dup, d, err));
-    return wfi_gemm(true, false, K, d, T, 1.0f, b->sa, K, s->t, d, 1.0f, b->dup, d, err);
+    return wfi_gemm(true, false, K, d, T, 1.0f, b->sa, K, s->query.t, d, 1.0f, b->dup, d, err);
 }
 
 static void full_rows_back(const saved *s, int64_t T, const back *b) { /* ds, sigma, dt */
@@ -351,12 +371,12 @@ static void full_rows_back(const saved *s, int64_t T, const back *b) { /* ds, si
     for (int64_t r = 0; r < T; r++) {
         const float *u = s->u + r * N * d;
         float *ds = b->ds + r * N;
-        for (int64_t i = 0; i < N; i++) ds[i] = dot(b->dmix + r * d, u + i * d, d);
+        for (int64_t i = 0; i < N; i++) ds[i] = wfi_fuse_dot(b->dmix + r * d, u + i * d, d);
         const float sum = row_softmax_back(s, r, ds);
         if (b->sigma) b->sigma[r] = sum;
         if (!b->dt) continue;
         memset(b->dt + r * d, 0, (size_t)d * sizeof *b->dt);
-        for (int64_t i = 0; i < N; i++) axpy(ds[i], u + i * d, b->dt + r * d, d);
+        for (int64_t i = 0; i < N; i++) wfi_fuse_axpy(ds[i], u + i * d, b->dt + r * d, d);
     }
 }
 
@@ -372,7 +392,7 @@ static wf_status full_back(wf_tape *t, const saved *s, int64_t T, const back *b,
 #pragma omp parallel for schedule(static) if (big(s, T))
         for (int64_t r = 0; r < T; r++) {
             const float p = s->p[r * N + i], w = b->ds[r * N + i];
-            for (int64_t c = 0; c < d; c++) du[r * d + c] = p * b->dmix[r * d + c] + w * s->t[r * d + c];
+            for (int64_t c = 0; c < d; c++) du[r * d + c] = p * b->dmix[r * d + c] + w * s->query.t[r * d + c];
         }
         if (b->dact)
             WF_TRY(wfi_gemm(false, true, T, m, d, 1.0f, du, d, k->up + c0 * d, d, 0.0f, b->dact + c0, k->M, err));
@@ -422,36 +442,14 @@ static wf_status down_back(wf_tape *t, const saved *s, int64_t T, const back *b,
     return WF_OK;
 }
 
-/* dt -> W_k, W_q, q; and the constant's part of b_k, t and r. */
+/* dt, with the constant's part of it, on to the projections. */
 static wf_status query_back(wf_tape *t, const saved *s, int64_t T, const back *b, wf_err *err) {
     const int64_t d = s->f.stack->d;
-    const wf_linear *key = s->f.key, *query = s->f.query;
-    if (b->sigma && s->r)
-        for (int64_t r = 0; r < T; r++) axpy(b->sigma[r], s->r->data + r * d, b->dt + r * d, d);
-    float *dQ = b->dt, *own = NULL;
-    if (key) {
-        if (key->weight->grad)
-            WF_TRY(wfi_gemm(true, false, d, d, T, 1.0f, s->Q, d, b->dt, d, 1.0f, key->weight->grad, d, err));
-        if (b->sigma && key->bias && key->bias->grad)
-            WF_TRY(wfi_gemm(true, false, 1, d, T, 1.0f, b->sigma, 1, s->Q, d, 1.0f, key->bias->grad, d, err));
-        if (!wants(t, query) && !s->q->needs_grad) return WF_OK;
-        dQ = own = wfi_tape_buffer(t, T, d);
-        if (!dQ) return WF_OK; /* noted in the tape */
-        const wf_linear product_only = {.in = key->in, .out = key->out, .weight = key->weight, .forward = key->forward};
-        WF_TRY(wfi_linear_forward(&product_only, T, b->dt, dQ, err));
-        if (b->sigma && key->bias)
-            for (int64_t r = 0; r < T; r++) axpy(b->sigma[r], key->bias->data, dQ + r * d, d);
+    if (b->sigma && s->r) {
+#pragma omp parallel for schedule(static) if (big(s, T))
+        for (int64_t r = 0; r < T; r++) wfi_fuse_axpy(b->sigma[r], s->r->data + r * d, b->dt + r * d, d);
     }
-    if (!query) {
-        wfi_tape_grad_add(t, s->q, dQ);
-    } else {
-        WF_TRY(wfi_linear_param_grad(query, T, s->q->data, dQ, err));
-        bool fresh = false;
-        float *dq = wfi_tape_grad(t, s->q, &fresh);
-        if (dq) WF_TRY(wfi_linear_input_grad(query, T, dQ, dq, !fresh, err));
-    }
-    wfi_tape_buffer_done(t, own, T, d);
-    return WF_OK;
+    return wfi_fuse_query_backward(t, &s->query, s->q, b->dt, b->sigma, err);
 }
 
 /* r is part of every value (through mix) and, with dropout, of the scores' constant. */
@@ -460,7 +458,8 @@ static void residual_back(wf_tape *t, const saved *s, int64_t T, const back *b) 
     const int64_t d = s->f.stack->d;
     wfi_tape_grad_add(t, s->r, b->dmix);
     if (!b->sigma || !s->r->grad) return;
-    for (int64_t r = 0; r < T; r++) axpy(b->sigma[r], s->t + r * d, s->r->grad + r * d, d);
+#pragma omp parallel for schedule(static) if (big(s, T))
+    for (int64_t r = 0; r < T; r++) wfi_fuse_axpy(b->sigma[r], s->query.t + r * d, s->r->grad + r * d, d);
 }
 
 static bool buffers_get(wf_tape *t, const saved *s, int64_t T, back *b) {
@@ -513,7 +512,7 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
         WF_TRY(wfi_linear_input_grad(s->f.value, T, n->out->grad, b.dmix, false, err));
     }
     if (!buffers_get(t, s, T, &b)) return WF_OK; /* noted in the tape */
-    WF_TRY(s->full ? full_back(t, s, T, &b, err) : bottleneck_back(s, T, &b, err));
+    WF_TRY(s->full ? full_back(t, s, T, &b, err) : bottleneck_back(t, s, T, &b, err));
     if (b.dact) WF_TRY(down_back(t, s, T, &b, err));
     if (s->trained) wfi_stack_spread(s->f.stack, b.ddown, b.dbias, b.dup);
     residual_back(t, s, T, &b);
@@ -528,6 +527,23 @@ bool wfi_fuse_full(const wf_fuse *f) {
     return f->form == WF_FUSE_FULL || (f->form == WF_FUSE_AUTO && f->stack->M >= FULL_FROM * f->stack->N);
 }
 
+/* Chooses s->c. */
+static bool compact_takes(const wf_tape *t, saved *s, int64_t T) {
+    const wf_fuse *f = &s->f;
+    if (s->full || s->r || f->form == WF_FUSE_BOTTLENECK || (!f->query && !f->key && !f->value)) return false;
+    if (f->frozen && !wfi_tape_training(t)) {
+        s->c = *f->frozen;
+        return true;
+    }
+    s->c = (wf_fuse_compact){.K = f->stack->M + f->stack->N,
+                             .d = f->stack->d,
+                             .query = f->query,
+                             .key = f->key,
+                             .value = f->value,
+                             .U = f->stack->up};
+    return f->form == WF_FUSE_COMPACT || wfi_fuse_compact_pays(&s->c, T);
+}
+
 wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf_value *r, const float **probs) {
     if (!z || !q || !fits(t, f, z, q, r)) return NULL;
     const wf_fuse_stack *k = f->stack;
@@ -536,13 +552,17 @@ wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf
     if (!wfi_tape_training(t)) s.f.dropout = 0.0f;
     s.full = wfi_fuse_full(f);
     s.trained = wfi_tape_training(t) && wfi_stack_trained(k);
+    if (compact_takes(t, &s, T)) { /* the projections are done then */
+        s.compact = true;
+        s.f.query = s.f.key = s.f.value = NULL;
+    }
     const bool record = z->needs_grad || q->needs_grad || (r && r->needs_grad) || s.trained || wants(t, f->query) ||
                         wants(t, f->key) || wants(t, f->value);
     wf_value *out = wfi_tape_value(t, T, k->d);
     s.p = wfi_tape_floats(t, T, k->N);
     const size_t scope = wfi_tape_scope(t);
     if (!out || !s.p || !arrays_get(t, &s, T, record)) return NULL;
-    float *mix = f->value ? wfi_tape_floats(t, T, k->d) : out->data;
+    float *mix = s.f.value ? wfi_tape_floats(t, T, k->d) : out->data;
     if (!mix || forward(t, &s, T, mix, out, wfi_tape_err(t)) != WF_OK) return NULL;
     s.mix = mix;
     if (probs) *probs = s.p;

@@ -2,9 +2,9 @@
  */
 #ifndef WF_FUSION_OP_FUSE_H
 #define WF_FUSION_OP_FUSE_H
-#include "fusion/fuse_stack.h"
+#include "fusion/fuse_compact.h"
 
-typedef enum wf_fuse_form { WF_FUSE_AUTO, WF_FUSE_BOTTLENECK, WF_FUSE_FULL } wf_fuse_form;
+typedef enum wf_fuse_form { WF_FUSE_AUTO, WF_FUSE_BOTTLENECK, WF_FUSE_COMPACT, WF_FUSE_FULL } wf_fuse_form;
 
 typedef struct wf_fuse { /* all pointers live at least as long as the step */
     const wf_fuse_stack *stack;
@@ -12,6 +12,7 @@ typedef struct wf_fuse { /* all pointers live at least as long as the step */
     float dropout, temperature;           /* dropout on the scores, active while training */
     uint64_t random;                      /* its key: element (token, branch) uses word token*N + branch */
     wf_fuse_form form;
+    const wf_fuse_compact *frozen; /* made of these, packed, for passes that do not train; NULL: none */
 } wf_fuse;
 
 bool wfi_fuse_full(const wf_fuse *f); /* the form it will take */
