@@ -43,13 +43,17 @@ static uint64_t stamp_of(const wf_fuse_own *o) {
     return stamp;
 }
 
-wf_status wfi_fuse_own_pack(wf_fuse_own *o, wf_err *err) {
-    wf_linear *all[] = {&o->query, &o->key, &o->value};
+bool wfi_fuse_own_frozen(wf_fuse_own *o) {
     const uint64_t stamp = stamp_of(o);
     const bool trained = live(o);
     if (trained || stamp != o->stamp) wfi_fuse_own_unpack(o);
     o->stamp = stamp;
-    for (int i = 0; i < 3 && !trained; i++) {
+    return !trained;
+}
+
+wf_status wfi_fuse_own_pack(wf_fuse_own *o, wf_err *err) {
+    wf_linear *all[] = {&o->query, &o->key, &o->value};
+    for (int i = 0; i < 3; i++) {
         wf_linear *l = all[i];
         if (!l->weight || l->forward || l->backward) continue;
         const bool back = l == &o->key; /* t = Q W_k */
@@ -68,7 +72,7 @@ wf_status wfi_fuse_own_compact(wf_fuse_own *o, const wf_fuse_stack *stack, uint6
     c.query = used(&o->query);
     c.key = used(&o->key);
     c.value = used(&o->value);
-    if (live(o) || (!c.query && !c.key && !c.value)) return WF_OK;
+    if (!c.query && !c.key && !c.value) return WF_OK; /* nothing to multiply in */
     if (o->compact.G && o->made_of == filling) return WF_OK;
     compact_drop(o);
     o->memory = wfi_alloc(wfi_fuse_compact_floats(&c), sizeof *o->memory);

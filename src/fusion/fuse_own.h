@@ -12,10 +12,11 @@ typedef struct wf_fuse_own {
     uint64_t made_of;            /* which filling of the stack it was made of */
 } wf_fuse_own;
 
-/* Packed forms of the matrices, when frozen (else none), made anew when their values have changed. */
+/* Gives up forms that no longer hold; true: the matrices are frozen, forms can be made. */
+bool wfi_fuse_own_frozen(wf_fuse_own *o);
+/* Packed forms of frozen matrices, those that are missing. */
 wf_status wfi_fuse_own_pack(wf_fuse_own *o, wf_err *err);
-/* The compact form for a filled stack; `filling` changes whenever the stack is filled anew. None (and no failure) while
- * something is trained. */
+/* The compact form of frozen matrices and a filled stack, which changes `filling` whenever it is filled anew. */
 wf_status wfi_fuse_own_compact(wf_fuse_own *o, const wf_fuse_stack *stack, uint64_t filling, wf_err *err);
 void wfi_fuse_own_unpack(wf_fuse_own *o);
 #endif

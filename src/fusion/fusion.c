@@ -42,6 +42,7 @@ typedef struct state {
     fuse_block *blocks;
     int *at; /* [layers, 2] block index or -1 */
     float temperature;
+    wf_fuse_form form;
     pthread_mutex_t lock; /* of the frozen forms */
 } state;
 
@@ -332,6 +333,10 @@ void wfi_fusion_temperature(wf_fusion *f, int64_t step) {
     s->temperature = s->set.temperature && step >= 0 && t > 1.0 ? (float)t : 1.0f;
 }
 
+void wfi_fusion_form(wf_fusion *f, int form) {
+    ((state *)f->state)->form = (wf_fuse_form)form;
+}
+
 static uint64_t versions(const wf_fusion *f, const fuse_block *b) {
     uint64_t v = 0;
     for (int64_t i = 0; i < b->stack.N; i++) v = v * 31 + f->adapters[b->which[i]]->version;
@@ -372,6 +377,24 @@ static const wf_fuse_stack *stack_get(const wf_fusion *f, fuse_block *b, const w
     return st == WF_OK ? &b->stack : wfi_tape_fail(t, st, "%s", err.text);
 }
 
+/* The forms of the block's own matrices for this pass; a failure is noted in the tape. */
+static wf_status own_ready(const wf_fusion *f, fuse_block *b, wf_tape *t, wf_fuse *fuse) {
+    state *s = f->state;
+    wf_err err = {0};
+    wf_status st = WF_OK;
+    pthread_mutex_lock(&s->lock);
+    if (wfi_fuse_own_frozen(&b->own)) {
+        const bool compact = !wfi_tape_training(t) && fuse->stack == &b->stack && !s->set.residual_before &&
+                             !wfi_fuse_full(fuse) && fuse->form != WF_FUSE_BOTTLENECK;
+        if (compact) st = wfi_fuse_own_compact(&b->own, &b->stack, b->filling, &err);
+        if (compact && b->own.compact.G) fuse->frozen = &b->own.compact;
+        if (st == WF_OK && !fuse->frozen) st = wfi_fuse_own_pack(&b->own, &err);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (st != WF_OK) wfi_tape_fail(t, st, "%s", err.text);
+    return st;
+}
+
 static void watch_add(const wf_fusion *f, const fuse_block *b, size_t index, int64_t T, const float *probs) {
     wf_fusion_watch *w = f->watch;
     const int64_t N = b->stack.N;
@@ -405,18 +428,11 @@ wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site
                     .value = b->own.value.weight ? &b->own.value : NULL,
                     .dropout = s->set.dropout >= 0.0f ? s->set.dropout : default_dropout,
                     .temperature = training ? s->temperature : 1.0f,
+                    .form = s->form,
                     .random = wfi_random_key(pass->key, "fusion.dropout", (uint64_t)layer, (uint64_t)site)};
     fuse.stack = stack_get(f, b, &fuse, t);
     if (!fuse.stack) return NULL;
-    wf_err err = {0};
-    pthread_mutex_lock(&s->lock);
-    wf_status st = wfi_fuse_own_pack(&b->own, &err);
-    if (st == WF_OK && !training && fuse.stack == &b->stack && !wfi_fuse_full(&fuse) && !s->set.residual_before) {
-        st = wfi_fuse_own_compact(&b->own, &b->stack, b->filling, &err);
-        if (b->own.compact.G) fuse.frozen = &b->own.compact;
-    }
-    pthread_mutex_unlock(&s->lock);
-    if (st != WF_OK) return wfi_tape_fail(t, st, "%s", err.text);
+    if (own_ready(f, b, t, &fuse) != WF_OK) return NULL;
     const float *probs = NULL;
     wf_value *sum[4] = {wfi_op_fuse(t, &fuse, z, q, s->set.residual_before ? r : NULL, f->watch ? &probs : NULL)};
     if (!sum[0]) return NULL;

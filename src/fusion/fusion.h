@@ -44,6 +44,9 @@ wf_value *wfi_fusion_penalty(const wf_fusion *f, wf_tape *tape);
  * always use 1. */
 void wfi_fusion_temperature(wf_fusion *f, int64_t step);
 
+/* Tests: a wf_fuse_form (op_fuse.h) for all later passes, where it is possible; as made, the fastest is taken. */
+void wfi_fusion_form(wf_fusion *f, int form);
+
 typedef struct wf_fusion_watch { /* mean attention per (block, adapter) and its entropy */
     size_t blocks, adapters;
     double *sum;     /* [blocks, adapters] of attention weights over tokens */

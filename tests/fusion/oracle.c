@@ -44,6 +44,7 @@ void oracle_clear(oracle *o) {
     for (int i = 0; i < o->count; i++) free(o->vars[i].v);
     free(o->probs);
     free(o->y);
+    *o = (oracle){0};
 }
 
 static double act(wf_act a, double x) {

@@ -3,6 +3,7 @@
  * the double oracle. */
 #include "../tape/gradcheck.h"
 #include "base/random.h"
+#include "fusion/op_fuse.h"
 #include "oracle.h"
 #include <math.h>
 
@@ -212,8 +213,14 @@ static void gradient_check(setup *s, const oracle_var *v) {
     free(numeric);
 }
 
+static void zero_grad(wf_pset *p) {
+    if (p->grad) memset(p->grad, 0, (size_t)p->total * sizeof *p->grad);
+}
+
 static void run_block(setup *s, bool training) {
     const fuse_case *c = s->c;
+    zero_grad(&s->fusion->params);
+    for (size_t i = 0; i < s->count; i++) zero_grad(&s->adapters[i]->params);
     const int64_t offsets[] = {0, TOKENS};
     wf_tape *t = NULL;
     wf_err e = {0};
@@ -245,12 +252,35 @@ static void run_block(setup *s, bool training) {
     wfi_tape_free(t);
 }
 
+/* Frozen: in inference from forms made beforehand, which must follow changed values; while something below is trained.
+ */
+static void frozen_blocks(setup *s) {
+    check_ok(wfi_pset_trainable(&s->fusion->params, false, err));
+    for (size_t i = 0; i < s->count; i++) check_ok(wfi_pset_trainable(&s->adapters[i]->params, false, err));
+    for (int round = 0; round < 3; round++) {
+        wfi_fusion_form(s->fusion, round == 2 ? WF_FUSE_BOTTLENECK : WF_FUSE_AUTO);
+        run_block(s, false);
+        oracle_clear(&s->o);
+        run_block(s, true);
+        oracle_clear(&s->o);
+        shake(&s->fusion->params, 20 + (uint64_t)round, 0.3f);
+        if (round == 0) continue; /* the fusion alone, then both */
+        shake(&s->adapters[0]->params, 30 + (uint64_t)round, 0.4f);
+        wfi_adapter_changed(s->adapters[0]);
+    }
+}
+
 static void run_case(void **state) {
     setup s;
     setup_init(&s, *state);
-    run_block(&s, true);
-    oracle_clear(&s.o);
-    run_block(&s, false); /* without dropout and temperature */
+    for (int form = 0; form < 2; form++) {
+        wfi_fusion_form(s.fusion, form ? WF_FUSE_COMPACT : WF_FUSE_AUTO);
+        run_block(&s, true);
+        oracle_clear(&s.o);
+        run_block(&s, false); /* without dropout and temperature */
+        oracle_clear(&s.o);
+    }
+    frozen_blocks(&s);
     setup_clear(&s);
 }
 
