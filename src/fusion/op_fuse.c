@@ -1,12 +1,13 @@
 /* fusion/op_fuse.c - AdapterFusion (Pfeiffer et al. 2021) without the N x d keys and values of the textbook form. See
  * op_fuse.h.
  *
- * With t = W_k^T (W_q q + b_q) a score is t . u_i + const, and W_v is applied after mixing. Two exact forms:
- *   bottleneck  u_i is never formed: g = t up^T, score_i = sum_j g_j a_j (+ bias row), mix = (p o a) up    3 products
- * of T*d*M full        u_i [T,N,d] is formed once: score_i = t . u_i, mix = sum_i p_i u_i                         2
- * products, N*d memory The first wins for narrow bottlenecks; FULL_FROM is where they meet, measured. M, up and the
- * bias rows: fuse_stack.h. The constant of a score, b_k . (W_q q + b_q) + t . r, is the same for all i: it matters only
- * when single scores are dropped.
+ * With t = W_k^T (W_q q + b_q) a score is t . u_i + const, and W_v is applied after mixing. Three exact forms:
+ *   bottleneck  u_i is never formed: g = t up^T, score_i = sum_j g_j a_j (+ bias row), mix = (p o a) up
+ *   compact     the same with W_q, W_k and W_v multiplied into up beforehand (fuse_compact.h): for few, narrow
+ *               bottlenecks against the rows of a batch, and always for what is frozen. t is q then, mix the output
+ *   full        u_i [T,N,d] is formed once: score_i = t . u_i, mix = sum_i p_i u_i; for wide bottlenecks, from
+ * FULL_FROM on, measured M, up and the bias rows: fuse_stack.h. The constant of a score, b_k . (W_q q + b_q) + t . r,
+ * is the same for all i: it matters only when single scores are dropped.
  *
  * Backward, with e = dmix up^T: dp_i = sum_j e_j a_j, ds by the softmax, da_j = p_i e_j + ds_i g_j, dt = (ds o a) up,
  * dup = (p o a)^T dmix + (ds o a)^T t.  Kept: a and its pre-activation, g (or u), p, what fuse_query.h keeps, mix. */
