@@ -203,11 +203,17 @@ wf_status wfi_bench_parts(wf_bench_state *b, const char *dir, wf_err *err) {
         path = NULL;
     }
     for (size_t i = 0; st == WF_OK && i < b->work_count; i++) {
-        const wf_fusion *f = b->running[i].subject.fusion;
-        if (!f || b->works[i].kind != BENCH_INFER) continue;
-        snprintf(name, sizeof name, "fusions/%zu", f->count);
+        const wf_bench_subject *s = &b->running[i].subject;
+        const bool own = s->adapter && !s->adapter_borrowed; /* not of the pool */
+        if (b->works[i].kind != BENCH_INFER || !(s->fusion || own)) continue;
+        if (s->fusion)
+            snprintf(name, sizeof name, "fusions/%zu", s->fusion->count);
+        else
+            snprintf(name, sizeof name, "adapters/%s", b->works[i].method);
         st = below(dir, name, &path, err);
-        if (st == WF_OK) st = wfi_hub_fusion_save(f, b->base_name, path, err);
+        if (st == WF_OK)
+            st = s->fusion ? wfi_hub_fusion_save(s->fusion, b->base_name, path, err)
+                           : wfi_hub_adapter_save(s->adapter, b->base_name, path, err);
         wfi_free(path);
         path = NULL;
     }

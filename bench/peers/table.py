@@ -1,0 +1,245 @@
+"""From what was measured to the table of goals: no measuring here.
+
+Results are {"setup": {...}, "rounds": [{"size", "round", "gemm": {TYPE: flop/s}, "rates": {"SIDE WORK": {"rate", "steps"}}}]}. setup holds
+"works" {size: {WORK: {"dtype", "base_flop", "rest_flop"} or {"error"}}}, "agreement" {size: {key: {...}}}, "memory", "cold_start", and what
+the document tells of the machine."""
+import statistics
+
+import goals
+
+
+def disagreement(found, dtype):
+    """None when outputs are as near as they must be, else what is wrong."""
+    if found is None:
+        return "outputs were not compared"
+    if dtype == "ids":
+        return None if found.get("same") else "token ids differ"
+    limits = goals.TOLERANCE[dtype]
+    if found["error"] is None:
+        return "outputs are not finite"
+    if "error" in limits:
+        return None if found["error"] <= limits["error"] else f"outputs differ by {found['error']:.1e} of the largest"
+    for name in ("mean_cosine", "least_cosine"):
+        if found[name] < limits[name]:
+            return f"outputs differ: {name.replace('_', ' ')} {found[name]:.4f}"
+    return None
+
+
+def _dtype(setup, size, side, work):
+    if side == "weft":
+        return setup["works"].get(size, {}).get(work, {}).get("dtype")
+    return work.split("@")[1] if "@" in work else "f32"
+
+
+def refusal(setup, size, side, work):
+    """Why no speed of this measurement may be told; None: nothing speaks against it."""
+    told = setup["works"].get(size, {}).get(work, {}) if side == "weft" else {}
+    if "error" in told:
+        return "weft cannot run it: " + told["error"]
+    needed = goals.agreement_of(side.split("-")[0], work, _dtype(setup, size, side, work))
+    if needed is None:
+        return None
+    key, dtype = needed
+    wrong = disagreement(setup["agreement"].get(size, {}).get(key), dtype)
+    return f"{side}: {wrong}" if wrong else None
+
+
+def _rate(round_, measurement):
+    found = round_["rates"].get(" ".join(measurement))
+    return found and found.get("rate")
+
+
+def _spread(values):
+    return {"value": statistics.median(values), "low": min(values), "high": max(values), "rounds": len(values)}
+
+
+def _ratio(row, setup, rounds):
+    refused = refusal(setup, row["size"], *row["ours"])
+    theirs = [t for t in row["theirs"] if not refusal(setup, row["size"], *t)]
+    if refused or not theirs:
+        return {"refused": refused or refusal(setup, row["size"], *row["theirs"][0])}
+    triples = []
+    for r in rounds:
+        ours, peers = _rate(r, row["ours"]), [x for x in (_rate(r, t) for t in theirs) if x]
+        if ours and len(peers) == len(theirs):
+            triples.append((ours, max(peers)))
+    if not triples:
+        return {}
+    return {"mine": _spread([o for o, _ in triples]), "peer": _spread([p for _, p in triples]), "ratio": _spread([o / p for o, p in triples])}
+
+
+def _growth(row, setup, rounds):
+    for side, work in row["ours"]:
+        told = setup["works"].get(row["size"], {}).get(work, {})
+        if "error" in told:
+            return {"refused": told["error"]}
+    few, many = row["ours"]
+    pairs = [(_rate(r, few), _rate(r, many)) for r in rounds]
+    pairs = [(a, b) for a, b in pairs if a and b]
+    return {"mine": _spread([b for _, b in pairs]), "ratio": _spread([a / b for a, b in pairs])} if pairs else {}
+
+
+def _share(row, setup, rounds):
+    refused = refusal(setup, row["size"], *row["ours"])
+    if refused:
+        return {"refused": refused}
+    work = setup["works"].get(row["size"], {}).get(row["ours"][1])
+    rates = [_rate(r, row["ours"]) for r in rounds]
+    kept = [(r["gemm"], rate) for r, rate in zip(rounds, rates) if rate and work and work["dtype"] in r["gemm"]]
+    if not kept:
+        return {}
+    # The fastest products of any round: a round in which they were slow must not flatter the step.
+    peak = {t: max(g[t] for g, _ in kept) for t in kept[0][0]}
+    seconds = work["base_flop"] / peak[work["dtype"]] + work["rest_flop"] / peak["f32"]
+    return {"mine": _spread([rate for _, rate in kept]), "ratio": _spread([rate * seconds for _, rate in kept])}
+
+
+def _cold(row, setup, rounds):
+    times = setup.get("cold_start") or []
+    return {"mine": _spread(times), "ratio": _spread(times)} if times else {}
+
+
+def _memory(row, setup, rounds):
+    found = setup.get("memory", {}).get(row["size"], {})
+    if not found.get("weft") or not found.get("torch"):
+        return {}
+    one = lambda v: {"value": v, "low": v, "high": v, "rounds": 1}
+    return {"mine": one(found["weft"]), "peer": one(found["torch"]), "ratio": one(found["weft"] / found["torch"])}
+
+
+KINDS = {"ratio": _ratio, "growth": _growth, "share": _share, "seconds": _cold, "memory": _memory}
+LESS_IS_BETTER = ("seconds", "memory", "growth")
+
+
+def judge(results):
+    """[row with "mine", "peer", "ratio" (each value, low, high, rounds) and "verdict"], in the goals' order."""
+    out = []
+    for row in goals.rows():
+        rounds = [r for r in results["rounds"] if r["size"] == row["size"]]
+        found = KINDS[row["kind"]](row, results["setup"], rounds)
+        row = {**row, **found}
+        if "refused" in found:
+            row["verdict"] = "refused"
+        elif not found:
+            row["verdict"] = "not measured"
+        elif row["kind"] == "ratio" and row.get("least"):
+            row["verdict"] = "reached" if found["mine"]["value"] >= row["least"] else "missed"
+        elif row["goal"] is None:
+            row["verdict"] = "-"
+        else:
+            value = found["ratio"]["value"]
+            good = value <= row["goal"] if row["kind"] in LESS_IS_BETTER else value >= row["goal"]
+            row["verdict"] = "reached" if good else "missed"
+        out.append(row)
+    return out
+
+
+# ---- text ----
+
+def _amount(row, spread):
+    if spread is None:
+        return "-"
+    v = spread["value"]
+    if row["kind"] == "seconds":
+        return f"{1e3 * v:.0f} ms"
+    if row["kind"] == "memory":
+        return f"{v / 2**20:,.0f} MiB"
+    if row.get("unit") == "MB/s":
+        return f"{v / 1e6:.1f} MB/s"
+    if "latency" in row["id"]:
+        return f"{32e3 / v:.2f} ms"
+    return f"{v:,.0f}"
+
+
+def _ratio_text(row):
+    r = row.get("ratio")
+    if not r:
+        return "-"
+    if row["kind"] == "seconds":
+        return f"{1e3 * r['low']:.0f} - {1e3 * r['high']:.0f} ms"
+    if row["kind"] == "share":
+        return f"{100 * r['value']:.0f} % ({100 * r['low']:.0f} - {100 * r['high']:.0f})"
+    if r["rounds"] == 1:
+        return f"{r['value']:.2f}"
+    return f"{r['value']:.2f} ({r['low']:.2f} - {r['high']:.2f})"
+
+
+def _goal_text(row):
+    if row.get("least"):
+        return f"at least {row['least'] / 1e6:.0f} MB/s"
+    if row["goal"] is None:
+        return "-"
+    if row["kind"] == "seconds":
+        return f"at most {1e3 * row['goal']:.0f} ms"
+    if row["kind"] == "share":
+        return f"at least {100 * row['goal']:.0f} %"
+    if row["kind"] in LESS_IS_BETTER:
+        return f"at most {row['goal']:g}"
+    return f"at least {row['goal']:g}"
+
+
+def _type_text(setup, row):
+    ours = row.get("ours", [])
+    side, work = ours[-1] if isinstance(ours, list) and ours else ours or ("", "")
+    return _dtype(setup, row["size"], side, work) or "-" if side and work != "tokenize" else "-"
+
+
+def markdown_table(results, reasons):
+    """Lines of the table. A miss without a reason says so."""
+    lines = []
+    for size, title in goals.SIZES.items():
+        lines += [f"### {title}", "", "| work | weft's type | against | goal | weft | peer | ratio: median (lowest - highest) | result |",
+                  "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |"]
+        for row in judge(results):
+            if row["size"] != size:
+                continue
+            verdict = row["verdict"]
+            if verdict == "refused":
+                verdict = "no speed told: " + row["refused"]
+            elif verdict == "missed":
+                verdict = "**missed**: " + reasons.get(row["id"], reasons.get(row["id"].split("/", 1)[1], "the reason is not known yet"))
+            cells = [row["title"], _type_text(results["setup"], row), row["against"], _goal_text(row), _amount(row, row.get("mine")), _amount(row, row.get("peer")),
+                     _ratio_text(row), verdict]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return lines
+
+
+def agreement_table(results):
+    lines = ["| size | what | largest difference | mean cosine | least cosine | within |", "| --- | --- | ---: | ---: | ---: | --- |"]
+    for size, found in results["setup"]["agreement"].items():
+        for key, a in found.items():
+            if key == "tokenize":
+                lines.append(f"| {size} | `tokenize` | - | - | - | {'the same ids' if a.get('same') else '**no: ids differ**'} |")
+                continue
+            wrong = disagreement(a, key.split("@")[1])
+            cells = ["-"] * 3 if a["error"] is None else [f"{a['error']:.1e}", f"{a['mean_cosine']:.6f}", f"{a['least_cosine']:.6f}"]
+            lines.append(f"| {size} | `{key}` | {' | '.join(cells)} | {'yes' if wrong is None else '**no**'} |")
+    return lines
+
+
+def document(results, reasons, command):
+    setup, rounds = results["setup"], results["rounds"]
+    counts = {s: sum(r["size"] == s for r in rounds) for s in goals.SIZES}
+    t = goals.TOLERANCE
+    lines = ["# Performance", "", "Made by `make bench`; every number below comes from one run of it.", "",
+             "weft and the programs that do the same work take turns on one machine: a round measures each work once, weft and its peers one directly after the other, and "
+             "the ratio is taken within the round. Rates are real tokens a second, padding not counted; weft never pads. \"Reference\" is PyTorch with the `adapters` library: "
+             "batches padded to their longest text, unsorted (\"default padding\") or cut from sorted texts (\"sorted\"). weft's type is that of the frozen base, chosen by "
+             "weft itself (`auto`) where the work does not name it; trained parts are float32.", "",
+             "![Ratios by work, with the goals as marks](performance.svg)", "", "## Machine and versions", ""]
+    for name, value in setup["machine"].items():
+        lines.append(f"- {name}: {value}")
+    lines += [f"- {n}: {v}" for n, v in sorted(setup["versions"].items())]
+    gemm = {t: max(r["gemm"].get(t, 0) for r in rounds) for t in ("f32", "bf16", "int8")} if rounds else {}
+    if any(gemm.values()):
+        lines.append("- fastest matrix products (oneDNN): " + ", ".join(f"{t} {v / 1e9:.0f} GFLOP/s" for t, v in gemm.items() if v))
+    lines += [f"- command: `{command}`; rounds: " + ", ".join(f"{goals.SIZES[s]} {n}" for s, n in counts.items()) + f"; finished {setup['finished']}",
+              f"- texts: {setup['texts']}", "", "## Goals", ""]
+    lines += markdown_table(results, reasons)
+    lines += ["## Outputs compared", "",
+              f"A speed is told only where the outputs of the first 64 texts agree with PyTorch's in float32 through the same weights, adapters and fusions: float32 to {t['f32']['error']:g} "
+              f"of the largest value; bf16 by a cosine of at least {t['bf16']['mean_cosine']} on average and {t['bf16']['least_cosine']} for the worst text; int8 by {t['int8']['mean_cosine']} and "
+              f"{t['int8']['least_cosine']}. A training stands on the inference of the same parts in the same type; its gradients and steps are compared with the library's by `make parity`.", ""]
+    lines += agreement_table(results)
+    return "\n".join(lines) + "\n"
