@@ -17,7 +17,7 @@ setup = env $(CC_ASKED) sh tools/setup_build.sh
 strict = $(if $(WERROR),--werror)
 
 .DEFAULT_GOAL := build
-.PHONY: build test quick parity bench fuzz format format-check lint check demo docs install clean help
+.PHONY: build test quick parity bench bench-quick bench-kernels fuzz format format-check lint check demo docs install clean help
 
 build: ## build the program and the library (default)
 	$(deps) build
@@ -38,7 +38,13 @@ quick: format-check ## normal build, fast tests, layers, format: the gate before
 parity: build ## compare with the Python library's stored and fresh results
 	BUILD=$(BUILD) sh tools/parity.sh
 
-bench: build ## speed of the kernels on this machine
+bench: build ## weft beside PyTorch, ONNX Runtime and CTranslate2 in one run; writes docs/performance.md
+	BUILD=$(BUILD) sh tools/bench_peers.sh $(BENCH)
+
+bench-quick: build ## the same for development: one short round of a few works; docs/ stays as it is
+	BUILD=$(BUILD) sh tools/bench_peers.sh --quick $(BENCH)
+
+bench-kernels: build ## speed of each kernel on this machine
 	ninja -C $(BUILD) bench/bench_kernels
 	$(BUILD)/bench/bench_kernels
 

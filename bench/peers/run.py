@@ -299,6 +299,8 @@ def document_write(a):
         f.write(figure.svg(table.judge(results)))
     say(f"wrote {os.path.join(out, 'performance.md')}")
     for row in table.judge(results):
+        if row["verdict"] == "not measured" and a.quick:
+            continue
         ratio = f"{row['ratio']['value']:.3g}" if "ratio" in row else "-"
         print(f"{row['size']:9} {row['verdict']:12} {ratio:>7} {row['title']} / {row['against']}")
 

@@ -53,7 +53,15 @@ def _spread(values):
     return {"value": statistics.median(values), "low": min(values), "high": max(values), "rounds": len(values)}
 
 
+def _told(row, setup, rounds):
+    """Whether there is something to tell of: a rate, or why there is none."""
+    ours = row["ours"]
+    return any(_rate(r, ours) for r in rounds) or "error" in setup["works"].get(row["size"], {}).get(ours[1], {})
+
+
 def _ratio(row, setup, rounds):
+    if not _told(row, setup, rounds):
+        return {}
     refused = refusal(setup, row["size"], *row["ours"])
     theirs = [t for t in row["theirs"] if not refusal(setup, row["size"], *t)]
     if refused or not theirs:
@@ -80,6 +88,8 @@ def _growth(row, setup, rounds):
 
 
 def _share(row, setup, rounds):
+    if not _told(row, setup, rounds):
+        return {}
     refused = refusal(setup, row["size"], *row["ours"])
     if refused:
         return {"refused": refused}
