@@ -3,11 +3,11 @@
 Started by tools/bench_peers.sh, which makes the Python environment of the peers.
 
   run.py --python PEERS_PYTHON --build BUILD --model BASE --texts FILE [--rounds 5] [--seconds 2] [--threads N] [--sizes minilm,bert-base]
-         [--only WORD,...] [--quick] [--fresh] [--table]
+         [--only WORD,...] [--quick] [--fresh] [--prepare] [--table]
 
 A round is one file below the results' folder; a run that was interrupted goes on behind the last whole round as long as the programs, texts and
 settings are the same. --quick: one round of half a second, MiniLM and few works unless --only or --sizes say more, written beside the build and never
-into docs/. --table: no measuring, only the document from the rounds that are there."""
+into docs/. --prepare: what is made once and the comparison of outputs, no measuring. --table: no measuring, only the document from the rounds that are there."""
 import argparse
 import hashlib
 import json
@@ -148,21 +148,20 @@ def agreement(right, found):
     return {"error": error, "mean_cosine": sum(cosines) / len(cosines), "least_cosine": min(cosines)}
 
 
-def weft_outputs(a, size, worker, loaded, wanted):
-    """Writes the parts that the library loads; {part@type: outputs} of all that a measured work of weft stands on."""
+def weft_outputs(a, size, worker, loaded, wanted, parts):
+    """Writes the parts that the library loads; {part@type: outputs} of all that a measured work of weft stands on, and a digest of token ids."""
     works = set()
     for side, work in wanted:
         told = loaded["works"].get(work, {})
         if side == "weft" and "dtype" in told:
             part = goals.agreement_of("weft", work, told["dtype"])[0].split("/", 1)[1]
             works.add("infer:" + part)
-    parts = os.path.join(a.work, size + "-parts")
     shutil.rmtree(parts, ignore_errors=True)
     for folder in ("", "adapters", "fusions"):
         os.makedirs(os.path.join(parts, folder), exist_ok=True)
     file = os.path.join(a.work, size + "-outputs.json")
     told = worker.sure(do="outputs", works=sorted(works), outputs=file, parts=parts)
-    return parts, {w.split(":", 1)[1]: o["values"] for w, o in json_read(file)["works"].items()}, told["tokenize"]
+    return {w.split(":", 1)[1]: o["values"] for w, o in json_read(file)["works"].items()}, told["tokenize"]
 
 
 def outputs_compare(workers, ours, our_ids):
@@ -182,25 +181,40 @@ def outputs_compare(workers, ours, our_ids):
 
 # ---- measuring ----
 
-def load(a, size, models, wanted):
-    """Starts what a size needs: {side: worker}, what weft says of its works, how outputs agree, versions."""
+def keys_of(loaded, wanted):
+    """What the wanted works stand on, of those that weft can run."""
+    keys = set()
+    for side, work in wanted:
+        told = loaded["works"].get(work, {}) if side == "weft" else {}
+        if "error" not in told:
+            needed = goals.agreement_of(side.split("-")[0], work, told.get("dtype") or (work + "@f32").split("@")[1])
+            keys |= {needed[0]} if needed else set()
+    return keys
+
+
+def load(a, size, models, wanted, agreed):
+    """Starts what a size needs: {side: worker}, what weft says of its works, how outputs agree (`agreed`, where that is known already), versions."""
     say(f"{size}: loading")
     log = os.path.join(a.work, "workers.log")
     workers = {"weft": Worker([os.path.join(a.build, "bench", "bench_worker")], log, a.threads)}
     works = sorted({w for s, w in wanted if s == "weft" and w != "tokenize"})
     loaded = workers["weft"].sure(do="load", lab=os.path.join(a.work, "lab"), base=size, texts=a.lines, threads=a.threads, works=works)
-    parts, ours, our_ids = weft_outputs(a, size, workers["weft"], loaded, wanted)
+    parts = os.path.join(a.work, size + "-parts")
+    known = keys_of(loaded, wanted) <= set(agreed) and os.path.isdir(parts)
+    ours, our_ids = ({}, "") if known else weft_outputs(a, size, workers["weft"], loaded, wanted, parts)
     versions = dict(loaded["versions"])
     settings = {"model": models[0], "onnx": models[1], "ct2": models[2], "texts": a.lines, "parts": parts, "threads": a.threads, "seed": SEED, "max_length": MAX_LENGTH}
-    sides = {s.split("-")[0] for s, _ in wanted} - {"weft"} | {"torch"}
+    sides = {s.split("-")[0] for s, _ in wanted} - {"weft"} | (set() if known else {"torch"})
     for side in [s for s in PEERS if s in sides]:
         theirs = {w for s, w in wanted if s.split("-")[0] == side}
-        if side == "torch":  # what it has to run, and what outputs are compared with
+        if side == "torch" and not known:  # what it has to run, and what outputs are compared with
             theirs |= {"infer:" + part.split("@")[0] for part in ours} | {"infer:plain"}
         workers[side] = Worker([a.python, os.path.join(HERE, PEERS[side])], log, a.threads)
         versions.update(workers[side].sure(do="load", works=sorted(theirs), **settings)["versions"])
-    say(f"{size}: comparing outputs")
-    return workers, loaded["works"], outputs_compare(workers, ours, our_ids), versions, settings
+    if not known:
+        say(f"{size}: comparing outputs")
+        agreed = {**agreed, **outputs_compare(workers, ours, our_ids)}
+    return workers, loaded["works"], agreed, versions, settings
 
 
 def round_run(a, size, number, workers, wanted, works):
@@ -275,7 +289,7 @@ def machine(a):
 
 def fingerprint(a):
     """Rounds of one table have this in common."""
-    h = hashlib.sha256(json.dumps([a.rounds if a.quick else 0, a.seconds, a.threads, a.only, a.sizes, first_line("git", "rev-parse", "HEAD")]).encode())
+    h = hashlib.sha256(json.dumps([a.threads, 0 if a.quick else a.seconds, a.model]).encode())
     for path in (os.path.join(a.build, "bench", "bench_worker"), a.lines):
         with open(path, "rb") as f:
             h.update(f.read())
@@ -318,9 +332,11 @@ def size_run(a, size, models, setup):
     memory = not a.only and size not in setup["memory"]
     if not missing and not memory:
         return
-    workers, setup["works"][size], setup["agreement"][size], versions, settings = load(a, size, models, wanted)
+    workers, setup["works"][size], setup["agreement"][size], versions, settings = load(a, size, models, wanted, setup["agreement"].get(size, {}))
     setup["versions"].update(versions)
     json_write(os.path.join(a.results, "setup.json"), setup)
+    if a.prepare:
+        missing, memory = [], False
     for n in missing:
         json_write(os.path.join(a.results, f"{size}-round-{n:02}.json"), round_run(a, size, n, workers, wanted, setup["works"][size]))
     for worker in workers.values():
@@ -339,7 +355,7 @@ def options_read():
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--sizes")
     p.add_argument("--only", default="", help="works, such as train:seq_bn,infer,latency")
-    for name in ("--quick", "--fresh", "--table"):
+    for name in ("--quick", "--fresh", "--prepare", "--table"):
         p.add_argument(name, action="store_true")
     a = p.parse_args()
     a.rounds = a.rounds or (1 if a.quick else 5)
@@ -364,10 +380,11 @@ def main():
         return document_write(a)
     count = texts_make(a.texts, a.lines)
     mark, path = fingerprint(a), os.path.join(a.results, "setup.json")
-    if a.fresh or not os.path.exists(path) or json_read(path)["fingerprint"] != mark:
-        for f in os.listdir(a.results):
-            if f == "setup.json" or "-round-" in f:
-                os.remove(os.path.join(a.results, f))
+    same = not a.fresh and os.path.exists(path) and json_read(path)["fingerprint"] == mark
+    for f in os.listdir(a.results):
+        if "-round-" in f and (a.quick or not same):
+            os.remove(os.path.join(a.results, f))
+    if not same:
         command = "make bench" + "".join(f" {k}={os.environ[k]}" for k in ("BENCH_ROUNDS", "BENCH_SECONDS", "BENCH_THREADS") if os.environ.get(k))
         setup = {"fingerprint": mark, "machine": machine(a), "versions": {}, "works": {}, "agreement": {}, "memory": {}, "command": command, "finished": "",
                  "texts": f"{count} of {os.path.join(*a.texts.split(os.sep)[-2:])}, order drawn with seed {SEED}; batches of 32 in training, 64 in inference; the programs' own "
@@ -375,12 +392,14 @@ def main():
         json_write(path, setup)
     setup = json_read(path)
     models = {size: models_make(a, size) for size in a.sizes}
-    if set(models) - set(setup["agreement"]):
+    if set(models) - set(setup["agreement"]) or not os.path.exists(os.path.join(a.work, "lab", "weft.db")):
         lab_make(a, models)
     for size in a.sizes:
         size_run(a, size, models[size], setup)
         json_write(path, setup)
-    if "cold_start" not in setup and "minilm" in a.sizes:
+    if a.prepare:
+        return
+    if "cold_start" not in setup and "minilm" in a.sizes and not a.only:
         setup["cold_start"] = cold_measure(a)
     setup["finished"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     json_write(path, setup)
