@@ -1,7 +1,7 @@
 """What `make bench` measures and what it has to reach. Data only: run.py measures, table.py judges.
 
 A measurement is (side, work): who does it, and what. Sides: "weft"; "torch" (PyTorch with the adapters library, batches of unsorted texts padded
-to their longest), "torch-sorted" (its batches cut from sorted texts); "onnx" (ONNX Runtime) and "ct2" (CTranslate2), both with sorted batches;
+to their longest), "torch-sorted" (its batches cut from sorted texts), "torch-still" (these, and no dropout inside the base, as weft's own default has it); "onnx" (ONNX Runtime) and "ct2" (CTranslate2), both with sorted batches;
 "tokenizers". Works are named as `weft bench` names them; "@f32" and "@int8" behind a work set the type of the frozen base, none is weft's own
 choice ("auto")."""
 
@@ -9,6 +9,7 @@ SIZES = {"minilm": "MiniLM", "bert-base": "BERT-base size, random weights"}
 
 TRAINED = ["seq_bn", "lora", "fuse:4", "fuse:8", "fuse:16", "full"]
 IN_FLOAT32 = ["seq_bn", "lora", "fuse:16"]
+STILL = ["seq_bn", "fuse:8"]
 GROWTH = [2, 64]
 
 # Outputs of the same texts through the same weights: the mean of the last hidden states, 64 texts. float32 may differ from PyTorch by this share of
@@ -22,6 +23,8 @@ def measurements(size):
     for part in TRAINED:
         work = "train:" + part
         out += [("weft", work), ("torch", work), ("torch-sorted", work)]
+        if part in STILL:
+            out.append(("torch-still", work))
         if part in IN_FLOAT32:
             out.append(("weft", work + "@f32"))
     out += [("weft", f"train:fuse:{n}") for n in GROWTH]
@@ -47,10 +50,11 @@ def rows():
     out = []
     for size in SIZES:
         both = lambda default, by_length: [("torch", "reference, default padding", default), ("torch-sorted", "reference, sorted", by_length)]
+        still = [("torch-still", "reference, sorted, no dropout in the base", None)]
         for part, words in (("seq_bn", "one adapter (`seq_bn`)"), ("lora", "one adapter (`lora`)")):
-            _against(out, "train-" + part, "training " + words, size, "train:" + part, both(5, 3))
+            _against(out, "train-" + part, "training " + words, size, "train:" + part, both(5, 3) + (still if part in STILL else []))
         for n, default, by_length in ((4, 7, 4), (8, 10, 6), (16, 15, 9)):
-            _against(out, f"train-fuse-{n}", f"training a fusion of {n}", size, f"train:fuse:{n}", both(default, by_length))
+            _against(out, f"train-fuse-{n}", f"training a fusion of {n}", size, f"train:fuse:{n}", both(default, by_length) + (still if f"fuse:{n}" in STILL else []))
         _against(out, "train-full", "full fine-tuning", size, "train:full", both(3, 1.5))
         for part, words in (("seq_bn", "one adapter (`seq_bn`)"), ("lora", "one adapter (`lora`)")):
             _against(out, f"train-{part}-f32", f"training {words}, float32 throughout", size, f"train:{part}@f32", both(2.5, 1.3))

@@ -224,7 +224,7 @@ def round_run(a, size, number, workers, wanted, works):
     for side, work in wanted:
         if side == "weft" and "error" in works.get(work, {}):
             continue
-        name = work + ("/sorted" if side == "torch-sorted" else "")
+        name = work + "".join("/" + how for how in side.split("-")[1:])
         answer = workers[side.split("-")[0]].ask(do="run", work=name, seconds=a.seconds)
         if "error" in answer:
             say(f"{size}: {side} {work}: {answer['error']}")

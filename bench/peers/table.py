@@ -235,7 +235,8 @@ def document(results, reasons, command):
     lines = ["# Performance", "", "Made by `make bench`; every number below comes from one run of it.", "",
              "weft and the programs that do the same work take turns on one machine: a round measures each work once, weft and its peers one directly after the other, and "
              "the ratio is taken within the round. Rates are real tokens a second, padding not counted; weft never pads. \"Reference\" is PyTorch with the `adapters` library: "
-             "batches padded to their longest text, unsorted (\"default padding\") or cut from sorted texts (\"sorted\"). weft's type is that of the frozen base, chosen by "
+             "batches padded to their longest text, unsorted (\"default padding\") or cut from sorted texts (\"sorted\"). It trains with the dropout that the base's own file names, as its users do; weft's default has none inside a frozen base, and "
+             "rows that say so have none there either. weft's type is that of the frozen base, chosen by "
              "weft itself (`auto`) where the work does not name it; trained parts are float32.", "",
              "![Ratios by work, with the goals as marks](performance.svg)", "", "## Machine and versions", ""]
     for name, value in setup["machine"].items():

@@ -25,11 +25,19 @@ class Model:
     def __init__(self, path):
         self.net = BertAdapterModel.from_pretrained(path)
         self.net.add_classification_head("head", num_labels=2)
-        self.setups, self.optimisers = {}, {}
+        self.setups, self.optimisers, self.dropout = {}, {}, {}
 
     def part(self, name, activate):
         """activate(train) makes the part active; train also sets which parameters learn."""
         self.setups[name] = activate
+
+    def still(self, on):
+        """No dropout inside the base, or the base's own again."""
+        for m in self.net.base_model.modules():
+            for field in ("p", "dropout_prob"):
+                if isinstance(m, torch.nn.Dropout) if field == "p" else hasattr(m, field):
+                    own = self.dropout.setdefault((m, field), getattr(m, field))
+                    setattr(m, field, 0.0 if on else own)
 
     def use(self, name, train):
         self.setups[name](train)
@@ -121,11 +129,12 @@ class Peer:
     def run(self, work, seconds):
         work, _, order = work.partition("/")
         kind, name = work.split(":", 1)
+        self.models[name].still(order == "still")
         step = self.step(name, kind == "train")
         if kind == "latency":
             one = batch_make([self.texts.one], [[1] * len(self.texts.one)])
             return latency(lambda: step(one), len(self.texts.one), seconds)
-        turns = self.batches(32 if kind == "train" else 64, order == "sorted")
+        turns = self.batches(32 if kind == "train" else 64, order in ("sorted", "still"))
         step(batch_make([self.texts.one] * 2, [[1] * len(self.texts.one)] * 2))  # wakes what other peers put to sleep
 
         def one_batch():
