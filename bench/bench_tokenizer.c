@@ -1,7 +1,7 @@
 /* bench/bench_tokenizer.c - how fast texts become token ids on one core.
  * Usage: bench_tokenizer MODEL_FOLDER FILE [rounds [max_length]]. FILE holds one text a line. Each round encodes every
  * text; the fastest and the median round are printed as MB of text a second, and the last line's digest over all ids
- * lets tools/tokenizer_speed.py refuse a speed whose ids are not the library's. */
+ * lets bench/peers refuse a speed whose ids are not the library's. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
