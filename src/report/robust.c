@@ -124,8 +124,8 @@ static void kinds_write(wf_buffer *b, const json_t *result, const json_t *model,
 }
 
 static void trust_write(wf_buffer *b, const json_t *result) {
-    static const char *const heads[] = {"model", "texts", "calibration error",    "adaptive", "Brier", "errors at 50 %",
-                                        "80 %",  "100 %", "sureness finds errors"};
+    static const char *const heads[] = {
+        "model", "texts", "calibration error", "adaptive", "Brier", "errors at 50 %", "80 %", "100 %", "AUROC"};
     const json_t *model;
     size_t i;
     if (!json_object_get(json_object_get(json_array_get(json_object_get(result, "models"), 0), "clean"), "calibration"))
