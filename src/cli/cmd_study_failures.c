@@ -81,10 +81,10 @@ static void failures_show(const json_t *j) {
            cli_number(j, "run"));
     json_array_foreach(json_object_get(j, "models"), i, one) model_show(one);
     if (!json_is_object(suspects)) return;
-    printf(
-        "\nlabels that look wrong: %.0f of %.0f training rows (a linear probe that did not see them is right on %.1f "
-        "%%)\n",
-        cli_number(suspects, "found"), cli_number(suspects, "rows"), 100 * cli_number(suspects, "accuracy"));
+    printf("\ndoubtful labels: %.0f of %.0f training rows. The linear probe that doubts them did not see them and is "
+           "right on %.1f %% of all:\n"
+           "hard rows are among them; the least believable first\n",
+           cli_number(suspects, "found"), cli_number(suspects, "rows"), 100 * cli_number(suspects, "accuracy"));
     json_array_foreach(json_object_get(suspects, "list"), i, one) {
         if (i == 2 * SHOWN) break;
         printf("  line %.0f, %s, perhaps %s", cli_number(one, "line"), cli_text(one, "label"),
@@ -134,12 +134,13 @@ const cli_command cli_study_failures = {
     .most = 1,
     .options = options,
     .run = run,
-    .summary = "where models err: alike errors, confusions, kinds of rows, labels that look wrong",
-    .text = "Errors are grouped by what the frozen base makes of their texts. Kinds of rows (length, rare words, "
-            "negation, numbers, questions,\n"
-            "class, group) are said to have more errors than the rest when p is below 0.05 after correction for their "
-            "number (Holm). Labels\n"
-            "of training rows look wrong when a linear probe on the frozen base, fitted to the other rows, is sure of "
-            "another class.",
+    .summary = "where models err: alike errors, confusions, kinds of rows, doubtful labels",
+    .text =
+        "Errors are grouped by what the frozen base makes of their texts. Kinds of rows (length, rare words, "
+        "negation, numbers, questions,\n"
+        "class, group) are said to have more errors than the rest when p is below 0.05 after correction for their "
+        "number (Holm). Labels\n"
+        "of training rows are doubtful when a linear probe on the frozen base, fitted to the other rows, is sure of "
+        "another class.",
     .example = "weft study failures editorials",
 };

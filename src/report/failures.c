@@ -1,4 +1,4 @@
-/* report/failures.c - a study of failures: kinds of rows, confusions, alike errors, labels that look wrong. See
+/* report/failures.c - a study of failures: kinds of rows, confusions, alike errors, doubtful labels. See
  * studies.h. */
 #include "report/chart.h"
 #include "report/html.h"
@@ -122,8 +122,9 @@ static void suspects_write(wf_buffer *b, const json_t *suspects) {
     size_t i;
     if (!json_is_object(suspects)) return;
     wfi_buffer_printf(b,
-                      "<p>Labels of %.0f of %.0f training rows look wrong: a linear probe on the frozen base that did "
-                      "not see them (right on %.1f %% of all) is sure of another class.</p>\n",
+                      "<p>Labels of %.0f of %.0f training rows are doubtful: a linear probe on the frozen base that "
+                      "did not see them is surer of another class than it usually is of that class. It is right on "
+                      "%.1f %% of all rows, so hard rows are among them.</p>\n",
                       wfi_report_number(suspects, "found"), wfi_report_number(suspects, "rows"),
                       100 * wfi_report_number(suspects, "accuracy"));
     if (json_array_size(json_object_get(suspects, "list")) == 0) return;

@@ -50,7 +50,7 @@ static void test_main_job(void **state) {
     prints("-C lab study robust rev,fused --task target --kinds typo,words --strengths 2..4 --rows 20 --resamples 100",
            "rev against fused");
     prints("-C lab study robust rev --kinds case --strengths 1,5 --sets notes --resamples 100", "on notes: ");
-    prints("-C lab study failures rev,fused --task target", "labels that look wrong");
+    prints("-C lab study failures rev,fused --task target", "doubtful labels");
     prints("-C lab report -o page.html", "wrote page.html");
     prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
            "fastest matrix products: f32");

@@ -149,7 +149,7 @@ static void test_mistakes_and_report(void **state) {
     check_ok(wf_report(lab, planted_at("page.html"), NULL, err));
     check_ok(wfi_file_read(planted_at("page.html"), 1 << 26, &text, &size, err));
     static const char *const wants[] = {"Failures: biased",  "kinds of rows by Fisher", "group: g3",
-                                        "taken for another", "Errors that look alike",  "not see them"};
+                                        "taken for another", "Errors that look alike",  "did not see them"};
     for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
         if (!strstr(text, wants[i])) fail_msg("\"%s\" is not in the report", wants[i]);
     wf_free(text);
