@@ -89,6 +89,8 @@ def agreement_of(side, work, dtype):
     if side.startswith("torch"):
         return None  # what the others are compared with
     part = work.split("@")[0].split(":", 1)[1]
+    if part == f"fuse:{GROWTH[-1]}":
+        return None  # compared with weft's own fewer adapters alone
     if part == "full":
         part = "plain"  # the same weights, before they move
     return (f"{side}/{part}@{dtype}", dtype)

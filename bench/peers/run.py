@@ -154,8 +154,8 @@ def weft_outputs(a, size, worker, loaded, wanted, parts):
     for side, work in wanted:
         told = loaded["works"].get(work, {})
         if side == "weft" and "dtype" in told:
-            part = goals.agreement_of("weft", work, told["dtype"])[0].split("/", 1)[1]
-            works.add("infer:" + part)
+            needed = goals.agreement_of("weft", work, told["dtype"])
+            works |= {"infer:" + needed[0].split("/", 1)[1]} if needed else set()
     shutil.rmtree(parts, ignore_errors=True)
     for folder in ("", "adapters", "fusions"):
         os.makedirs(os.path.join(parts, folder), exist_ok=True)
