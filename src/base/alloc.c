@@ -22,15 +22,18 @@ void *wfi_alloc(size_t count, size_t size) {
     return calloc(1, bytes ? bytes : 1);
 }
 
+static size_t whole_lines(size_t bytes) {
+    return bytes ? (bytes + 63) & ~(size_t)63 : 64;
+}
+
 void *wfi_alloc_unset(size_t bytes) {
     if (must_fail() || bytes > SIZE_MAX - 64) return NULL;
-    const size_t rounded = (bytes + 63) & ~(size_t)63;
-    return aligned_alloc(64, rounded ? rounded : 64);
+    return aligned_alloc(64, whole_lines(bytes));
 }
 
 void *wfi_alloc_aligned(size_t bytes) {
     void *p = wfi_alloc_unset(bytes);
-    if (p) memset(p, 0, bytes ? (bytes + 63) & ~(size_t)63 : 64);
+    if (p) memset(p, 0, whole_lines(bytes));
     return p;
 }
 

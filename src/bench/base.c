@@ -11,33 +11,23 @@
 
 static const struct {
     const char *name;
-    wf_bert_config config;
-} SIZES[] = {
-    {"minilm",
-     {.layers = 6,
-      .hidden_size = 384,
-      .intermediate_size = 1536,
-      .heads = 12,
-      .vocab_size = 30522,
-      .max_positions = 512,
-      .type_vocab_size = 2,
-      .layer_norm_eps = 1e-12f,
-      .hidden_dropout = 0.1f,
-      .attention_dropout = 0.1f,
-      .act = WF_ACT_GELU}},
-    {"bert-base",
-     {.layers = 12,
-      .hidden_size = 768,
-      .intermediate_size = 3072,
-      .heads = 12,
-      .vocab_size = 30522,
-      .max_positions = 512,
-      .type_vocab_size = 2,
-      .layer_norm_eps = 1e-12f,
-      .hidden_dropout = 0.1f,
-      .attention_dropout = 0.1f,
-      .act = WF_ACT_GELU}},
-};
+    int layers;
+    int64_t hidden_size;
+} SIZES[] = {{"minilm", 6, 384}, {"bert-base", 12, 768}};
+
+static wf_bert_config config_make(int layers, int64_t hidden_size) {
+    return (wf_bert_config){.layers = layers,
+                            .hidden_size = hidden_size,
+                            .intermediate_size = 4 * hidden_size,
+                            .heads = 12,
+                            .vocab_size = 30522,
+                            .max_positions = 512,
+                            .type_vocab_size = 2,
+                            .layer_norm_eps = 1e-12f,
+                            .hidden_dropout = 0.1f,
+                            .attention_dropout = 0.1f,
+                            .act = WF_ACT_GELU};
+}
 
 int wfi_bench_type_at(wf_dtype t) {
     return t == WF_DTYPE_F32 ? 0 : t == WF_DTYPE_BF16 ? 1 : t == WF_DTYPE_I8 ? 2 : -1;
@@ -170,11 +160,12 @@ static wf_status random_open(wf_bench_state *b, wf_err *err) {
     size_t k = 0;
     while (k < n && strcmp(SIZES[k].name, b->spec->size) != 0) k++;
     if (k == n) return wfi_fail(err, WF_E_ARG, "size \"%.40s\": use one of minilm, bert-base", b->spec->size);
-    WF_TRY(random_make(&b->random, &SIZES[k].config, err));
+    const wf_bert_config config = config_make(SIZES[k].layers, SIZES[k].hidden_size);
+    WF_TRY(random_make(&b->random, &config, err));
     wf_source source = {.count = b->random.count, .tensors = b->random.tensors};
     b->base_name = SIZES[k].name;
     b->pooling = WF_POOL_MEAN;
-    return wfi_bert_from_source(&SIZES[k].config, &source, &b->models[0], err);
+    return wfi_bert_from_source(&config, &source, &b->models[0], err);
 }
 
 static wf_status stored_open(wf_bench_state *b, wf_err *err) {

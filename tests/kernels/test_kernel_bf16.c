@@ -1,5 +1,5 @@
 /* tests/kernels/test_kernel_bf16.c - rounding to bfloat16 against its definition, and products of rounded matrices. */
-#include "kernel_check.h"
+#include "packed_check.h"
 
 #include "kernels/gemm.h"
 
@@ -209,36 +209,9 @@ static void test_rounding_and_nonfinite(void **state) {
     KC_EACH_ISA((lost_case(), nonfinite_case()));
 }
 
-/* Every allocation that can fail does so cleanly, in a thread without scratch memory yet. */
-static void *no_memory_run(void *arg) {
-    (void)arg;
-    float b[64] = {0}, c[64];
-    for (long n = 1; n < 20; n++) {
-        wf_packed *p = NULL;
-        wf_err e = {0};
-        wfi_alloc_fail_at(n);
-        wf_status st = wfi_packed_new(false, 8, 8, b, 8, WF_DTYPE_BF16, &p, &e);
-        const bool packed = st == WF_OK;
-        if (packed) st = wfi_packed_gemm(p, 8, b, 8, NULL, 0, c, 8, &e);
-        wfi_alloc_fail_at(0);
-        wfi_packed_free(p);
-        if (st == WF_OK) return (void *)"done";
-        if (st != WF_E_NOMEM || (!packed && p)) return NULL;
-    }
-    return NULL;
-}
-
-static void no_memory_case(void) {
-    pthread_t thread;
-    void *done = NULL;
-    assert_int_equal(0, pthread_create(&thread, NULL, no_memory_run, NULL));
-    pthread_join(thread, &done);
-    assert_non_null(done);
-}
-
 static void test_no_memory(void **state) {
     (void)state;
-    KC_EACH_ISA(no_memory_case());
+    KC_EACH_ISA(pc_no_memory(WF_DTYPE_BF16, 0));
 }
 
 /* Several threads share one packed matrix, each with its own scratch memory, and get what one thread alone gets. */

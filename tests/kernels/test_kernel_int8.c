@@ -1,6 +1,6 @@
 /* tests/kernels/test_kernel_int8.c - products in 8 bits against their definition, against the exact product within the
  * bound of the rounding, and bit for bit across levels and threads. */
-#include "kernel_check.h"
+#include "packed_check.h"
 
 #include "kernels/gemm.h"
 #include "kernels/int8.h"
@@ -201,32 +201,9 @@ static void test_ends_and_nonfinite(void **state) {
     KC_EACH_ISA((ends_case(), outlier_case(), nonfinite_case()));
 }
 
-/* Every allocation that can fail does so cleanly, in a thread without scratch memory yet. */
-static void *no_memory_run(void *arg) {
-    (void)arg;
-    float b[64] = {0}, c[64];
-    for (long n = 1; n < 20; n++) {
-        wf_packed *p = NULL;
-        wf_err e = {0};
-        wfi_alloc_fail_at(n);
-        wf_status st = wfi_packed_new(false, 8, 8, b, 8, WF_DTYPE_I8, &p, &e);
-        const bool packed = st == WF_OK;
-        if (packed) st = wfi_packed_gemm(p, 8, b, 8, NULL, 0, c, 8, &e);
-        wfi_alloc_fail_at(0);
-        wfi_packed_free(p);
-        if (st == WF_OK) return n > 5 ? (void *)"done" : NULL;
-        if (st != WF_E_NOMEM || (!packed && p)) return NULL;
-    }
-    return NULL;
-}
-
 static void test_no_memory(void **state) {
     (void)state;
-    pthread_t thread;
-    void *done = NULL;
-    assert_int_equal(0, pthread_create(&thread, NULL, no_memory_run, NULL));
-    pthread_join(thread, &done);
-    assert_non_null(done);
+    pc_no_memory(WF_DTYPE_I8, 5);
 }
 
 static void test_wrong_arguments(void **state) {
