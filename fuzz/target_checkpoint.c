@@ -23,7 +23,7 @@ static wf_status load(wf_err *err) {
     wf_train_state state = {0};
     bool found = false;
     const wf_status st =
-        wfi_checkpoint_load(wf_fuzz_path("checkpoint"), "identity", &state, sets, 1, optim, bests, &found, err);
+        wfi_checkpoint_load(wf_fuzz_path("checkpoint"), "identity", &state, sets, 1, optim, bests, NULL, &found, err);
     WF_FUZZ_HOLDS(found == (st == WF_OK));
     return st;
 }

@@ -80,8 +80,8 @@ typedef struct wf_train_spec {
     const char *config; /* fusion: "dynamic" (default), "static", with overrides */
     int64_t rows;       /* training rows used (stratified sample by seed); 0: all */
     int64_t steps;      /* train for about this many optimiser steps (whole epochs); epochs wins over it; 0: default */
-    double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout,
-        base_dropout;          /* < 0 or 0 as documented in docs/training.md; 0: default */
+    double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout,
+        average;               /* < 0 or 0 as documented in docs/training.md; 0: default */
     const char *schedule;      /* "linear" (default), "cosine", "constant" */
     const char *pooling;       /* "mean", "cls", "pooler"; default: the base's own */
     const char *class_weights; /* "auto" (sqrt when uneven; default), "sqrt", "balanced", "none" */

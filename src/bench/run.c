@@ -41,6 +41,7 @@ static wf_status train_stretch(wf_bench_running *r, stretch *s, wf_err *err) {
                                 .weight_decay = set->weight_decay,
                                 .warmup_share = set->warmup,
                                 .max_grad_norm = set->max_grad_norm,
+                                .average = set->average,
                                 .label_smoothing = (float)set->label_smoothing,
                                 .schedule = (int)schedule.kind,
                                 .batch_rows = set->batch_rows,

@@ -21,6 +21,10 @@
         {"--head-dropout", "P", "dropout in the head (default: 0.1; -1: none)", CLI_REAL, CLI_AT(train.head_dropout)}, \
         {"--base-dropout", "P", "1: dropout inside the base as it was trained, -1: none (default: with full)",         \
          CLI_REAL, CLI_AT(train.base_dropout)},                                                                        \
+        {"--average", "D",                                                                                             \
+         "judge and keep a running mean of the trained values with this decay (default: 0.99, with full none; -1: "    \
+         "none)",                                                                                                      \
+         CLI_REAL, CLI_AT(train.average)},                                                                             \
         {"--class-weights", "W", "auto (default: sqrt where classes are uneven), sqrt, balanced, none", CLI_TEXT,      \
          CLI_AT(train.class_weights)},                                                                                 \
         {"--pooling", "P", "mean, cls or pooler (default: the base's own)", CLI_TEXT, CLI_AT(train.pooling)},          \

@@ -168,6 +168,7 @@ static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_
     wfi_buffer_printf(&b, "|%s|%.17g|%.17g|%s|%s|%d|%d", wfi_precision_name(t->base->dtype), s->head_dropout,
                       s->base_dropout, s->class_weights, s->pooling ? s->pooling : "", s->head_layers,
                       s->train_adapters);
+    if (o->average > 0) wfi_buffer_printf(&b, "|mean %.17g", o->average); /* else as before it was known */
     for (size_t i = 0; i < t->fused_count; i++) { /* by content: another adapter may have the name by now */
         wf_record r = {0};
         wf_status found = wfi_registry_get(job->lab->registry, "model", t->fused[i]->name, &r, err);
@@ -191,6 +192,7 @@ static wf_status options_make(const wf_job *job, const wf_trained *t, const job_
                             .weight_decay = s->weight_decay,
                             .warmup_share = s->warmup,
                             .max_grad_norm = s->max_grad_norm,
+                            .average = s->average,
                             .label_smoothing = (float)s->label_smoothing,
                             .class_weights = p->weights,
                             .batch_rows = s->batch_rows,

@@ -249,6 +249,7 @@ static json_t *common_make(const wf_train_spec *s) {
                  {"max_grad_norm", s->max_grad_norm < 0 ? 0 : s->max_grad_norm, s->max_grad_norm != 0},
                  {"label_smoothing", s->label_smoothing, s->label_smoothing > 0},
                  {"head_dropout", s->head_dropout < 0 ? 0 : s->head_dropout, s->head_dropout != 0},
+                 {"average", s->average < 0 ? 0 : s->average, s->average != 0},
                  {"base_dropout", s->base_dropout < 0 ? 0.0 : 1.0, s->base_dropout != 0}};
     const struct {
         const char *key;

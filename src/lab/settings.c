@@ -59,6 +59,7 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(range_check("weight decay", s->weight_decay, 0, 10, err));
     WF_TRY(range_check("warm-up share", s->warmup, -1, 1, err));
     WF_TRY(range_check("label smoothing", s->label_smoothing, 0, 0.99, err));
+    WF_TRY(range_check("average", s->average, -1, 0.9999, err));
     WF_TRY(range_check("head dropout", s->head_dropout, -1, 0.99, err));
     WF_TRY(range_check("base dropout", s->base_dropout, -1, 1, err));
     WF_TRY(range_check("rows", (double)s->rows, 0, 1e12, err));
@@ -129,6 +130,9 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
                           : s->max_grad_norm < 0 ? 0.0
                                                  : 1.0},
         {"label_smoothing", s->label_smoothing},
+        {"average", s->average > 0                             ? s->average
+                    : s->average < 0 || kind == WF_METHOD_FULL ? 0.0
+                                                               : 0.99},
         {"head_dropout", s->head_dropout > 0   ? s->head_dropout
                          : s->head_dropout < 0 ? 0.0
                                                : 0.1},
@@ -203,6 +207,7 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
                  {"seed", &seed}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         WF_TRY(wfi_json_int(j, whole[i].key, where, INT64_MIN, INT64_MAX, whole[i].at, err));
+    WF_TRY(wfi_json_num_or(j, "average", where, 0, &s->average, err));                        /* older runs: none */
     WF_TRY(wfi_json_int_or(j, "cache_memory", where, -1, 1 << 30, 0, &s->cache_memory, err)); /* older runs: none */
     s->head_layers = (int)head_layers;
     s->patience = (int)patience;

@@ -15,7 +15,7 @@ typedef struct wf_settings { /* strings borrowed from the JSON */
     const json_t *from; /* array of names */
     int64_t rows, steps, batch_tokens, batch_rows, accumulate, max_length;
     int64_t cache_memory; /* MiB; 0: as much as is sensible, -1: no cache */
-    double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout;
+    double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout, average;
     wf_dtype base_dtype;
     int head_layers, patience;
     uint64_t seed;

@@ -24,7 +24,7 @@ static int64_t floats_total(wf_pset *const *sets, size_t count) {
 }
 
 wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets,
-                              size_t count, wf_optim *optim, float *const *best, wf_err *err) {
+                              size_t count, wf_optim *optim, float *const *best, float *const *mean, wf_err *err) {
     header h = {.sets = (int64_t)count,
                 .total = floats_total(sets, count),
                 .optim_step = wfi_optim_step_count(optim),
@@ -37,8 +37,8 @@ wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_t
         float *m = NULL, *v = NULL;
         wfi_optim_state(optim, i, &m, &v);
         const size_t bytes = (size_t)sets[i]->total * sizeof(float);
-        const float *parts[] = {sets[i]->data, m, v, best[i]};
-        for (int k = 0; k < 4; k++) wfi_buffer_add(&b, parts[k], bytes);
+        const float *parts[] = {sets[i]->data, m, v, best[i], mean ? mean[i] : NULL};
+        for (int k = 0; k < (mean ? 5 : 4); k++) wfi_buffer_add(&b, parts[k], bytes);
     }
     char hex[WF_HASH_HEX];
     wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint")
@@ -53,9 +53,9 @@ wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_t
 }
 
 static wf_status content_check(const wf_map *map, const char *path, const char *identity, wf_pset *const *sets,
-                               size_t count, header *h, wf_err *err) {
+                               size_t count, int parts, header *h, wf_err *err) {
     const int64_t total = floats_total(sets, count);
-    const size_t want = sizeof *h + (size_t)total * 4 * sizeof(float) + 64;
+    const size_t want = sizeof *h + (size_t)total * (size_t)parts * sizeof(float) + 64;
     char hex[WF_HASH_HEX];
     if (map->size < sizeof *h + 64)
         return wfi_fail(err, WF_E_DATA, "%s: checkpoint is cut off; delete it to start the run afresh", path);
@@ -73,21 +73,22 @@ static wf_status content_check(const wf_map *map, const char *path, const char *
 }
 
 wf_status wfi_checkpoint_load(const char *path, const char *identity, wf_train_state *s, wf_pset *const *sets,
-                              size_t count, wf_optim *optim, float *const *best, bool *found, wf_err *err) {
+                              size_t count, wf_optim *optim, float *const *best, float *const *mean, bool *found,
+                              wf_err *err) {
     *found = false;
     if (!path || !wfi_file_exists(path)) return WF_OK;
     wf_map map = {0};
     header h;
     WF_TRY(wfi_file_map(path, &map, err));
-    wf_status st = content_check(&map, path, identity, sets, count, &h, err);
+    wf_status st = content_check(&map, path, identity, sets, count, mean ? 5 : 4, &h, err);
     if (st == WF_OK) {
         const unsigned char *at = map.data + sizeof h;
         for (size_t i = 0; i < count; i++) {
             float *m = NULL, *v = NULL;
             wfi_optim_state(optim, i, &m, &v);
             const size_t bytes = (size_t)sets[i]->total * sizeof(float);
-            float *parts[] = {sets[i]->data, m, v, best[i]};
-            for (int k = 0; k < 4; k++, at += bytes)
+            float *parts[] = {sets[i]->data, m, v, best[i], mean ? mean[i] : NULL};
+            for (int k = 0; k < (mean ? 5 : 4); k++, at += bytes)
                 if (bytes) memcpy(parts[k], at, bytes);
         }
         wfi_optim_set_step_count(optim, h.optim_step);

@@ -1,6 +1,6 @@
 /* trainer/checkpoint.h - a training state in one file, written aside and renamed. Layer 9. Private to the trainer.
- * Layout: magic, version, sizes, identity, counters, then per set: values, first and second moments, best values;
- * SHA-256 last. */
+ * Layout: magic, version, sizes, identity, counters, then per set: values, first and second moments, best values,
+ * running means where they are kept; SHA-256 last. */
 #ifndef WF_TRAINER_CHECKPOINT_H
 #define WF_TRAINER_CHECKPOINT_H
 #include "trainer/trainer.h"
@@ -10,9 +10,11 @@ typedef struct wf_train_state { /* plain numbers, written as they are */
     double best_score, best_tie, loss_sum, last_loss, wall_seconds, cpu_seconds;
 } wf_train_state;
 
+/* mean: NULL where none is kept. */
 wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets,
-                              size_t count, wf_optim *optim, float *const *best, wf_err *err);
+                              size_t count, wf_optim *optim, float *const *best, float *const *mean, wf_err *err);
 /* *found false when there is no file. A damaged file or another identity is WF_E_DATA. */
 wf_status wfi_checkpoint_load(const char *path, const char *identity, wf_train_state *s, wf_pset *const *sets,
-                              size_t count, wf_optim *optim, float *const *best, bool *found, wf_err *err);
+                              size_t count, wf_optim *optim, float *const *best, float *const *mean, bool *found,
+                              wf_err *err);
 #endif

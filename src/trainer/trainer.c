@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "trainer/average.h"
 #include "trainer/checkpoint.h"
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@ typedef struct loop { /* one run; freed by loop_clear */
     const wf_train_options *o;
     wf_optim *optim;
     wf_schedule schedule;
-    float **best;   /* [set_count] best values so far */
+    float **best; /* [set_count] best values so far */
+    wf_average average;
     wf_batches cut; /* batches of the current epoch */
     wf_batch batch;
     wf_train_state s;
@@ -60,7 +62,8 @@ static wf_status checkpoint_now(loop *l, wf_err *err) {
     s.wall_seconds = wall_now(l);
     s.cpu_seconds = l->s.cpu_seconds + wfi_clock_cpu_seconds() - l->cpu_started;
     l->checkpoint_at = wfi_clock_seconds();
-    return wfi_checkpoint_save(l->o->checkpoint, l->o->identity, &s, l->sets, l->set_count, l->optim, l->best, err);
+    return wfi_checkpoint_save(l->o->checkpoint, l->o->identity, &s, l->sets, l->set_count, l->optim, l->best,
+                               l->average.mean, err);
 }
 
 /* Forward and backward of one batch; its share of the step's gradient is 1/parts. */
@@ -98,6 +101,7 @@ static wf_status step_run(loop *l, wf_err *err) {
         return wfi_fail_in(err, clipped, "step %lld (a lower --lr may help)", (long long)l->s.step + 1);
     wfi_optim_step(l->optim, l->o->lr * wfi_schedule_factor(&l->schedule, l->s.step));
     l->s.step++;
+    wfi_average_update(&l->average, l->s.step);
     l->s.batch = end;
     l->s.loss_sum += sum / (double)parts;
     l->s.loss_count++;
@@ -205,12 +209,16 @@ static wf_status dev_judge(loop *l, char *note, size_t size, wf_err *err) {
 static wf_status epoch_end(loop *l, bool *cancel, wf_err *err) {
     char note[200], judged[120] = "";
     l->s.last_loss = l->s.loss_count ? l->s.loss_sum / (double)l->s.loss_count : NAN;
+    wfi_average_swap(&l->average);
+    wf_status st = WF_OK;
     if (l->dev.rows == 0) {
         l->s.best_epoch = l->s.epoch;
         best_keep(l);
     } else if ((l->s.epoch + 1) % l->judge_every == 0 || l->s.epoch + 1 == l->epochs) {
-        WF_TRY(dev_judge(l, judged, sizeof judged, err));
+        st = dev_judge(l, judged, sizeof judged, err);
     }
+    wfi_average_swap(&l->average);
+    WF_TRY(st);
     snprintf(note, sizeof note, "epoch %lld: loss %.4f%s", (long long)l->s.epoch + 1, l->s.last_loss, judged);
     *cancel = report(l, note) != 0;
     l->s.epoch++;
@@ -249,6 +257,7 @@ static void loop_clear(loop *l) {
     wfi_batch_clear(&l->batch);
     if (l->own_train) wfi_stem_free(l->train.stem);
     if (l->own_dev) wfi_stem_free(l->dev.stem);
+    wfi_average_clear(&l->average);
     wfi_optim_free(l->optim);
 }
 
@@ -264,6 +273,7 @@ static wf_status loop_init(loop *l, wf_err *err) {
         if (!l->best[i]) return wfi_fail(err, WF_E_NOMEM, "out of memory for the best state");
     }
     WF_TRY(wfi_optim_new(l->sets, l->set_count, l->o->weight_decay, &l->optim, err));
+    WF_TRY(wfi_average_init(&l->average, l->sets, l->set_count, l->o->average, err));
     int64_t steps = 0;
     WF_TRY(steps_count(l, &steps, err));
     l->judge_every = l->dev.rows ? (tokens_of(&l->dev) + tokens_of(&l->train) - 1) / tokens_of(&l->train)
@@ -275,7 +285,7 @@ static wf_status loop_init(loop *l, wf_err *err) {
     best_keep(l);
     bool found = false;
     WF_TRY(wfi_checkpoint_load(l->o->checkpoint, l->o->identity, &l->s, l->sets, l->set_count, l->optim, l->best,
-                               &found, err));
+                               l->average.mean, &found, err));
     l->wall_before = l->s.wall_seconds;
     WF_TRY(stems_make(l, err));
     l->checkpoint_at = wfi_clock_seconds();

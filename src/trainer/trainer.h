@@ -12,6 +12,7 @@
 
 typedef struct wf_train_options {
     double epochs, lr, weight_decay, warmup_share, max_grad_norm; /* max_grad_norm 0: no clipping */
+    double average; /* decay of the running mean of the trained values that is judged and kept (average.h); 0: none */
     float label_smoothing;
     const float *class_weights; /* [classes] or NULL */
     int schedule;               /* kind of wf_schedule */

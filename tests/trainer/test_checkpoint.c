@@ -26,7 +26,8 @@ static void test_same_seed_same_bits(void **state) {
     training_close(&c);
 }
 
-/* Every step of a short run with dropout, warm-up, accumulation and dev: the parts are made anew, as by a new process.
+/* Every step of a short run with dropout, warm-up, accumulation, a running mean and dev: the parts are made anew, as by
+ * a new process.
  */
 static void test_resumed_at_every_step(void **state) {
     (void)state;
@@ -36,6 +37,7 @@ static void test_resumed_at_every_step(void **state) {
     wf_train_options o = training_options();
     o.batch_rows = 4;
     o.accumulate = 2; /* 6 batches, 3 steps an epoch */
+    o.average = 0.9;
     check_ok(training_run(&whole, &o, err));
     assert_int_equal(9, whole.result.steps);
     path_make(path, "checkpoint");
