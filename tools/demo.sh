@@ -76,7 +76,7 @@ say "editorials with few rows: head only, one adapter, fusion of the sources' ad
 weft compare editorials --methods "head,seq_bn,fuse:$sources" --rows "$ROWS" --seeds "$SEEDS" --steps "$STEPS" --patience 2
 
 say "a fusion to keep, where it looks, and what it says"
-weft fuse editorials --from "$sources" --name editorials --rows 1000 --steps "$STEPS"
+weft fuse editorials --from "$sources" --name editorials --keep-fusion --rows 1000 --steps "$STEPS"
 weft inspect editorials
 weft report -o demo/report.html
 weft verify

@@ -92,9 +92,12 @@ typedef struct wf_train_spec {
     int patience;         /* epochs without a better dev score; 0: default, -1: never stop early */
     uint64_t seed;
     int train_adapters; /* fusion: also train the fused adapters' copies (they become part of the fusion) */
+    int keep_fusion;    /* fusion: keep it without measuring the task's own adapter. Else that one (the lab's best on as
+                           many rows, or trained now) is scored beside it, and the better one on dev gets the name */
 } wf_train_spec;
 /* {"name","task","method","seed","dev":{},"test":{},"trainable_params","steps","tokens","tokens_per_second","wall_seconds",
- * "peak_rss_bytes","run",...}. WF_E_EXISTS when the name is taken. */
+ * "peak_rss_bytes","run",...}, for a fusion that was measured also "benefit": what was kept and why. WF_E_EXISTS when
+ * the name is taken. */
 WF_API wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *err);
 WF_API wf_status wf_resume(wf_lab *lab, int64_t run, char **json,
                            wf_err *err); /* goes on with an unfinished run; same bits as unbroken */

@@ -28,6 +28,8 @@ static const cli_option options[] = {
     {"--config", "C", "dynamic (default) or static; settings in brackets", CLI_TEXT, CLI_AT(train.config)},
     {"--train-adapters", NULL, "train copies of the adapters along; they become part of the fusion", CLI_FLAG,
      CLI_AT(train_adapters)},
+    {"--keep-fusion", NULL, "keep the fusion without measuring the task's own adapter beside it", CLI_FLAG,
+     CLI_AT(keep_fusion)},
     CLI_ONE_RUN_OPTIONS,
     CLI_TRAINING_OPTIONS,
     {NULL, NULL, NULL, CLI_FLAG, 0},
@@ -44,6 +46,9 @@ const cli_command cli_fuse = {
     .text = "AdapterFusion (Pfeiffer et al. 2021): at every layer an attention picks from what the adapters say, token "
             "by token. The adapters and\n"
             "the base stay as they are. Settings of the fusion stand in brackets: "
-            "dynamic[value_before_softmax=false,dropout_prob=0].",
+            "dynamic[value_before_softmax=false,dropout_prob=0].\n"
+            "The task's own adapter is measured first (the lab's best on as many training rows; where there is none it "
+            "is trained and stored).\n"
+            "Whichever is better on dev gets the name, and the difference is told with its interval.",
     .example = "weft fuse editorials --from amazon,movies,tweets --rows 300",
 };

@@ -7,6 +7,7 @@ void cli_train_fill(cli_args *a) {
         (int)(a->head_layers < -1 || a->head_layers > 9 ? 9 : a->head_layers); /* out of range: refused below */
     a->train.patience = (int)(a->patience < -1 ? -1 : a->patience > 1000000 ? 1000000 : a->patience);
     a->train.train_adapters = a->train_adapters;
+    a->train.keep_fusion = a->keep_fusion;
     a->train.cache_memory = a->cache_memory == CLI_UNSET ? 0 : a->cache_memory == 0 ? -1 : a->cache_memory;
 }
 
@@ -33,6 +34,8 @@ void cli_trained_show(const json_t *j) {
            tokens);
     scores_print(j, "dev");
     scores_print(j, "test");
+    const char *verdict = cli_text(json_object_get(j, "benefit"), "verdict");
+    if (*verdict) puts(verdict);
 }
 
 static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "lab/compare.h"
 #include "lab/job.h"
+#include "lab/own.h"
 #include "lab/precision.h"
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,26 @@ static wf_status result_give(json_t *j, int64_t run, char **json, wf_err *err) {
     return wfi_lab_give(j, json, err);
 }
 
+/* Whether the fusion has to show that it beats the task's own adapter. */
+static bool measures_own(wf_lab *lab, const wf_settings *s, const wf_task *task) {
+    if (s->kind != WF_METHOD_FUSION || s->keep_fusion) return false;
+    if (task->dev.count) return true;
+    wfi_lab_message(lab, "warning", "%s has no dev rows: whether the fusion helps cannot be measured, it is kept",
+                    task->name);
+    return false;
+}
+
+static wf_status own_ready(const wf_job *job, const json_t *spec, int64_t run, wf_own *own, wf_err *err) {
+    wf_trained sound = {0}; /* what cannot be fused is refused before another training begins */
+    WF_TRY(wfi_trained_new(job->lab, job->settings, job->name, job->task, &sound, err));
+    wfi_trained_clear(&sound);
+    char *checkpoint = wfi_run_path(job->lab, run, "checkpoint-own");
+    wf_status st =
+        checkpoint ? wfi_own_ready(job, spec, checkpoint, own, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wfi_free(checkpoint);
+    return st;
+}
+
 static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
     wf_settings s;
     wf_task *task = NULL;
@@ -73,11 +94,13 @@ static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char 
                         .stage = s.kind == WF_METHOD_FUSION ? "fuse" : "train"};
     wf_status st =
         checkpoint && log && folder ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    const bool measured = measures_own(lab, &s, task);
+    wf_own own = {0};
+    if (st == WF_OK && measured) st = own_ready(&job, spec, run, &own, err);
     if (st == WF_OK) st = wfi_job_run(&job, &t, &result, err);
-    if (st == WF_OK) {
-        json_object_set(result, "settings", (json_t *)spec);
-        st = wfi_trained_save(lab, &t, &s, &record, result, err);
-    }
+    if (st == WF_OK) json_object_set(result, "settings", (json_t *)spec);
+    if (st == WF_OK && measured) st = wfi_own_judge(&job, &own, &t, &result, err);
+    if (st == WF_OK) st = wfi_trained_save(lab, &t, &s, &record, result, err);
     if (st == WF_OK) {
         remove(checkpoint);
         st = result_give(json_incref(result), run, json, err);

@@ -155,6 +155,7 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         json_object_set_new(j, whole[i].key, json_integer(whole[i].value));
     json_object_set_new(j, "train_adapters", json_boolean(s->train_adapters));
+    json_object_set_new(j, "keep_fusion", json_boolean(s->keep_fusion));
     *out = j;
     return WF_OK;
 }
@@ -176,7 +177,8 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
                        .schedule = text_get(j, "schedule"),
                        .class_weights = text_get(j, "class_weights"),
                        .from = json_object_get(j, "from"),
-                       .train_adapters = json_is_true(json_object_get(j, "train_adapters"))};
+                       .train_adapters = json_is_true(json_object_get(j, "train_adapters")),
+                       .keep_fusion = json_is_true(json_object_get(j, "keep_fusion"))};
     if (!s->task || !s->method || !s->schedule || !s->class_weights)
         return wfi_fail(err, WF_E_DATA, "%s: task, method, schedule or class_weights is missing", where);
     WF_TRY(method_find(s->method, &s->kind, &lr, err));

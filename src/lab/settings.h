@@ -19,7 +19,7 @@ typedef struct wf_settings { /* strings borrowed from the JSON */
     wf_dtype base_dtype;
     int head_layers, patience;
     uint64_t seed;
-    bool train_adapters;
+    bool train_adapters, keep_fusion;
 } wf_settings;
 
 /* Checks the spec and fills the method's defaults; what depends on the data (epochs 0, pooling, base) stays open. */

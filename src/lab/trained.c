@@ -156,6 +156,7 @@ void wfi_trained_clear(wf_trained *t) {
     wfi_bert_free(t->full);
     json_decref(t->info);
     wfi_free(t->name);
+    wfi_free(t->parent);
     *t = (wf_trained){0};
 }
 
@@ -255,6 +256,7 @@ static wf_status model_register(wf_lab *lab, wf_trained *t, const wf_record *tas
     if (st == WF_OK) st = link_to(lab, id, "base", t->base->name, err);
     if (st == WF_OK) st = link_to(lab, id, "task", task->name, err);
     for (size_t i = 0; st == WF_OK && i < t->fused_count; i++) st = link_to(lab, id, "model", t->fused[i]->name, err);
+    if (st == WF_OK && t->parent) st = link_to(lab, id, "model", t->parent, err);
     if (st == WF_OK) return wfi_registry_commit(lab->registry, err);
     wfi_registry_rollback(lab->registry);
     return st;

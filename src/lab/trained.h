@@ -21,6 +21,7 @@ typedef struct wf_trained {
     int64_t max_length;
     json_t *info; /* lineage; NULL while new */
     char *name;
+    char *parent; /* a model of the lab that it was made from, for its lineage; or NULL */
 } wf_trained;
 
 /* Fresh parts for a training, initialised by the seed. */

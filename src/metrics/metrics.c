@@ -148,3 +148,10 @@ wf_status wfi_metrics_compute(const wf_predictions *p, int resamples, uint64_t s
     work_free(&w);
     return WF_OK;
 }
+
+bool wfi_metric_lower_is_better(const char *name) {
+    static const char *const errors[] = {"mae", "mse", "ece", "brier"};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (strcmp(errors[i], name) == 0) return true;
+    return false;
+}

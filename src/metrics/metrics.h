@@ -35,4 +35,5 @@ typedef struct wf_scores {
 wf_status wfi_metrics_compute(const wf_predictions *p, int resamples, uint64_t seed, wf_scores *out, wf_err *err);
 const wf_metric_value *wfi_scores_find(const wf_scores *s, const char *name); /* NULL when absent */
 bool wfi_metric_known(const char *name);
+bool wfi_metric_lower_is_better(const char *name); /* an error, not a score */
 #endif

@@ -240,10 +240,7 @@ double wfi_study_score(const wf_predictions *p, const char *metric) {
 }
 
 bool wfi_study_lower_is_better(const char *metric) {
-    static const char *const errors[] = {"mae", "mse", "ece", "brier"};
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-        if (strcmp(errors[i], metric) == 0) return true;
-    return false;
+    return wfi_metric_lower_is_better(metric);
 }
 
 int32_t wfi_study_said(const wf_predictions *p, size_t i) {

@@ -184,7 +184,7 @@ static wf_status dev_judge(loop *l, char *note, size_t size, wf_err *err) {
     if (st != WF_OK) return wfi_fail_in(err, st, "dev after epoch %lld", (long long)l->s.epoch + 1);
     const wf_metric_value *m = wfi_scores_find(&scores, l->o->metric), *brier = wfi_scores_find(&scores, "brier");
     if (!m) return wfi_fail(err, WF_E_ARG, "metric \"%s\" does not exist for this kind of task", l->o->metric);
-    const bool lower_is_better = strcmp(l->o->metric, "mae") == 0 || strcmp(l->o->metric, "mse") == 0;
+    const bool lower_is_better = wfi_metric_lower_is_better(l->o->metric);
     double score = lower_is_better ? -m->value : m->value;
     if (isnan(score)) score = -INFINITY; /* e.g. a correlation of constant predictions */
     const double tie = brier ? -brier->value : 0;

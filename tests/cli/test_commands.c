@@ -37,7 +37,8 @@ static void test_main_job(void **state) {
     prints("-C lab task list", "task notes: classification");
     prints("-C lab train reviews --epochs 2 --lr 5e-3 --name rev", "rev: seq_bn for reviews");
     prints("-C lab train notes --epochs 2 --lr 5e-3", "notes-seq_bn: seq_bn for notes");
-    prints("-C lab fuse target --from rev,notes-seq_bn --epochs 2 --rows 40 --name fused", "fused: fusion for target");
+    prints("-C lab fuse target --from rev,notes-seq_bn --keep-fusion --epochs 2 --rows 40 --name fused",
+           "fused: fusion for target");
     prints("-C lab eval rev", "accuracy");
     prints("-C lab eval rev", "precision");
     prints("-C lab eval rev", "is \\ predicted");
@@ -90,7 +91,7 @@ static void test_json(void **state) {
     has_keys(j, TRAINED_KEYS);
     assert_int_equal(7, json_integer_value(json_object_get(j, "seed")));
     json_decref(j);
-    j = weft_json("-C j fuse target --from a,b --name f --epochs 1");
+    j = weft_json("-C j fuse target --from a,b --keep-fusion --name f --epochs 1");
     has_keys(j, TRAINED_KEYS);
     json_decref(j);
     j = weft_json("-C j eval f --resamples 50");

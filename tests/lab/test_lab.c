@@ -78,6 +78,7 @@ static void test_main_job(void **state) {
     wf_train_spec f = spec_make("target", "fusion", "fused");
     f.from = from;
     f.from_count = 2;
+    f.keep_fusion = 1;
     check_ok(wf_train(lab, &f, &text, err));
     j = parsed(text);
     assert_true(number(j, "test", "accuracy") > 0.8);
@@ -230,6 +231,7 @@ static void test_damage_is_found(void **state) {
     fuse.from = changed;
     fuse.from_count = 1;
     check_status(WF_E_CHECK, wf_train(lab, &fuse, NULL, err));
+    check_status(WF_E_NOTFOUND, wf_inspect(lab, "target-lora", NULL, err)); /* nor was an own adapter trained first */
     wf_lab_close(lab);
 }
 

@@ -110,7 +110,7 @@ static void test_both_types_in_one_lab(void **state) {
     wf_predictor_close(p);
     const char *from[] = {"half", "whole"};
     wf_train_spec f = spec_make("fused", "bf16"); /* what adapters were trained over does not matter to a fusion */
-    f.method = "fusion", f.from = from, f.from_count = 2;
+    f.method = "fusion", f.from = from, f.from_count = 2, f.keep_fusion = 1;
     check_ok(wf_train(lab, &f, NULL, err));
     check_ok(wf_verify(lab, NULL, err));
     wf_lab_close(lab);

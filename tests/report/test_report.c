@@ -294,10 +294,15 @@ static void test_page(void **state) {
     check_ok(wf_train(lab, &(wf_train_spec){.task = "notes", .name = "a", .epochs = 1}, NULL, err));
     check_ok(wf_train(lab, &(wf_train_spec){.task = "notes", .name = "b", .epochs = 1, .seed = 1}, NULL, err));
     const char *from[] = {"a", "b"};
-    check_ok(wf_train(
-        lab,
-        &(wf_train_spec){.task = "notes", .method = "fusion", .name = "f", .epochs = 1, .from = from, .from_count = 2},
-        NULL, err));
+    check_ok(wf_train(lab,
+                      &(wf_train_spec){.task = "notes",
+                                       .method = "fusion",
+                                       .name = "f",
+                                       .epochs = 1,
+                                       .from = from,
+                                       .from_count = 2,
+                                       .keep_fusion = 1},
+                      NULL, err));
     const char *methods[] = {"head", "fuse:a,b"};
     const int64_t sizes[] = {16, 32};
     check_ok(wf_compare(lab,
