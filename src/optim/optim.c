@@ -18,6 +18,8 @@ typedef struct part {
     float *m, *v; /* [set->total]; NULL: frozen */
     run *runs;
     size_t count;
+    int64_t steps;
+    bool skip;
 } part;
 
 struct wf_optim {
@@ -25,7 +27,6 @@ struct wf_optim {
     size_t count;
     double weight_decay;
     wf_adamw_config config;
-    int64_t steps;
 };
 
 static wf_status part_init(part *p, wf_pset *set, wf_err *err) {
@@ -100,30 +101,36 @@ void wfi_optim_zero_grad(wf_optim *o) {
 
 void wfi_optim_step(wf_optim *o, double lr) {
     const wf_adamw_config *c = &o->config;
-    o->steps++;
     for (size_t i = 0; i < o->count; i++) {
         part *p = &o->parts[i];
-        if (!p->m || !p->set->grad) continue;
+        if (!p->m || !p->set->grad || p->skip) continue;
+        p->steps++;
         for (size_t k = 0; k < p->count; k++) {
             const run *r = &p->runs[k];
             const int64_t at = r->first;
             wfi_adamw(r->count, p->set->data + at, p->set->grad + at, p->m + at, p->v + at, lr, c->beta1, c->beta2,
-                      c->eps, r->decay ? o->weight_decay : 0.0, o->steps);
+                      c->eps, r->decay ? o->weight_decay : 0.0, p->steps);
         }
     }
 }
 
-void wfi_optim_state(wf_optim *o, size_t index, float **m, float **v) {
+static part *part_at(wf_optim *o, size_t index) {
     if (index >= o->count) WF_BUG("optimiser has no such set");
-    *m = o->parts[index].m;
-    *v = o->parts[index].v;
+    return &o->parts[index];
 }
 
-int64_t wfi_optim_step_count(const wf_optim *o) {
-    return o->steps;
+void wfi_optim_skip(wf_optim *o, size_t index, bool skip) {
+    part_at(o, index)->skip = skip;
 }
-void wfi_optim_set_step_count(wf_optim *o, int64_t steps) {
-    o->steps = steps;
+
+void wfi_optim_state(wf_optim *o, size_t index, float **m, float **v) {
+    const part *p = part_at(o, index);
+    *m = p->m;
+    *v = p->v;
+}
+
+int64_t *wfi_optim_steps(wf_optim *o, size_t index) {
+    return &part_at(o, index)->steps;
 }
 
 static const char *to_blame(wf_pset *const *sets, size_t n) {

@@ -23,11 +23,13 @@ wf_status wfi_optim_configure(wf_optim *o, const wf_adamw_config *c,
 void wfi_optim_zero_grad(wf_optim *o);
 void wfi_optim_step(wf_optim *o, double lr);
 
-/* What a checkpoint holds beside the parameters: both moments [set->total] of set `index` (NULL for a frozen set),
- * writable in place, and the number of steps taken. */
+/* From the next step on set `index` stays as it is, moments and count too (true), or takes part again. */
+void wfi_optim_skip(wf_optim *o, size_t index, bool skip);
+
+/* What a checkpoint holds beside the parameters, writable in place: both moments [set->total] of set `index` (NULL for
+ * a frozen set), and the number of steps that it took part in. */
 void wfi_optim_state(wf_optim *o, size_t index, float **m, float **v);
-int64_t wfi_optim_step_count(const wf_optim *o);
-void wfi_optim_set_step_count(wf_optim *o, int64_t steps);
+int64_t *wfi_optim_steps(wf_optim *o, size_t index);
 
 /* Scales all gradients by max_norm / (norm + 1e-6) when that is below 1, norm being the L2 norm over all sets, as
  * torch's clip_grad_norm_. max_norm <= 0 only measures. norm may be NULL. A norm that is not finite is WF_E_NONFINITE

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char MAGIC[8] = {'w', 'e', 'f', 't', 'c', 'k', 'p', '1'};
+static const char MAGIC[8] = {'w', 'e', 'f', 't', 'c', 'k', 'p', '2'};
 
 typedef struct header {
     char magic[8];
     char identity[72];
-    int64_t sets, total, optim_step;
+    int64_t sets, total;
     wf_train_state state;
 } header;
 
@@ -25,10 +25,7 @@ static int64_t floats_total(wf_pset *const *sets, size_t count) {
 
 wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets,
                               size_t count, wf_optim *optim, float *const *best, float *const *mean, wf_err *err) {
-    header h = {.sets = (int64_t)count,
-                .total = floats_total(sets, count),
-                .optim_step = wfi_optim_step_count(optim),
-                .state = *s};
+    header h = {.sets = (int64_t)count, .total = floats_total(sets, count), .state = *s};
     memcpy(h.magic, MAGIC, sizeof MAGIC);
     snprintf(h.identity, sizeof h.identity, "%s", identity);
     wf_buffer b = {0};
@@ -36,6 +33,7 @@ wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_t
     for (size_t i = 0; i < count; i++) {
         float *m = NULL, *v = NULL;
         wfi_optim_state(optim, i, &m, &v);
+        wfi_buffer_add(&b, wfi_optim_steps(optim, i), sizeof(int64_t));
         const size_t bytes = (size_t)sets[i]->total * sizeof(float);
         const float *parts[] = {sets[i]->data, m, v, best[i], mean ? mean[i] : NULL};
         for (int k = 0; k < (mean ? 5 : 4); k++) wfi_buffer_add(&b, parts[k], bytes);
@@ -55,7 +53,7 @@ wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_t
 static wf_status content_check(const wf_map *map, const char *path, const char *identity, wf_pset *const *sets,
                                size_t count, int parts, header *h, wf_err *err) {
     const int64_t total = floats_total(sets, count);
-    const size_t want = sizeof *h + (size_t)total * (size_t)parts * sizeof(float) + 64;
+    const size_t want = sizeof *h + count * sizeof(int64_t) + (size_t)total * (size_t)parts * sizeof(float) + 64;
     char hex[WF_HASH_HEX];
     if (map->size < sizeof *h + 64)
         return wfi_fail(err, WF_E_DATA, "%s: checkpoint is cut off; delete it to start the run afresh", path);
@@ -86,12 +84,13 @@ wf_status wfi_checkpoint_load(const char *path, const char *identity, wf_train_s
         for (size_t i = 0; i < count; i++) {
             float *m = NULL, *v = NULL;
             wfi_optim_state(optim, i, &m, &v);
+            memcpy(wfi_optim_steps(optim, i), at, sizeof(int64_t));
+            at += sizeof(int64_t);
             const size_t bytes = (size_t)sets[i]->total * sizeof(float);
             float *parts[] = {sets[i]->data, m, v, best[i], mean ? mean[i] : NULL};
             for (int k = 0; k < (mean ? 5 : 4); k++, at += bytes)
                 if (bytes) memcpy(parts[k], at, bytes);
         }
-        wfi_optim_set_step_count(optim, h.optim_step);
         *s = h.state;
         *found = true;
     }

@@ -1,6 +1,6 @@
 /* trainer/checkpoint.h - a training state in one file, written aside and renamed. Layer 9. Private to the trainer.
- * Layout: magic, version, sizes, identity, counters, then per set: values, first and second moments, best values,
- * running means where they are kept; SHA-256 last. */
+ * Layout: magic, version, sizes, identity, counters, then per set: its steps, values, first and second moments, best
+ * values, running means where they are kept; SHA-256 last. */
 #ifndef WF_TRAINER_CHECKPOINT_H
 #define WF_TRAINER_CHECKPOINT_H
 #include "trainer/trainer.h"
@@ -8,6 +8,11 @@
 typedef struct wf_train_state { /* plain numbers, written as they are */
     int64_t step, epoch, batch, tokens, best_epoch, stale, stopped, loss_count;
     double best_score, best_tie, loss_sum, last_loss, wall_seconds, cpu_seconds;
+    /* By task. pass, at: the batch that comes next, of which pass over its rows; drawn: batches so far. gap: what dev
+     * lacks to the best score, now and when first judged; 0: not judged. */
+    int64_t pass[WF_JOINT_TASKS], at[WF_JOINT_TASKS], drawn[WF_JOINT_TASKS];
+    double gap[WF_JOINT_TASKS], first_gap[WF_JOINT_TASKS];
+    wf_weigh_state weigh;
 } wf_train_state;
 
 /* mean: NULL where none is kept. */

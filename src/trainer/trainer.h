@@ -2,10 +2,14 @@
  *
  * Everything random is a function of (seed, purpose, step), batches of (seed, epoch): a run broken off at any step and
  * resumed from its checkpoint makes the same bits as an unbroken one with the same thread count. Follows Loshchilov &
- * Hutter 2019 (AdamW) and the warm-up schedules of the transformers library. */
+ * Hutter 2019 (AdamW) and the warm-up schedules of the transformers library.
+ *
+ * One task or several (joint training): every batch is of one task and goes through its head; what all share (an
+ * adapter, or the whole base) learns from all. An epoch has as many batches as one pass over each task. */
 #ifndef WF_TRAINER_TRAINER_H
 #define WF_TRAINER_TRAINER_H
 #include "engine/context.h"
+#include "joint/weighing.h"
 #include "metrics/metrics.h"
 #include "optim/optim.h"
 #include "optim/schedule.h"
@@ -26,7 +30,18 @@ typedef struct wf_train_options {
     size_t cache_memory;       /* bytes of memory that stems may take; 0: no stems are kept */
     const char *cache_dir;     /* folder for a nameless file with what is beyond; NULL: then they must fit */
     char identity[65];         /* hash of everything that fixes the run; a checkpoint of another identity is refused */
+    wf_sampling sampling;      /* of several tasks */
+    wf_weighing weighing;
 } wf_train_options;
+
+typedef struct wf_train_task { /* one of several */
+    const char *name;
+    const wf_head *head;
+    size_t head_set; /* which of the parameter sets is this head's; it rests in steps without a batch of the task */
+    const wf_encoded *train, *dev;
+    const float *class_weights; /* [classes] or NULL */
+    const char *metric;
+} wf_train_task;
 
 typedef struct wf_train_event { /* of one step */
     int64_t step, total_steps, tokens;
@@ -44,6 +59,10 @@ typedef struct wf_train_result {
         int64_t train_rows, dev_rows;
         size_t memory_bytes, disk_bytes;
     } cache;
+    struct { /* by task */
+        int64_t batches;
+        double factor; /* that its loss had in the end */
+    } task[WF_JOINT_TASKS];
 } wf_train_result;
 
 /* Trains what in `sets` is trainable; the context's head gives the loss, its fusion the penalty. dev may have 0 rows:
@@ -55,6 +74,12 @@ typedef struct wf_train_result {
 wf_status wfi_train(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_encoded *train,
                     const wf_encoded *dev, const wf_train_options *options, wf_train_event_fn event, void *user,
                     wf_train_result *out, wf_err *err);
+/* The same for several tasks, at most WF_JOINT_TASKS: class_weights and metric of the options are not used, the state
+ * with the best mean of the tasks' dev scores stays. Sets that are no task's head are shared. On return the context has
+ * the first task's head. */
+wf_status wfi_train_joint(wf_context *c, wf_pset *const *sets, size_t set_count, const wf_train_task *tasks,
+                          size_t task_count, const wf_train_options *options, wf_train_event_fn event, void *user,
+                          wf_train_result *out, wf_err *err);
 
 enum { WF_EVAL_ROWS = 256, WF_EVAL_TOKENS = 4096 }; /* a batch in inference, at most */
 /* Runs the base (and adapters) over all sequences of `e` once and keeps what the head starts from in e->pooled:
