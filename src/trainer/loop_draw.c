@@ -52,7 +52,7 @@ wf_status wfi_loop_epoch(wf_loop *l, wf_err *err) {
 wf_status wfi_loop_draw(wf_loop *l, size_t task, wf_err *err) {
     const wf_loop_part *p = &l->part[task];
     WF_TRY(cut(l, task, l->s.pass[task], err));
-    if (l->s.at[task] == p->cut.count) {
+    if (l->s.at[task] >= p->cut.count) {
         l->s.at[task] = 0;
         WF_TRY(cut(l, task, ++l->s.pass[task], err));
     }

@@ -110,6 +110,13 @@ static int64_t judge_every(const wf_loop *l) {
     return dev ? (dev + train - 1) / train : 1;
 }
 
+/* A file with a right hash may still have been made by hand. */
+static bool sound(const wf_train_state *s) {
+    bool good = s->step >= 0 && s->epoch >= 0 && s->batch >= 0;
+    for (int k = 0; k < WF_JOINT_TASKS; k++) good = good && s->pass[k] >= 0 && s->at[k] >= 0;
+    return good;
+}
+
 static wf_status loop_init(wf_loop *l, wf_err *err) {
     l->best = wfi_alloc(l->set_count, sizeof *l->best);
     if (!l->best) return wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -132,6 +139,7 @@ static wf_status loop_init(wf_loop *l, wf_err *err) {
     bool found = false;
     WF_TRY(wfi_checkpoint_load(l->o->checkpoint, l->o->identity, &l->s, l->sets, l->set_count, l->optim, l->best,
                                l->average.mean, &found, err));
+    if (!sound(&l->s)) return wfi_fail(err, WF_E_DATA, "%s: checkpoint counts below 0", l->o->checkpoint);
     l->wall_before = l->s.wall_seconds;
     WF_TRY(wfi_loop_stems(l, err));
     l->checkpoint_at = wfi_clock_seconds();
