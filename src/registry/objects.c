@@ -71,8 +71,10 @@ static wf_status records_read(wf_registry *r, sqlite3_stmt *s, wf_record **out, 
 }
 
 static wf_status kind_check(const char *kind, wf_err *err) {
-    if (kind && (!strcmp(kind, "base") || !strcmp(kind, "task") || !strcmp(kind, "model"))) return WF_OK;
-    return wfi_fail(err, WF_E_ARG, "registry: kind \"%.40s\" is not one of base, task, model", kind ? kind : "");
+    static const char *const kinds[] = {"base", "task", "model", "gate"};
+    for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kind, kinds[i]) == 0) return WF_OK;
+    return wfi_fail(err, WF_E_ARG, "registry: kind \"%.40s\" is not one of base, task, model, gate", kind ? kind : "");
 }
 
 static wf_status pair_check(const char *kind, const char *name, wf_err *err) {

@@ -12,7 +12,8 @@
 typedef struct wf_registry wf_registry;
 typedef struct wf_record { /* free with wfi_record_clear */
     int64_t id;
-    char *kind; /* "base", "task", "model" (a trained thing: adapter, fusion, head or full, with its head) */
+    char *kind; /* "base", "task", "model" (a trained thing: adapter, fusion, head or full, with its head), "gate" (of
+                   the task that it is named by; without files) */
     char *name;
     char *hash;    /* hex SHA-256 of the content */
     char *path;    /* relative to the lab's folder; "" when none */

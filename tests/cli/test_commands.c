@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 static const char *const commands[] = {
-    "init",    "base add", "base list", "base check", "task add", "task list",    "train",
-    "fuse",    "eval",     "predict",   "compare",    "report",   "study robust", "study failures",
-    "inspect", "verify",   "list",      "rm",         "log",      "resume",       "bench"};
+    "init", "base add", "base list", "base check", "task add",     "task list",      "train",    "fuse",
+    "eval", "predict",  "compare",   "report",     "study robust", "study failures", "inspect",  "verify",
+    "list", "rm",       "log",       "resume",     "bench",        "gate",           "gate set", "gate rm"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -55,6 +55,13 @@ static void test_main_job(void **state) {
     prints("-C lab report -o page.html", "wrote page.html");
     prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
            "fastest matrix products: f32");
+    prints("-C lab gate", "no gate yet");
+    prints("-C lab gate set target --model fused --tolerance 1.5", "gate of target: fused with accuracy");
+    prints("-C lab gate", "holds");
+    prints("-C lab gate target=fused", "holds");
+    weft_says(2, "-C lab gate set target --tolerance -1", "--tolerance is -1 points", (char *)NULL);
+    weft_says(2, "-C lab gate nothing", "has no gate; make one", (char *)NULL);
+    prints("-C lab gate rm target", "removed the gate of target");
     prints("-C lab verify", "all 7 artefacts are unchanged");
     prints("-C lab list", "run 4: compare target, done");
     prints("-C lab list", "run 6: study robust reviews, done");
@@ -106,6 +113,15 @@ static void test_json(void **state) {
     json_object_foreach((json_t *)said, as, cell) rows += json_integer_value(cell);
     assert_int_equal(30, rows);
     has_keys(json_object_get(json_object_get(j, "metrics"), "accuracy"), "value low high");
+    json_decref(j);
+    j = weft_json("-C j gate set target --tolerance 0");
+    has_keys(j, "task model metric split rows recorded tolerance was");
+    assert_true(json_number_value(json_object_get(j, "tolerance")) == 0);
+    json_decref(j);
+    j = weft_json("-C j gate");
+    has_keys(j, "ok checked gates");
+    has_keys(json_array_get(json_object_get(j, "gates"), 0),
+             "task model metric split rows recorded score low high fall tolerance holds why");
     json_decref(j);
     j = weft_json("-C j predict a,f 'the film was great'"); /* one text: one line */
     has_keys(j, "text results");

@@ -1,0 +1,37 @@
+/* weft/guard.h - safeguards: no task may silently get worse, and only adapters that matter are paid for.
+ *
+ * Results are JSON texts with documented keys (docs/json.md), freed with wf_free. Options are structs; zero or NULL
+ * fields mean "default". Threads: as for the lab.
+ */
+#ifndef WEFT_GUARD_H
+#define WEFT_GUARD_H
+#include "weft/lab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A gate: the model that answers a task, with the score it had when it was recorded. Tolerances and falls are in
+ * points, hundredths of the metric: 0.5 allows an accuracy of 90.0 % to fall to 89.5 %, a correlation by 0.005. */
+typedef struct wf_gate_spec {
+    const char *task;
+    const char *model; /* default: the gate's present one; of a new gate the task's only model */
+    const char
+        *split; /* "test" or "dev"; default: the gate's present one; of a new gate test, dev where there is none */
+    double tolerance; /* points; 0: the gate's present one, of a new gate 0.5; -1: none, no fall at all */
+    int record;       /* record the score anew even where model and split stay (a new gate or model always is) */
+} wf_gate_spec;
+/* {"task","model","metric","split","rows","recorded","tolerance","was"} */
+WF_API wf_status wf_gate_set(wf_lab *lab, const wf_gate_spec *spec, char **json, wf_err *err);
+WF_API wf_status wf_gate_remove(wf_lab *lab, const char *task, char **json, wf_err *err);
+
+/* Scores the present model of each task (count 0: of all gates) against its record. models (may be NULL, as may each):
+ * models to judge in place of the present ones, before they are set. {"ok","checked","gates":[...]}; WF_E_CHECK (json
+ * still set) when a score fell by more than its tolerance, or a model is gone. */
+WF_API wf_status wf_gate_check(wf_lab *lab, const char *const *tasks, const char *const *models, size_t count,
+                               char **json, wf_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
