@@ -67,11 +67,11 @@ typedef struct running {
 static void forward_tile(const wfk_attention *job, const dropping *drop, int64_t row0, int64_t i0, int64_t rows,
                          int64_t j0, int64_t n, int64_t head, const float *packed, running *state) {
     float score[QUERIES * KEYS], factor[KEYS];
-    int64_t D = job->D, H = job->A * D, ld = job->ld, end = (n + VW - 1) / VW * VW;
+    int64_t D = job->D, H = job->A * D, ld = job->ld, end = whole_vectors(n);
     float *out = job->out + (row0 + i0) * H + head * D;
-    product(rows, end, D, job->q + (row0 + i0) * ld + head * D, ld, 1, packed, KEYS, score, KEYS, false);
+    product(rows, end, D, job->q + (row0 + i0) * ld + head * D, ld, packed, end, score, end, false);
     for (int64_t i = 0; i < rows; i++) {
-        float *s = score + i * KEYS, before = state->most[i], sum = exponentials(s, n, job->scale, &state->most[i]);
+        float *s = score + i * end, before = state->most[i], sum = exponentials(s, n, job->scale, &state->most[i]);
         if (j0 > 0 && state->most[i] != before) {
             float shrink = expf(before - state->most[i]);
             state->sum[i] *= shrink;
@@ -82,7 +82,7 @@ static void forward_tile(const wfk_attention *job, const dropping *drop, int64_t
         dropping_factors(drop, wfk_attention_word(job, row0 + i0 + i, head) + (uint64_t)j0, n, factor);
         for (int64_t j = 0; j < end; j += VW) v_store(s + j, v_load(s + j) * v_load(factor + j));
     }
-    product(rows, D, n, score, KEYS, 1, job->v + (row0 + j0) * ld + head * D, ld, out, H, j0 > 0);
+    product(rows, D, n, score, end, job->v + (row0 + j0) * ld + head * D, ld, out, H, j0 > 0);
 }
 
 static void attention_forward(const wfk_attention *job, int64_t row0, int64_t L, int64_t head) {
@@ -99,13 +99,13 @@ static void attention_forward(const wfk_attention *job, int64_t row0, int64_t L,
     running state;
     dropping_start(&drop, job);
     for (int64_t j0 = 0; whole && j0 < L; j0 += KEYS)
-        pack_turned(L - j0 < KEYS ? L - j0 : KEYS, D, k + j0 * ld, ld, packed + j0 * D, KEYS);
+        pack_turned(L - j0 < KEYS ? L - j0 : KEYS, D, k + j0 * ld, ld, packed + j0 * D);
     for (int64_t i0 = 0; i0 < L; i0 += QUERIES) {
         int64_t rows = L - i0 < QUERIES ? L - i0 : QUERIES;
         for (int64_t i = 0; i < rows; i++) state.most[i] = -INFINITY;
         for (int64_t j0 = 0; j0 < L; j0 += KEYS) {
             int64_t n = L - j0 < KEYS ? L - j0 : KEYS;
-            if (!whole) pack_turned(n, D, k + j0 * ld, ld, packed, KEYS);
+            if (!whole) pack_turned(n, D, k + j0 * ld, ld, packed);
             forward_tile(job, &drop, row0, i0, rows, j0, n, head, whole ? packed + j0 * D : packed, &state);
         }
         for (int64_t i = 0; i < rows; i++) {
@@ -119,8 +119,8 @@ static void attention_forward(const wfk_attention *job, int64_t row0, int64_t L,
 static void backward_rows(const wfk_attention *job, const dropping *drop, int64_t row, int64_t rows, int64_t j0,
                           int64_t n, int64_t head, float *score, float *dprob) {
     float factor[KEYS];
-    int64_t D = job->D, H = job->A * D;
-    for (int64_t i = 0; i < rows; i++, row++, score += KEYS, dprob += KEYS) {
+    int64_t D = job->D, H = job->A * D, end = whole_vectors(n);
+    for (int64_t i = 0; i < rows; i++, row++, score += end, dprob += end) {
         const float *out = job->out + row * H + head * D, *dout = job->dout + row * H + head * D;
         vf inner = v_set(0.0f), lse = v_set(job->lse[row * job->A + head]), scaling = v_set(job->scale);
         for (int64_t d = 0; d < D; d += VW) inner = v_fma(v_load(out + d), v_load(dout + d), inner);
@@ -145,20 +145,20 @@ static void attention_backward(const wfk_attention *job, int64_t row0, int64_t L
     dropping drop;
     dropping_start(&drop, job);
     for (int64_t j0 = 0; j0 < L; j0 += KEYS) {
-        int64_t n = L - j0 < KEYS ? L - j0 : KEYS, end = (n + VW - 1) / VW * VW;
+        int64_t n = L - j0 < KEYS ? L - j0 : KEYS, end = whole_vectors(n);
         const float *k = job->k + (row0 + j0) * ld + head * D;
         float *dk = job->dk + (row0 + j0) * ldd + head * D, *dv = job->dv + (row0 + j0) * ldd + head * D;
-        pack_turned(n, D, k, ld, kt, KEYS);
-        pack_turned(n, D, job->v + (row0 + j0) * ld + head * D, ld, vt, KEYS);
+        pack_turned(n, D, k, ld, kt);
+        pack_turned(n, D, job->v + (row0 + j0) * ld + head * D, ld, vt);
         for (int64_t i0 = 0; i0 < L; i0 += QUERIES) {
             int64_t rows = L - i0 < QUERIES ? L - i0 : QUERIES, row = row0 + i0;
             const float *q = job->q + row * ld + head * D, *dout = job->dout + row * H + head * D;
-            product(rows, end, D, q, ld, 1, kt, KEYS, score, KEYS, false);
-            product(rows, end, D, dout, H, 1, vt, KEYS, dprob, KEYS, false);
+            product(rows, end, D, q, ld, kt, end, score, end, false);
+            product(rows, end, D, dout, H, vt, end, dprob, end, false);
             backward_rows(job, &drop, row, rows, j0, n, head, score, dprob);
-            product(n, D, rows, score, 1, KEYS, dout, H, dv, ldd, i0 > 0);
-            product(n, D, rows, dprob, 1, KEYS, q, ld, dk, ldd, i0 > 0);
-            product(rows, D, n, dprob, KEYS, 1, k, ld, job->dq + row * ldd + head * D, ldd, j0 > 0);
+            product_turned(n, D, rows, score, end, dout, H, dv, ldd, i0 > 0);
+            product_turned(n, D, rows, dprob, end, q, ld, dk, ldd, i0 > 0);
+            product(rows, D, n, dprob, end, k, ld, job->dq + row * ldd + head * D, ldd, j0 > 0);
         }
     }
 }
