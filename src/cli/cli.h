@@ -22,7 +22,7 @@ typedef struct cli_args { /* everything any command can be given */
     const char *kinds, *strengths, *sets, *wordnet; /* studies */
     long long seeds, resamples, head_layers, patience;
     long long cache_memory; /* CLI_UNSET: not given, since 0 means none */
-    bool all, train_adapters, keep_fusion, record;
+    bool all, train_adapters, keep_fusion, record, list, keep_going;
     const char *model;
     double tolerance; /* CLI_UNSET: not given */
     wf_bench_spec bench;

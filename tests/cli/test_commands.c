@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 static const char *const commands[] = {
-    "init", "base add", "base list", "base check", "task add",     "task list",      "train",    "fuse",
-    "eval", "predict",  "compare",   "report",     "study robust", "study failures", "inspect",  "verify",
-    "list", "rm",       "log",       "resume",     "bench",        "gate",           "gate set", "gate rm"};
+    "init",    "base add", "base list", "base check",   "task add",       "task list", "train",  "fuse", "eval",
+    "predict", "compare",  "report",    "study robust", "study failures", "inspect",   "verify", "list", "rm",
+    "log",     "resume",   "bench",     "gate",         "gate set",       "gate rm",   "plan"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";

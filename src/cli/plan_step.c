@@ -1,0 +1,126 @@
+/* cli/plan_step.c - see plan_step.h. */
+#include "cli/plan_step.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { RESULT_MAX = 4 << 20 }; /* bytes of a step's output that are kept; predictions of a file are longer */
+
+static volatile sig_atomic_t stops, child;
+
+/* Ctrl-C reaches the step by itself: it is in the same group. */
+static void on_stop(int signal_number) {
+    stops++;
+    if (child > 0 && signal_number != SIGINT) kill(child, signal_number);
+}
+
+bool cli_step_stopped(void) {
+    return stops != 0;
+}
+
+/* The words between the global options of this call. Free the list, not its words. */
+static const char **arguments(const cli_args *a, const char *lab, const json_t *words, char threads[24]) {
+    const size_t n = json_array_size(words);
+    const char **argv = calloc(n + 8, sizeof *argv);
+    size_t k = 0;
+    if (!argv) return NULL;
+    argv[k++] = "weft";
+    argv[k++] = "-C";
+    argv[k++] = lab;
+    argv[k++] = "--json";
+    if (a->quiet) argv[k++] = "--quiet";
+    if (a->threads) {
+        snprintf(threads, 24, "%lld", a->threads);
+        argv[k++] = "--threads";
+        argv[k++] = threads;
+    }
+    for (size_t i = 0; i < n; i++) argv[k++] = json_string_value(json_array_get(words, i));
+    return argv;
+}
+
+static void child_run(const char *program, const char *folder, const char **argv, int out) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a plan that is killed takes its step along, which keeps its checkpoint */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    if (chdir(folder) != 0 || dup2(out, STDOUT_FILENO) < 0) {
+        fprintf(stderr, "weft: %s: %s\n", folder, strerror(errno));
+        _exit(EXIT_FAILED);
+    }
+    execv(program, (char *const *)argv);
+    fprintf(stderr, "weft: %s: %s\n", program, strerror(errno));
+    _exit(EXIT_FAILED);
+}
+
+/* Reads until the end; NULL when it is longer than what is kept. */
+static char *output_read(int fd) {
+    char *text = malloc(RESULT_MAX + 1), piece[4096];
+    size_t n = 0;
+    bool whole = text != NULL;
+    for (;;) {
+        const ssize_t got = read(fd, piece, sizeof piece);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        whole = whole && n + (size_t)got <= RESULT_MAX;
+        if (!whole) continue;
+        memcpy(text + n, piece, (size_t)got);
+        n += (size_t)got;
+    }
+    if (!whole) {
+        free(text);
+        return NULL;
+    }
+    text[n] = 0;
+    return text;
+}
+
+static int exit_code(pid_t pid) {
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) return EXIT_FAILED;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+wf_status cli_step_run(const cli_args *a, const char *lab, const char *folder, const json_t *words, cli_step_end *end,
+                       wf_err *err) {
+    char program[4096], threads[24];
+    int ends[2];
+    *end = (cli_step_end){.code = EXIT_FAILED};
+    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n <= 0) return cli_wrong(err, WF_E_IO, "cannot find this program: %s", strerror(errno));
+    program[n] = 0;
+    const char **argv = arguments(a, lab, words, threads);
+    if (!argv) return cli_wrong(err, WF_E_NOMEM, "out of memory for the plan");
+    if (pipe(ends) != 0) {
+        free(argv);
+        return cli_wrong(err, WF_E_IO, "pipe: %s", strerror(errno));
+    }
+    const struct sigaction stop = {.sa_handler = on_stop};
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGHUP, &stop, NULL);
+    fflush(NULL);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        child_run(program, folder, argv, ends[1]);
+    }
+    child = (sig_atomic_t)pid;
+    if (stops && pid > 0) kill(pid, SIGTERM); /* asked between the steps */
+    close(ends[1]);
+    if (pid > 0) {
+        char *text = output_read(ends[0]);
+        end->code = exit_code(pid);
+        end->result = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+        free(text);
+    }
+    child = 0;
+    close(ends[0]);
+    free(argv);
+    return pid > 0 ? WF_OK : cli_wrong(err, WF_E_IO, "fork: %s", strerror(errno));
+}
