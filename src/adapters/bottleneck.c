@@ -239,14 +239,14 @@ static wf_value *inner(const wf_bottleneck_settings *s, const wf_bottleneck *p, 
     wf_tape *t = pass->tape;
     wf_value *in = p->ln_before.gamma ? wfi_op_norm(t, 1, &z, &p->ln_before) : z;
     wf_value *o = wfi_op_bottleneck(t, in, &p->down, &p->up, p->act);
-    if (s->stochastic_depth > 0.0f && !s->is_parallel && wfi_tape_training(t))
+    if (s->stochastic_depth > 0.0f && !s->is_parallel && wfi_tape_drops(t))
         o = wfi_op_drop_path(t, o, s->stochastic_depth, pass_key(pass, "adapter.stochastic_depth", site, layer),
                              pass->S, pass->offsets);
     if (p->scale_param)
         o = wfi_op_scale_param(t, o, p->scale_param);
     else if (p->scale != 1.0f)
         o = wfi_op_scale(t, o, p->scale);
-    if (s->dropout > 0.0f && wfi_tape_training(t))
+    if (s->dropout > 0.0f && wfi_tape_drops(t))
         o = wfi_op_dropout(t, o, s->dropout, pass_key(pass, "adapter.dropout", site, layer));
     if (p->gate.weight) o = wfi_op_gate(t, o, z, &p->gate, pass->S, pass->offsets);
     return o;

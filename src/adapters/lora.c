@@ -221,7 +221,7 @@ static wf_value *linear(const wf_adapter *a, const wf_pass *pass, wf_site site, 
                              wfi_site_name(site));
     wf_value *y = wfi_op_linear(t, x, w);
     if (!p->gate.weight) return wfi_op_lora(t, y, x, p->A.weight, p->B.weight, s->scale, s->dropout, key);
-    wf_value *in = s->dropout > 0.0f && wfi_tape_training(t) ? wfi_op_dropout(t, x, s->dropout, key) : x;
+    wf_value *in = s->dropout > 0.0f && wfi_tape_drops(t) ? wfi_op_dropout(t, x, s->dropout, key) : x;
     wf_value *delta = wfi_op_linear(t, wfi_op_linear(t, in, &p->A), &p->B);
     delta =
         wfi_op_gate(t, delta, x, &p->gate, pass->S, pass->offsets); /* the gate reads x as it is and replaces alpha/r */

@@ -114,9 +114,21 @@ static wf_value *result_check(const wf_context *c, wf_value *result, wf_err *err
 wf_value *wfi_context_forward(wf_context *c, const wf_batch *b, bool training, uint64_t key, wf_value **each,
                               wf_err *err) {
     wfi_tape_reset(c->tape, training);
+    if (c->calm) wfi_tape_calm(c->tape);
     const wf_pass pass = {.tape = c->tape, .S = b->S, .offsets = b->offsets, .key = key};
     wf_value *pooled = b->pooled ? wfi_tape_constant(c->tape, b->pooled, b->S, c->head->hidden_size)
-                                 : pooled_run(c, &pass, b, training && wfi_context_drops(c), each);
+                                 : pooled_run(c, &pass, b, training && !c->calm && wfi_context_drops(c), each);
+    return result_check(c, wfi_head_forward(c->head, &pass, pooled), err);
+}
+
+wf_value *wfi_context_forward_from(wf_context *c, const wf_batch *b, const float *x, wf_value **input, wf_err *err) {
+    wfi_tape_reset(c->tape, true);
+    wfi_tape_calm(c->tape);
+    const wf_pass pass = {.tape = c->tape, .S = b->S, .offsets = b->offsets};
+    *input = wfi_tape_variable(c->tape, x, b->T, c->model->config.hidden_size);
+    wf_bert_flow flow = {.x = *input};
+    wfi_bert_pieces(c->model, &c->hooks, &pass, 0, WF_BERT_PIECES * c->model->config.layers, false, &flow, NULL);
+    wf_value *pooled = wfi_head_pool(c->head, &pass, flow.x, c->model->pooler.weight ? &c->model->pooler : NULL);
     return result_check(c, wfi_head_forward(c->head, &pass, pooled), err);
 }
 

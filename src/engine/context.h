@@ -14,6 +14,7 @@ typedef struct wf_context {
     const wf_fusion *fusion;   /* NULL: none; wins over adapter where it takes a site */
     const wf_head *head;
     bool base_dropout; /* the base's own dropout while training */
+    bool calm;         /* training passes drop nothing anywhere */
     wf_tape *tape;     /* owned */
     wf_hooks hooks;
 } wf_context;
@@ -32,6 +33,9 @@ bool wfi_context_drops(const wf_context *c); /* training passes drop values insi
  * values or `each` asks for what lies below. */
 wf_value *wfi_context_forward(wf_context *c, const wf_batch *batch, bool training, uint64_t key, wf_value **each,
                               wf_err *err);
+/* A pass with gradients that drops nothing, from embeddings x [T,H] (what flows in front of piece 0, borrowed for the
+ * step) instead of the batch's ids. *input receives their value, which has a gradient after wfi_tape_backward. */
+wf_value *wfi_context_forward_from(wf_context *c, const wf_batch *batch, const float *x, wf_value **input, wf_err *err);
 /* Inference up to the head: [S,H]. A batch that carries these (pooled) skips the base in wfi_context_forward. */
 wf_value *wfi_context_pooled(wf_context *c, const wf_batch *batch, wf_err *err);
 /* Inference up to a piece not above wfi_context_depth: what flows there, [T,H] each. */

@@ -28,6 +28,8 @@ typedef struct fuse_block {
     int layer;
     wf_site site;
     size_t *which; /* [stack.N] index of each branch's adapter */
+    bool *out;     /* [stack.N] left out of the attention */
+    int64_t left;  /* branches that are not */
     wf_fuse_own own;
     wf_fuse_stack stack; /* of frozen adapters; filled when valid */
     void *memory;
@@ -120,8 +122,12 @@ static wf_status block_build(wf_fusion *f, fuse_block *b, int layer, wf_site sit
     const state *s = f->state;
     const wf_bottleneck **branch = wfi_alloc(n, sizeof *branch);
     size_t bytes = 0, k = 0;
-    *b = (fuse_block){.layer = layer, .site = site, .which = wfi_alloc(n, sizeof *b->which)};
-    wf_status st = branch && b->which ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for a fusion");
+    *b = (fuse_block){.layer = layer,
+                      .site = site,
+                      .which = wfi_alloc(n, sizeof *b->which),
+                      .out = wfi_alloc(n, sizeof *b->out),
+                      .left = (int64_t)n};
+    wf_status st = branch && b->which && b->out ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for a fusion");
     for (size_t i = 0; st == WF_OK && i < f->count; i++) {
         const wf_bottleneck *p = wfi_bottleneck_at(f->adapters[i], site, layer);
         if (!p) continue;
@@ -229,6 +235,7 @@ void wfi_fusion_free(wf_fusion *f) {
         wfi_stack_unpack(&s->blocks[i].stack);
         wfi_free(s->blocks[i].memory);
         wfi_free(s->blocks[i].which);
+        wfi_free(s->blocks[i].out);
     }
     if (s) {
         pthread_mutex_destroy(&s->lock);
@@ -333,6 +340,18 @@ void wfi_fusion_temperature(wf_fusion *f, int64_t step) {
     s->temperature = s->set.temperature && step >= 0 && t > 1.0 ? (float)t : 1.0f;
 }
 
+void wfi_fusion_leave_out(wf_fusion *f, const bool *out) {
+    const state *s = f->state;
+    for (size_t i = 0; i < s->count; i++) {
+        fuse_block *b = &s->blocks[i];
+        b->left = 0;
+        for (int64_t k = 0; k < b->stack.N; k++) {
+            b->out[k] = out && out[b->which[k]];
+            b->left += !b->out[k];
+        }
+    }
+}
+
 void wfi_fusion_form(wf_fusion *f, int form) {
     ((state *)f->state)->form = (wf_fuse_form)form;
 }
@@ -417,18 +436,20 @@ wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site
         return wfi_tape_fail(t, WF_E_ARG, "fusion \"%.80s\" has nothing at layer %d, %s", f->name, layer,
                              wfi_site_name(site));
     fuse_block *b = &s->blocks[index];
+    if (b->left == 0) return wfi_site_block(NULL, pass, site, layer, h, x, norm);
     const wf_adapter *last = f->adapters[b->which[b->stack.N - 1]];
     wf_value *z = NULL, *r = NULL;
     if (!h || !x || wfi_bottleneck_inputs(last, pass, h, x, norm, &z, &r, wfi_tape_err(t)) != WF_OK || !z) return NULL;
-    const bool parallel = wfi_bottleneck_parallel(last), training = wfi_tape_training(t);
+    const bool parallel = wfi_bottleneck_parallel(last), drops = wfi_tape_drops(t);
     wf_value *q = parallel ? x : s->set.query_before_ln ? h : z;
     wf_fuse fuse = {.stack = &b->stack,
                     .query = b->own.query.weight ? &b->own.query : NULL,
                     .key = b->own.key.weight ? &b->own.key : NULL,
                     .value = b->own.value.weight ? &b->own.value : NULL,
                     .dropout = s->set.dropout >= 0.0f ? s->set.dropout : default_dropout,
-                    .temperature = training ? s->temperature : 1.0f,
+                    .temperature = drops ? s->temperature : 1.0f,
                     .form = s->form,
+                    .out = b->left < b->stack.N ? b->out : NULL,
                     .random = wfi_random_key(pass->key, "fusion.dropout", (uint64_t)layer, (uint64_t)site)};
     fuse.stack = stack_get(f, b, &fuse, t);
     if (!fuse.stack) return NULL;
@@ -454,35 +475,4 @@ wf_value *wfi_fusion_penalty(const wf_fusion *f, wf_tape *tape) {
         sum = sum ? wfi_op_add(tape, 2, (wf_value *[]){sum, one}) : one;
     }
     return sum;
-}
-
-/* ---- read-out ---- */
-
-wf_status wfi_fusion_watch_on(wf_fusion *f, wf_err *err) {
-    const state *s = f->state;
-    wf_fusion_watch *w = wfi_alloc(1, sizeof *w);
-    if (w) {
-        *w = (wf_fusion_watch){.blocks = s->count, .adapters = f->count};
-        w->sum = wfi_alloc(s->count * f->count, sizeof *w->sum);
-        w->entropy = wfi_alloc(s->count, sizeof *w->entropy);
-    }
-    if (!w || !w->sum || !w->entropy) {
-        if (w) {
-            wfi_free(w->sum);
-            wfi_free(w->entropy);
-        }
-        wfi_free(w);
-        return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    }
-    wfi_fusion_watch_off(f);
-    f->watch = w;
-    return WF_OK;
-}
-
-void wfi_fusion_watch_off(wf_fusion *f) {
-    if (!f->watch) return;
-    wfi_free(f->watch->sum);
-    wfi_free(f->watch->entropy);
-    wfi_free(f->watch);
-    f->watch = NULL;
 }

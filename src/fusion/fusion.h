@@ -44,6 +44,12 @@ wf_value *wfi_fusion_penalty(const wf_fusion *f, wf_tape *tape);
  * always use 1. */
 void wfi_fusion_temperature(wf_fusion *f, int64_t step);
 
+/* Takes adapters out of the attention of all later passes, exactly: the softmax runs over those that are left, and a
+ * place where none is left is the base's own. What the last adapter decides (its inputs, the residual) stays. out
+ * [count], copied; NULL: none is out. Passes with dropout on the scores fail while one is out. Not while others use the
+ * fusion. */
+void wfi_fusion_leave_out(wf_fusion *f, const bool *out);
+
 /* Tests: a wf_fuse_form (op_fuse.h) for all later passes, where it is possible; as made, the fastest is taken. */
 void wfi_fusion_form(wf_fusion *f, int form);
 

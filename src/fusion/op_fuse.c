@@ -178,6 +178,8 @@ static void attend(const saved *s, int64_t T, float *weighted, float *mix) {
             p[i] = s->full ? wfi_fuse_dot(s->query.t + r * d, s->u + (r * N + i) * d, d)
                            : wfi_fuse_dot(s->g + r * K + k->first[i], a + k->first[i], wfi_stack_width(k, i)) +
                                  s->g[r * K + M + i];
+        for (int64_t i = 0; s->f.out && i < N; i++)
+            if (s->f.out[i]) p[i] = -INFINITY;
         row_softmax(s, r, row_constant(s, r));
         if (s->full) memset(mix + r * d, 0, (size_t)d * sizeof *mix);
         for (int64_t i = 0; i < N; i++) {
@@ -204,6 +206,10 @@ static bool fits(wf_tape *t, const wf_fuse *f, const wf_value *z, const wf_value
         !wfi_op_rate(t, "fuse", f->dropout))
         return false;
     if (!linear_fits(t, f->query, d) || !linear_fits(t, f->key, d) || !linear_fits(t, f->value, d)) return false;
+    if (f->out && f->dropout > 0.0f && wfi_tape_drops(t)) {
+        wfi_tape_fail(t, WF_E_ARG, "fuse: a branch is left out while scores are dropped");
+        return false;
+    }
     if (z->cols == d && f->stack->N >= 1 && f->temperature > 0.0f) return true;
     wfi_tape_fail(t, WF_E_SHAPE,
                   "fuse: input [%lld,%lld], %lld adapters of width %lld, temperature %g do not go together",
@@ -550,7 +556,7 @@ wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf
     const wf_fuse_stack *k = f->stack;
     const int64_t T = z->rows;
     saved s = {.f = *f, .z = z, .q = q, .r = r};
-    if (!wfi_tape_training(t)) s.f.dropout = 0.0f;
+    if (!wfi_tape_drops(t)) s.f.dropout = 0.0f;
     s.full = wfi_fuse_full(f);
     s.trained = wfi_tape_training(t) && wfi_stack_trained(k);
     if (compact_takes(t, &s, T)) { /* the projections are done then */

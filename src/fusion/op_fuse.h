@@ -11,6 +11,7 @@ typedef struct wf_fuse { /* all pointers live at least as long as the step */
     const wf_linear *query, *key, *value; /* (d,d), value without bias; NULL: that projection is the identity */
     float dropout, temperature;           /* dropout on the scores, active while training */
     uint64_t random;                      /* its key: element (token, branch) uses word token*N + branch */
+    const bool *out;                      /* [N] branches that the softmax leaves out, not all; NULL: none */
     wf_fuse_form form;
     const wf_fuse_compact *frozen; /* made of these, packed, for passes that do not train; NULL: none */
 } wf_fuse;

@@ -62,7 +62,7 @@ wf_value *wfi_op_attention(wf_tape *t, wf_value *q, wf_value *k, wf_value *v, in
     if (!q || !k || !v || !fits(t, q, k, v, S, offsets, heads, p)) return NULL;
     const int64_t T = q->rows, H = q->cols, D = H / heads;
     const float scale = (float)(1.0 / sqrt((double)D));
-    if (!wfi_tape_training(t)) p = 0.0f;
+    if (!wfi_tape_drops(t)) p = 0.0f;
     const bool record = q->needs_grad || k->needs_grad || v->needs_grad;
     wf_value *out = wfi_tape_value(t, T, H);
     float *lse = record ? wfi_tape_floats(t, T, heads) : NULL;

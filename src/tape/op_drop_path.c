@@ -34,7 +34,7 @@ static const wf_op op = {"drop_path", backward};
 
 wf_value *wfi_op_drop_path(wf_tape *t, wf_value *x, float p, uint64_t key, int64_t S, const int64_t *offsets) {
     if (!x || !wfi_op_rate(t, op.name, p) || !wfi_op_offsets(t, op.name, x, S, offsets, true)) return NULL;
-    if (p == 0.0f || !wfi_tape_training(t)) return x;
+    if (p == 0.0f || !wfi_tape_drops(t)) return x;
     const saved from = {.x = x, .p = p, .key = key, .S = S, .offsets = offsets};
     wf_value *out = wfi_tape_value(t, x->rows, x->cols);
     if (!out) return NULL;

@@ -20,7 +20,7 @@ static const wf_op op = {"dropout", backward};
 
 wf_value *wfi_op_dropout(wf_tape *t, wf_value *x, float p, uint64_t key) {
     if (!x || !wfi_op_rate(t, op.name, p)) return NULL;
-    if (p == 0.0f || !wfi_tape_training(t)) return x;
+    if (p == 0.0f || !wfi_tape_drops(t)) return x;
     wf_value *out = wfi_tape_value(t, x->rows, x->cols);
     if (!out) return NULL;
     wfi_dropout(x->rows * x->cols, key, p, x->data, out->data);

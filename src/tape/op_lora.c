@@ -78,7 +78,7 @@ wf_value *wfi_op_lora(wf_tape *t, wf_value *y, wf_value *x, wf_param *A, wf_para
                       uint64_t key) {
     if (!y || !x || !wfi_op_rate(t, op.name, p) || !fits(t, y, x, A, B)) return NULL;
     const int64_t T = x->rows, in = x->cols, out_cols = y->cols, r = A->shape[0];
-    if (!wfi_tape_training(t)) p = 0.0f;
+    if (!wfi_tape_drops(t)) p = 0.0f;
     const bool record = y->needs_grad || x->needs_grad || wfi_tape_wants(t, A) || wfi_tape_wants(t, B);
     wf_value *out = wfi_tape_value(t, T, out_cols);
     float *low = wfi_tape_floats(t, T, r);

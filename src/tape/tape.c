@@ -26,7 +26,7 @@ struct wf_tape {
     wf_node unused; /* what recording gives back in a pass that does not train */
     spare *spares;
     size_t pinned; /* arena use at the last record or backward: scopes opened before it free nothing */
-    bool training, walking;
+    bool training, calm, walking;
     wf_err err, later; /* the first failure; a dump for those that follow */
 };
 
@@ -54,12 +54,21 @@ void wfi_tape_reset(wf_tape *t, bool training) {
     t->spares = NULL;
     t->pinned = 0;
     t->training = training;
+    t->calm = false;
     t->walking = false;
     memset(&t->err, 0, sizeof t->err);
 }
 
 bool wfi_tape_training(const wf_tape *t) {
     return t->training;
+}
+
+void wfi_tape_calm(wf_tape *t) {
+    t->calm = true;
+}
+
+bool wfi_tape_drops(const wf_tape *t) {
+    return t->training && !t->calm;
 }
 
 wf_status wfi_tape_status(const wf_tape *t, wf_err *err) {

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "check.h"
 #include "fusion/fusion.h"
+#include "fusion/op_fuse.h"
 #include "optim/optim.h"
 #include <math.h>
 
@@ -228,6 +229,55 @@ static void test_watch(void **state) {
     parts_clear(&p);
 }
 
+/* What is left gives what a fusion of these alone gives, with the same W_q, W_k and W_v, in every form; nobody left:
+ * LN(h + x). */
+static void test_leave_out(void **state) {
+    static const bool middle[] = {false, true, false}, others[] = {true, false, true}, all[] = {true, true, true};
+    static const char *const configs[] = {"dynamic[value_initialized=false]", "static",
+                                          "dynamic[residual_before=true,value_initialized=false]"};
+    float whole[TOKENS * D], less[TOKENS * D], want[TOKENS * D];
+    for (int c = 0; c < 3; c++)
+        for (int form = WF_FUSE_AUTO; form <= WF_FUSE_FULL; form++) {
+            parts p = parts_make(configs[c]);
+            for (int64_t i = 0; i < p.f->params.total; i++) p.f->params.data[i] = wfi_random_normal(6, (uint64_t)i) / 4;
+            for (int k = 0; k < 3; k++)
+                for (int64_t i = 0; i < p.a[k]->params.total; i++)
+                    p.a[k]->params.data[i] = wfi_random_normal(7 + (uint64_t)k, (uint64_t)i) / 2;
+            wfi_fusion_form(p.f, form);
+            output(p.f, whole);
+            for (int k = 0; k < 2; k++) {
+                wf_adapter *left[] = {k ? p.a[1] : p.a[0], p.a[2]};
+                wf_fusion *g = NULL;
+                check_ok(wfi_fusion_new("g", configs[c], left, k ? 1 : 2, &base, 9, &g, err));
+                memcpy(g->params.data, p.f->params.data, (size_t)g->params.total * sizeof(float));
+                wfi_fusion_form(g, form);
+                output(g, want);
+                wfi_fusion_leave_out(p.f, k ? others : middle);
+                output(p.f, less);
+                for (int i = 0; i < TOKENS * D; i++) assert_true(fabs((double)(less[i] - want[i])) < 2e-5);
+                assert_memory_not_equal(whole, less, sizeof whole);
+                wfi_fusion_free(g);
+            }
+            wfi_fusion_leave_out(p.f, all);
+            output(p.f, less);
+            for (int r = 0; r < TOKENS; r++) { /* normalised rows of the sum */
+                double v[D], mean = 0, square = 0;
+                for (int i = 0; i < D; i++) {
+                    const uint64_t at = (uint64_t)(r * D + i);
+                    v[i] = (double)wfi_random_normal(1, at) + (double)wfi_random_normal(2, at);
+                    mean += v[i] / D;
+                }
+                for (int i = 0; i < D; i++) square += (v[i] - mean) * (v[i] - mean) / D;
+                for (int i = 0; i < D; i++)
+                    assert_true(fabs((v[i] - mean) / sqrt(square) - (double)less[r * D + i]) < 1e-5);
+            }
+            wfi_fusion_leave_out(p.f, NULL);
+            output(p.f, less);
+            assert_memory_equal(whole, less, sizeof whole);
+            parts_clear(&p);
+        }
+}
+
 static void test_seeds(void **state) {
     parts p = parts_make("dynamic"), q = parts_make("dynamic");
     assert_memory_equal(p.f->params.data, q.f->params.data, (size_t)p.f->params.total * sizeof(float));
@@ -285,6 +335,7 @@ int main(void) {
         cmocka_unit_test(test_single),
         cmocka_unit_test(test_frozen_forms_follow),
         cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_leave_out),
         cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_refusals),
     };
