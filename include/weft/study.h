@@ -45,6 +45,19 @@ typedef struct wf_failures_spec {
 } wf_failures_spec;
 WF_API wf_status wf_study_failures(wf_lab *lab, const wf_failures_spec *spec, char **json, wf_err *err);
 
+/* What the adapters of a fusion give, alone and together: the score without each, with each alone, with every two;
+ * where the fusion looks; whether the tasks' gradients on the fusion's parts pull apart; how alike the adapters are.
+ * Nothing is trained anew: an adapter is left out by removing it from the attention, exactly, under the same head. */
+typedef struct wf_interact_spec {
+    const char *model; /* a fusion */
+    const char *task;  /* whose test rows; default: the fusion's own; labels must be the same */
+    int64_t rows;      /* test rows used, a stratified sample; 0: 1,000 at most; -1: all */
+    uint64_t seed;     /* of the samples and the resampling */
+    int resamples;     /* of every bootstrap; 0: 1,000, more where many questions are asked */
+    double margin;     /* an adapter is called useless when the interval of what it gives lies within it; 0: 0.01 */
+} wf_interact_spec;
+WF_API wf_status wf_study_interact(wf_lab *lab, const wf_interact_spec *spec, char **json, wf_err *err);
+
 #ifdef __cplusplus
 }
 #endif

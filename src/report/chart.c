@@ -138,34 +138,3 @@ void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const
     for (size_t k = 0; k < count; k++) series_draw(b, &f, &series[k], k);
     wfi_chart_end(b, title);
 }
-
-void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count,
-                    const char *const *columns, size_t column_count, const double *values, double low, double high) {
-    const int cell_w = 92, cell_h = 28, left = 150, top = 30;
-    wfi_chart_begin(b, title, left + (int)column_count * cell_w + 4, top + (int)row_count * cell_h + 4, true);
-    for (size_t c = 0; c < column_count; c++) {
-        char name[16];
-        snprintf(name, sizeof name, "%.12s%s", columns[c], strlen(columns[c]) > 12 ? "…" : "");
-        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">",
-                          left + (int)c * cell_w + cell_w / 2, top - 10);
-        wfi_html_text(b, name);
-        wfi_buffer_adds(b, "</text>");
-    }
-    for (size_t r = 0; r < row_count; r++) {
-        const int y = top + (int)r * cell_h;
-        wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", left - 8, y + 18);
-        wfi_html_text(b, rows[r]);
-        wfi_buffer_adds(b, "</text>");
-        for (size_t c = 0; c < column_count; c++) {
-            const double v = values[r * column_count + c], share = fmin(1, fmax(0, (v - low) / (high - low)));
-            const int x = left + (int)c * cell_w;
-            wfi_buffer_printf(b,
-                              "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"var(--s0)\" "
-                              "fill-opacity=\"%.3f\" stroke=\"var(--bg)\"/>",
-                              x, y, cell_w, cell_h, 0.06 + 0.6 * share);
-            wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%.2f</text>", x + cell_w / 2, y + 18,
-                              v);
-        }
-    }
-    wfi_chart_end(b, title);
-}

@@ -13,7 +13,8 @@ typedef struct wf_series {
 /* Lines over a logarithmic or equally spaced x axis; x values of all series form the ticks. */
 void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series,
                      size_t count);
-/* rows x columns of values in [low, high], darker is more; the number stands in each cell. */
+/* rows x columns of values in [low, high], darker is more; below 0 in another colour, darker is less; the number stands
+ * in each cell, a dash where it is not finite. */
 void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count,
                     const char *const *columns, size_t column_count, const double *values, double low, double high);
 /* How sure against how often right, in 0..1: a point a bin, larger for more rows, on the diagonal where both agree. */

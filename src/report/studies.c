@@ -9,7 +9,9 @@
 static const struct {
     const char *command, *title;
     void (*write)(wf_buffer *b, const char *title, const json_t *result);
-} studies[] = {{"study robust", "Robustness", wfi_robust_write}, {"study failures", "Failures", wfi_failures_write}};
+} studies[] = {{"study robust", "Robustness", wfi_robust_write},
+               {"study failures", "Failures", wfi_failures_write},
+               {"study interact", "Interaction", wfi_interact_write}};
 
 wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err) {
     wf_run *runs = NULL;
@@ -27,8 +29,8 @@ wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err) {
             json_decref(result);
         }
     if (!shown)
-        wfi_buffer_adds(b, "<p class=\"muted\">None yet; see <code>weft study robust --help</code> and <code>weft "
-                           "study failures --help</code>.</p>");
+        wfi_buffer_adds(b, "<p class=\"muted\">None yet; see <code>weft --help</code> for the commands that begin "
+                           "with <code>study</code>.</p>");
     wfi_html_section_end(b);
     wfi_runs_free(runs, count);
     return WF_OK;

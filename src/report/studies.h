@@ -11,4 +11,6 @@ wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err);
 void wfi_robust_write(wf_buffer *b, const char *title, const json_t *result);
 /* One study of failures, as recorded. */
 void wfi_failures_write(wf_buffer *b, const char *title, const json_t *result);
+/* One study of a fusion's adapters, as recorded. */
+void wfi_interact_write(wf_buffer *b, const char *title, const json_t *result);
 #endif

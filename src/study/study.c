@@ -164,6 +164,18 @@ wf_status wfi_truth_make(const wf_task *task, const wf_rows *rows, wf_truth *out
 
 /* ---- predictions ---- */
 
+wf_predictions wfi_study_judged(const wf_task *task, const wf_rows *rows, const wf_truth *truth, const float *scores) {
+    return (wf_predictions){.kind = task->kind == WF_KIND_REGRESSION   ? WF_SCORE_NUMBERS
+                                    : task->kind == WF_KIND_MULTILABEL ? WF_SCORE_MULTILABEL
+                                                                       : WF_SCORE_CLASSES,
+                            .rows = rows->count,
+                            .classes = wfi_study_columns(task, rows),
+                            .scores = scores,
+                            .label = truth->label,
+                            .target = truth->target,
+                            .labels = truth->labels};
+}
+
 wf_status wfi_study_predict(wf_study *s, wf_trained *t, const wf_task *task, const wf_rows *rows, const wf_truth *truth,
                             const char *stage, wf_predictions *out, wf_err *err) {
     const int32_t columns = wfi_study_columns(task, rows);
@@ -185,15 +197,7 @@ wf_status wfi_study_predict(wf_study *s, wf_trained *t, const wf_task *task, con
         wfi_free(scores);
         return st;
     }
-    *out = (wf_predictions){.kind = task->kind == WF_KIND_REGRESSION   ? WF_SCORE_NUMBERS
-                                    : task->kind == WF_KIND_MULTILABEL ? WF_SCORE_MULTILABEL
-                                                                       : WF_SCORE_CLASSES,
-                            .rows = rows->count,
-                            .classes = columns,
-                            .scores = scores,
-                            .label = truth->label,
-                            .target = truth->target,
-                            .labels = truth->labels};
+    *out = wfi_study_judged(task, rows, truth, scores);
     return WF_OK;
 }
 

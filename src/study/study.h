@@ -42,6 +42,8 @@ void wfi_truth_clear(wf_truth *t);
 /* Scores of the model on the rows (owned by out->scores, wfi_free) with the truth borrowed. */
 wf_status wfi_study_predict(wf_study *s, wf_trained *t, const wf_task *task, const wf_rows *rows, const wf_truth *truth,
                             const char *stage, wf_predictions *out, wf_err *err);
+/* Scores [rows, columns] (taken over, wfi_free) beside the truth. */
+wf_predictions wfi_study_judged(const wf_task *task, const wf_rows *rows, const wf_truth *truth, const float *scores);
 /* Some rows of predictions, copied; free with wfi_picked_clear. */
 wf_status wfi_predictions_pick(const wf_predictions *p, const size_t *rows, size_t n, wf_predictions *out, wf_err *err);
 void wfi_picked_clear(wf_predictions *p);

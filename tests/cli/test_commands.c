@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 static const char *const commands[] = {
-    "init",    "base add", "base list", "base check",   "task add",       "task list", "train",  "fuse", "eval",
-    "predict", "compare",  "report",    "study robust", "study failures", "inspect",   "verify", "list", "rm",
-    "log",     "resume",   "bench",     "gate",         "gate set",       "gate rm",   "plan"};
+    "init",    "base add", "base list", "base check",   "task add",       "task list",      "train",   "fuse",   "eval",
+    "predict", "compare",  "report",    "study robust", "study failures", "study interact", "inspect", "verify", "list",
+    "rm",      "log",      "resume",    "bench",        "gate",           "gate set",       "gate rm", "plan"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -52,6 +52,7 @@ static void test_main_job(void **state) {
            "rev against fused");
     prints("-C lab study robust rev --kinds case --strengths 1,5 --sets notes --resamples 100", "on notes: ");
     prints("-C lab study failures rev,fused --task target", "doubtful labels");
+    prints("-C lab study interact fused --rows 20 --resamples 100", "nothing is trained anew");
     prints("-C lab report -o page.html", "wrote page.html");
     prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
            "fastest matrix products: f32");
@@ -151,6 +152,15 @@ static void test_json(void **state) {
     has_keys(j, "study task metric part rows seed models suspects run wall_seconds version");
     has_keys(json_array_get(json_object_get(j, "models"), 0), "name errors error_rate confusions slices clusters");
     has_keys(json_object_get(j, "suspects"), "part rows folds accuracy found list");
+    json_decref(j);
+    j = weft_json("-C j study interact f --rows 20 --resamples 100");
+    has_keys(j, "study model task metric part rows seed resamples margin adapters score score_of_none each pairs "
+                "attention relative_entropy gradients likeness run wall_seconds version");
+    has_keys(json_array_get(json_object_get(j, "each"), 0), "adapter attention without gives alone gives_alone");
+    has_keys(json_object_get(json_array_get(json_object_get(j, "each"), 0), "gives"),
+             "value low high p p_holm verdict");
+    has_keys(json_object_get(j, "gradients"), "tasks_of batch_rows cosine pairs");
+    has_keys(json_object_get(j, "likeness"), "names texts cka");
     json_decref(j);
     j = weft_json("-C j report -o j.html");
     has_keys(j, "report bytes");

@@ -3,6 +3,7 @@
 #include "../golden/statistics_scipy.h"
 #include "base/random.h"
 #include "check.h"
+#include "metrics/agreement.h"
 #include "metrics/cluster.h"
 #include "metrics/probe.h"
 #include "metrics/reliability.h"
@@ -270,9 +271,68 @@ static void test_suspects(void **state) {
     assert_int_equal(0, n);
 }
 
+/* Groups of 12 vectors around means with known directions; claims where the means have none in common are rare. */
+static void test_agreement(void **state) {
+    enum { GROUPS = 3, EACH = 12, WIDTH = 40, TRIALS = 60 };
+    static const size_t rows[GROUPS] = {EACH, EACH, EACH};
+    float x[GROUPS * EACH * WIDTH];
+    wf_agreement a[GROUPS * GROUPS];
+    int conflicts = 0, agreements = 0, null = 0;
+    for (uint64_t trial = 0; trial < TRIALS; trial++) {
+        for (uint64_t v = 0; v < GROUPS * EACH; v++)
+            for (uint64_t k = 0; k < WIDTH; k++) { /* 0 and 1 against each other, 2 with nobody */
+                const float noise = wfi_random_normal(500 + trial, v * WIDTH + k),
+                            mean = v / EACH == 2 ? 0 : (v / EACH ? -0.4f : 0.4f) * wfi_random_normal(900 + trial, k);
+                x[v * WIDTH + k] = mean + noise;
+            }
+        check_ok(wfi_mean_agreement(x, rows, GROUPS, WIDTH, 400, trial, a, err));
+        double mean[GROUPS][WIDTH] = {0}, dot = 0, aa = 0, bb = 0;
+        for (int v = 0; v < GROUPS * EACH; v++)
+            for (int k = 0; k < WIDTH; k++) mean[v / EACH][k] += (double)x[v * WIDTH + k] / EACH;
+        for (int k = 0; k < WIDTH; k++)
+            dot += mean[0][k] * mean[1][k], aa += mean[0][k] * mean[0][k], bb += mean[1][k] * mean[1][k];
+        near(a[1].cosine, dot / sqrt(aa * bb), 1e-9, "cosine of means");
+        assert_true(a[1].cosine == a[GROUPS].cosine && a[0].cosine == 1 && a[1].low <= a[1].cosine &&
+                    a[1].cosine <= a[1].high);
+        conflicts += a[1].p < 0.05 && a[1].cosine < 0;
+        agreements += a[1].p < 0.05 && a[1].cosine > 0;
+        null += a[2].p < 0.05;
+    }
+    if (conflicts < 58 || agreements > 0 || null > 9) /* of 60, at 5 % about 3 */
+        fail_msg("%d conflicts, %d agreements, %d false claims", conflicts, agreements, null);
+    memset(x, 0, sizeof x);
+    check_ok(wfi_mean_agreement(x, rows, 2, WIDTH, 100, 0, a, err));
+    assert_true(isnan(a[1].cosine) && isnan(a[1].p));
+    check_status(WF_E_ARG, wfi_mean_agreement(x, (size_t[]){3, 0}, 2, WIDTH, 100, 0, a, err));
+}
+
+/* Inner products survive; a short vector is kept as it is. */
+static void test_sketch(void **state) {
+    enum { N = 20000, WIDTH = 1 << 13 };
+    float *x = calloc(N, sizeof *x), *y = calloc(N, sizeof *y), *a = calloc(WIDTH, sizeof *a),
+          *b = calloc(WIDTH, sizeof *b);
+    double xy = 0, xx = 0, yy = 0, ab = 0, aa = 0, bb = 0;
+    for (uint64_t i = 0; i < N; i++) {
+        x[i] = wfi_random_normal(1, i);
+        y[i] = 0.5f * x[i] + wfi_random_normal(2, i);
+        xy += (double)x[i] * (double)y[i], xx += (double)x[i] * (double)x[i], yy += (double)y[i] * (double)y[i];
+    }
+    wfi_sketch_add(x, N, a, WIDTH);
+    wfi_sketch_add(y, N, b, WIDTH);
+    for (int k = 0; k < WIDTH; k++)
+        ab += (double)a[k] * (double)b[k], aa += (double)a[k] * (double)a[k], bb += (double)b[k] * (double)b[k];
+    near(ab / sqrt(aa * bb), xy / sqrt(xx * yy), 3.0 / sqrt(WIDTH), "cosine of sketches");
+    near(aa / xx, 1, 6.0 / sqrt(WIDTH), "length of a sketch");
+    memset(a, 0, WIDTH * sizeof *a);
+    wfi_sketch_add(x, WIDTH, a, WIDTH);
+    assert_memory_equal(a, x, WIDTH * sizeof *a);
+    free(x), free(y), free(a), free(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paired),        cmocka_unit_test(test_sets_and_seeds),
+        cmocka_unit_test(test_paired),        cmocka_unit_test(test_agreement),
+        cmocka_unit_test(test_sketch),        cmocka_unit_test(test_sets_and_seeds),
         cmocka_unit_test(test_paired_errors), cmocka_unit_test(test_nothing_is_claimed_of_equal_models),
         cmocka_unit_test(test_holm),          cmocka_unit_test(test_fisher),
         cmocka_unit_test(test_reliability),   cmocka_unit_test(test_selective),
