@@ -39,7 +39,7 @@ void wfi_tape_reset(wf_tape *t, bool training);
 bool wfi_tape_training(const wf_tape *t);
 /* From here to the next reset gradients are recorded but nothing is dropped: gradients of what inference computes. */
 void wfi_tape_calm(wf_tape *t);
-bool wfi_tape_drops(const wf_tape *t); /* it trains and is not calm */
+bool wfi_tape_drops(const wf_tape *t);                    /* it trains and is not calm */
 wf_status wfi_tape_status(const wf_tape *t, wf_err *err); /* WF_OK or the first failure since reset */
 int64_t wfi_tape_peak(const wf_tape *t);                  /* bytes of arena used at most */
 /* loss [1,1]; its gradient starts as `scale`. Parameter gradients are added to (callers zero them). Afterwards only
