@@ -48,6 +48,7 @@ static void fuse(const char *task, const char *name, const char *const *from, si
                                        .name = name,
                                        .from = from,
                                        .from_count = n,
+                                       .keep_fusion = 1,
                                        .epochs = 8,
                                        .lr = lr,
                                        .base_dtype = "f32",
