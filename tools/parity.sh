@@ -59,10 +59,10 @@ count() { # NAME STATUS
 }
 
 # ---- adapters ----
-compare() { # FOLDER OF CASES: the C comparison, counted by case, and its parts handed over to the library
+compare() { # FOLDER OF CASES [LEVEL]: the C comparison, counted by case, and its parts handed over to the library
     log=$work/compare.log
     rm -rf "$1-written"
-    WEFT_PARITY=$1 WEFT_PARITY_VERBOSE=1 WEFT_PARITY_WRITE=$1-written "$BUILD/tests/test_engine_parity" >"$log" 2>&1
+    WEFT_ISA=${2:-avx512} WEFT_PARITY=$1 WEFT_PARITY_VERBOSE=1 WEFT_PARITY_WRITE=$1-written "$BUILD/tests/test_engine_parity" >"$log" 2>&1
     status=$?
     good=$(grep -c '^\[       OK \]' "$log")
     bad=$(grep -c '^\[  FAILED  \] [a-z]' "$log")
@@ -99,6 +99,10 @@ else
     say "adapters on $BASE"
     if "$python" tools/parity_golden.py "$work/real" --model "$BASE" >"$work/make.log" 2>&1; then
         compare "$work/real"
+        if grep -qs avx512f /proc/cpuinfo; then
+            say "adapters on $BASE, with AVX2"
+            compare "$work/real" avx2
+        fi
     else
         tail -n 5 "$work/make.log"
         count "making the cases of $BASE" 1
