@@ -31,6 +31,20 @@ WF_API wf_status wf_gate_remove(wf_lab *lab, const char *task, char **json, wf_e
 WF_API wf_status wf_gate_check(wf_lab *lab, const char *const *tasks, const char *const *models, size_t count,
                                char **json, wf_err *err);
 
+/* Which adapters of other tasks are worth fusing for a task, the best first, from estimates that need no training (in
+ * wf_train and weft fuse: "auto:K" among the names of `from`). With check every source is also fused alone, and its
+ * gain over a head alone is held against the estimates: Spearman's correlation with its p by permutation. */
+typedef struct wf_rank_spec {
+    const char *task, *base;
+    const char *by; /* "all" (default): mean place by the three; "leep", "neighbours", "fisher" */
+    int64_t rows;   /* training rows looked at; 0: 300 */
+    uint64_t seed;
+    int check;           /* train to see; recorded as a run */
+    wf_train_spec train; /* check: settings of these trainings (task, name, method, from ignored) */
+} wf_rank_spec;
+/* {"task","rows","by","base_neighbours","sources":[...],"check"} */
+WF_API wf_status wf_rank(wf_lab *lab, const wf_rank_spec *spec, char **json, wf_err *err);
+
 #ifdef __cplusplus
 }
 #endif

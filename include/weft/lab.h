@@ -75,7 +75,8 @@ typedef struct wf_train_spec {
     const char *base;        /* default: the lab's only base */
     const char *base_dtype;  /* what the frozen base is multiplied in: "f32", "bf16", "int8", "auto" (default: bf16
                                 where this machine is faster with it, else f32; never int8); method full: f32 */
-    const char *const *from; /* fusion: names of trained adapters, in order */
+    const char *const *from; /* fusion: names of trained adapters, in order; "auto" or "auto:K" among them stands for
+                                the 3 or K best ranked of other tasks (weft/guard.h) */
     size_t from_count;
     const char *config; /* fusion: "dynamic" (default), "static", with overrides */
     int64_t rows;       /* training rows used (stratified sample by seed); 0: all */

@@ -23,8 +23,8 @@ typedef struct cli_args { /* everything any command can be given */
     double margin;
     long long seeds, resamples, head_layers, patience;
     long long cache_memory; /* CLI_UNSET: not given, since 0 means none */
-    bool all, train_adapters, keep_fusion, record, list, keep_going;
-    const char *model;
+    bool all, train_adapters, keep_fusion, record, list, keep_going, check;
+    const char *model, *by;
     double tolerance; /* CLI_UNSET: not given */
     wf_bench_spec bench;
     const char *works;

@@ -24,7 +24,8 @@ static int run(const cli_args *a) {
 }
 
 static const cli_option options[] = {
-    {"--from", "A,B,C", "trained adapters to fuse, in this order", CLI_TEXT, CLI_AT(from)},
+    {"--from", "A,B,C", "trained adapters to fuse, in this order; auto or auto:K: the 3 or K best by weft rank",
+     CLI_TEXT, CLI_AT(from)},
     {"--config", "C", "dynamic (default) or static; settings in brackets", CLI_TEXT, CLI_AT(train.config)},
     {"--train-adapters", NULL, "train copies of the adapters along; they become part of the fusion", CLI_FLAG,
      CLI_AT(train_adapters)},

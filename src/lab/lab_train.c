@@ -6,6 +6,7 @@
 #include "lab/job.h"
 #include "lab/own.h"
 #include "lab/precision.h"
+#include "lab/rank.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -138,6 +139,17 @@ static wf_status train_run(wf_lab *lab, const json_t *spec, int64_t run, char **
     return st;
 }
 
+/* What is fused, by name; "from_asked" keeps how it was asked for when that was "auto". */
+static wf_status sources_choose(wf_lab *lab, const wf_train_spec *spec, json_t *settings, wf_err *err) {
+    const wf_rank_wish wish = {.task = spec->task, .base = spec->base};
+    json_t *names = NULL;
+    WF_TRY(wfi_rank_choose(lab, &wish, spec->from, spec->from_count, &names, err));
+    if (!json_equal(names, json_object_get(settings, "from")))
+        json_object_set(settings, "from_asked", json_object_get(settings, "from"));
+    json_object_set_new(settings, "from", names);
+    return WF_OK;
+}
+
 wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *err) {
     json_t *j = NULL;
     char name[65];
@@ -156,11 +168,7 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     if (st == WF_OK) st = wfi_job_length_check(lab, base, &record, spec->max_length, err);
     if (st == WF_OK)
         st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
-    for (size_t i = 0; st == WF_OK && i < spec->from_count; i++) {
-        wf_record from = {0};
-        st = wfi_registry_get(lab->registry, "model", spec->from[i], &from, err);
-        wfi_record_clear(&from);
-    }
+    if (st == WF_OK) st = sources_choose(lab, spec, j, err);
     if (st == WF_OK) json_object_set_new(j, "base", json_string(base->name));
     json_object_set_new(j, "base_dtype", json_string(wfi_precision_name(type)));
     json_object_set_new(j, "threads", json_integer(lab->threads));
@@ -191,9 +199,9 @@ wf_status wf_resume(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     wf_status st = WF_OK;
     if (strcmp(run.status, "done") == 0)
         st = wfi_fail(err, WF_E_ARG, "run %lld is done; nothing to resume", (long long)id);
-    if (st == WF_OK && strncmp(run.command, "study", 5) == 0)
-        st = wfi_fail(err, WF_E_ARG, "run %lld is a study, which keeps nothing to go on from; start it again: weft %s",
-                      (long long)id, run.command);
+    if (st == WF_OK && (strncmp(run.command, "study", 5) == 0 || strcmp(run.command, "rank") == 0))
+        st = wfi_fail(err, WF_E_ARG, "run %lld keeps nothing to go on from; start it again: weft %s", (long long)id,
+                      run.command);
     if (st == WF_OK) st = wfi_json_parse(run.spec, strlen(run.spec), "run settings", &spec, err);
     if (st == WF_OK && strcmp(run.command, "compare") != 0) st = name_free_check(lab, run.name, err);
     if (st == WF_OK) st = wfi_run_claim(lab->registry, id, err);

@@ -30,6 +30,11 @@ wf_status wfi_paired_bootstrap(const wf_paired_sets *s, const char *metric, int 
 double wfi_fisher_greater(int64_t hit, int64_t miss, int64_t rest_hit, int64_t rest_miss);
 double wfi_fisher_two_sided(int64_t hit, int64_t miss, int64_t rest_hit, int64_t rest_miss);
 
+/* Spearman's correlation of x and y [n], and its two-sided p of none: the share of orders of y with one as far from 0,
+ * of all orders up to 8 values, of 20,000 drawn ones beyond. NaN where one side is constant. */
+wf_status wfi_spearman_test(const double *x, const double *y, size_t n, uint64_t seed, double *rho, double *p,
+                            wf_err *err);
+
 /* Holm 1979: adjusted[i] <= alpha for every i that may be claimed with the chance of any false claim below alpha. NaN
  * stays NaN and does not count. May be in place. */
 wf_status wfi_holm(const double *p, size_t n, double *adjusted, wf_err *err);

@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 static const char *const commands[] = {
-    "init",    "base add", "base list", "base check",   "task add",       "task list",      "train",   "fuse",   "eval",
-    "predict", "compare",  "report",    "study robust", "study failures", "study interact", "inspect", "verify", "list",
-    "rm",      "log",      "resume",    "bench",        "gate",           "gate set",       "gate rm", "plan"};
+    "init",           "base add", "base list", "base check", "task add", "task list",    "train",
+    "fuse",           "eval",     "predict",   "compare",    "report",   "study robust", "study failures",
+    "study interact", "inspect",  "verify",    "list",       "rm",       "log",          "resume",
+    "bench",          "gate",     "gate set",  "gate rm",    "plan",     "rank"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -56,6 +57,7 @@ static void test_main_job(void **state) {
     prints("-C lab report -o page.html", "wrote page.html");
     prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
            "fastest matrix products: f32");
+    prints("-C lab rank target", "the best first");
     prints("-C lab gate", "no gate yet");
     prints("-C lab gate set target --model fused --tolerance 1.5", "gate of target: fused with accuracy");
     prints("-C lab gate", "holds");

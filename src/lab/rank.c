@@ -1,0 +1,296 @@
+/* lab/rank.c - see rank.h. */
+#include "lab/rank.h"
+#include "base/alloc.h"
+#include "base/error.h"
+#include "lab/job.h"
+#include "lab/probe_rows.h"
+#include "lab/task_embedding.h"
+#include "metrics/transfer.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEIGHBOURS = 10 };
+const char *const wfi_rank_names[WF_RANK_ESTIMATES] = {"leep", "neighbours", "fisher"};
+
+typedef struct ranker {
+    wf_lab *lab;
+    const wf_rank_wish *wish;
+    wf_task *task;
+    wf_record record;
+    wf_open_base *base; /* in float32, for the embeddings */
+    wf_probe_rows rows;
+    float *embedding;
+    size_t embedding_size;
+} ranker;
+
+/* ---- estimates ---- */
+
+static wf_status neighbours(const ranker *k, const wf_encoded *e, double *out, wf_err *err) {
+    return wfi_neighbours(e->pooled, k->rows.rows.count, (size_t)e->pooled_width, k->rows.label, k->rows.classes,
+                          NEIGHBOURS, out, err);
+}
+
+/* What its model says of the target's texts, and the features its head starts from. */
+static wf_status answers(const ranker *k, wf_trained *t, wf_rank_source *s, wf_err *err) {
+    wf_encoded e = {0};
+    wf_outputs o = {0};
+    if (t->max_length > WF_RANK_TOKENS) t->max_length = WF_RANK_TOKENS; /* a look, not a verdict */
+    wf_status st = wfi_job_encode(t, &k->rows.rows, &k->rows.as, &e, err);
+    if (st == WF_OK) st = wfi_features_make(t->context, &e, err);
+    if (st == WF_OK) st = neighbours(k, &e, &s->by[WF_RANK_NEIGHBOURS], err);
+    if (st == WF_OK && t->kind == WF_KIND_CLASSIFICATION) {
+        st = wfi_evaluate_outputs(t->context, &e, t->classes, &o, err);
+        if (st == WF_OK)
+            st = wfi_leep(o.scores, o.rows, (size_t)o.classes, k->rows.label, k->rows.classes, &s->by[WF_RANK_LEEP],
+                          err);
+    }
+    wfi_outputs_clear(&o);
+    wfi_encoded_clear(&e);
+    return st;
+}
+
+static wf_status likeness(const ranker *k, const char *task, double *out, wf_err *err) {
+    wf_task *source = NULL;
+    wf_record r = {0};
+    float *embedding = NULL;
+    size_t n = 0;
+    WF_TRY(wfi_lab_task(k->lab, task, &source, &r, err));
+    wf_status st = wfi_task_embedding(k->lab, k->base, source, r.hash, k->wish->seed, &embedding, &n, err);
+    if (st == WF_OK && n == k->embedding_size) *out = wfi_fisher_likeness(k->embedding, embedding, n);
+    if (st == WF_E_DATA) st = WF_OK; /* a source of one class has no embedding */
+    wfi_free(embedding);
+    wfi_record_clear(&r);
+    wfi_task_free(source);
+    return st;
+}
+
+/* The base as it is: what an adapter that does nothing would reach. */
+static wf_status base_neighbours(const ranker *k, double *out, wf_err *err) {
+    wf_settings s = {.kind = WF_METHOD_HEAD,
+                     .task = k->task->name,
+                     .method = "head",
+                     .base = k->base->name,
+                     .base_dtype = k->base->dtype,
+                     .max_length = WF_RANK_TOKENS,
+                     .head_layers = 1};
+    wf_task as = k->rows.as; /* a head that is never asked */
+    as.kind = WF_KIND_MULTIPLE_CHOICE;
+    wf_trained t = {0};
+    wf_encoded e = {0};
+    WF_TRY(wfi_trained_new(k->lab, &s, "probe", &as, &t, err));
+    wf_status st = wfi_job_encode(&t, &k->rows.rows, &k->rows.as, &e, err);
+    if (st == WF_OK) st = wfi_features_make(t.context, &e, err);
+    if (st == WF_OK) st = neighbours(k, &e, out, err);
+    wfi_encoded_clear(&e);
+    wfi_trained_clear(&t);
+    return st;
+}
+
+/* ---- sources ---- */
+
+static bool text_is(const json_t *info, const char *key, const char *want) {
+    const char *is = json_string_value(json_object_get(info, key));
+    return is && strcmp(is, want) == 0;
+}
+
+static wf_status source_add(const ranker *k, const char *name, const json_t *info, wf_ranking *out, wf_err *err) {
+    wf_trained t = {0};
+    WF_TRY(wfi_trained_open(k->lab, name, &t, err));
+    if (!t.adapter) return wfi_trained_clear(&t), WF_OK;
+    wf_rank_source *s = &out->source[out->count++], empty = {.by = {NAN, NAN, NAN}};
+    *s = empty;
+    s->name = wfi_strdup(name);
+    s->task = wfi_strdup(json_string_value(json_object_get(info, "task")));
+    s->method = wfi_strdup(json_string_value(json_object_get(info, "method")));
+    s->fusable = wfi_adapter_is_bottleneck(t.adapter);
+    s->places[0] = json_incref(json_object_get(t.adapter->config, "mh_adapter"));
+    s->places[1] = json_incref(json_object_get(t.adapter->config, "output_adapter"));
+    wf_status st =
+        s->name && s->task && s->method ? answers(k, &t, s, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = likeness(k, s->task, &s->by[WF_RANK_FISHER], err);
+    wfi_trained_clear(&t);
+    return st;
+}
+
+static wf_status sources_add(const ranker *k, wf_ranking *out, wf_err *err) {
+    wf_record *records = NULL;
+    size_t count = 0;
+    WF_TRY(wfi_registry_list(k->lab->registry, "model", &records, &count, err));
+    wf_status st =
+        (out->source = wfi_alloc(count + 1, sizeof *out->source)) ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (size_t i = 0; st == WF_OK && i < count; i++) {
+        json_t *info = NULL;
+        const wf_progress p = {.stage = "rank",
+                               .name = records[i].name,
+                               .done = (int64_t)i,
+                               .total = (int64_t)count,
+                               .loss = NAN,
+                               .seconds_left = -1,
+                               .rate_unit = ""};
+        if (wfi_lab_tick(k->lab, &p, false)) st = wfi_fail(err, WF_E_CANCELLED, "cancelled");
+        if (st == WF_OK) st = wfi_lab_record_json(&records[i], &info, err);
+        /* Its own adapters are no sources; what an earlier fuse kept is a copy of one. */
+        if (st == WF_OK && text_is(info, "base_hash", k->base->hash) && !text_is(info, "task", k->task->name) &&
+            !json_object_get(info, "benefit") && json_array_size(json_object_get(info, "from")) == 0)
+            st = source_add(k, records[i].name, info, out, err);
+        json_decref(info);
+    }
+    wfi_records_free(records, count);
+    return st;
+}
+
+/* ---- the order ---- */
+
+/* Places by one estimate, 0 to 1, shared by equals; added to the sums. Sources without it do not count. */
+static void places_add(const wf_ranking *r, wf_rank_by by, double *sum, int *counted) {
+    for (size_t i = 0; i < r->count; i++) {
+        double below = 0, equal = 0, all = 0;
+        if (isnan(r->source[i].by[by])) continue;
+        for (size_t k = 0; k < r->count; k++) {
+            const double other = r->source[k].by[by];
+            if (isnan(other)) continue;
+            all++;
+            below += other < r->source[i].by[by];
+            equal += other == r->source[i].by[by];
+        }
+        sum[i] += all > 1 ? (below + 0.5 * (equal - 1)) / (all - 1) : 0.5;
+        counted[i]++;
+    }
+}
+
+static int best_first(const void *a, const void *b) {
+    const wf_rank_source *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : strcmp(x->name, y->name);
+}
+
+static wf_status by_parse(const char *by, int *only, wf_err *err) {
+    *only = -1;
+    if (!by || strcmp(by, "all") == 0) return WF_OK;
+    for (int i = 0; i < WF_RANK_ESTIMATES; i++)
+        if (strcmp(by, wfi_rank_names[i]) == 0) return *only = i, WF_OK;
+    return wfi_fail(err, WF_E_ARG, "estimate \"%.40s\": use one of all, leep, neighbours, fisher", by);
+}
+
+static wf_status order(wf_ranking *r, int only, wf_err *err) {
+    double *sum = wfi_alloc(r->count + 1, sizeof *sum);
+    int *counted = wfi_alloc(r->count + 1, sizeof *counted);
+    const bool good = sum && counted;
+    for (int by = 0; good && by < WF_RANK_ESTIMATES; by++)
+        if (only < 0 || only == by) places_add(r, (wf_rank_by)by, sum, counted);
+    for (size_t i = 0; good && i < r->count; i++) r->source[i].score = counted[i] ? sum[i] / counted[i] : 0;
+    wfi_free(sum);
+    wfi_free(counted);
+    if (!good) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    qsort(r->source, r->count, sizeof *r->source, best_first);
+    return WF_OK;
+}
+
+void wfi_ranking_clear(wf_ranking *r) {
+    for (size_t i = 0; i < r->count; i++) {
+        wfi_free(r->source[i].name);
+        wfi_free(r->source[i].task);
+        wfi_free(r->source[i].method);
+        json_decref(r->source[i].places[0]);
+        json_decref(r->source[i].places[1]);
+    }
+    wfi_free(r->source);
+    *r = (wf_ranking){0};
+}
+
+wf_status wfi_rank(wf_lab *lab, const wf_rank_wish *wish, wf_ranking *out, wf_err *err) {
+    ranker k = {.lab = lab, .wish = wish};
+    wf_ranking r = {.base_neighbours = NAN};
+    int only = -1;
+    WF_TRY(by_parse(wish->by, &only, err));
+    if (wish->rows < 0 || wish->rows > 5000)
+        return wfi_fail(err, WF_E_ARG, "rows is %lld; a ranking looks at 20 to 5000 training rows",
+                        (long long)wish->rows);
+    WF_TRY(wfi_lab_task(lab, wish->task, &k.task, &k.record, err));
+    wf_status st = wfi_lab_base(lab, wish->base, WF_DTYPE_F32, &k.base, err);
+    if (st == WF_OK)
+        st = wfi_probe_rows(k.task, wish->rows ? (size_t)wish->rows : WF_RANK_ROWS, wish->seed, &k.rows, err);
+    if (st == WF_OK)
+        st = wfi_task_embedding(lab, k.base, k.task, k.record.hash, wish->seed, &k.embedding, &k.embedding_size, err);
+    if (st == WF_OK) st = base_neighbours(&k, &r.base_neighbours, err);
+    if (st == WF_OK) st = sources_add(&k, &r, err);
+    if (st == WF_OK) st = order(&r, only, err);
+    r.rows = k.rows.rows.count;
+    wfi_free(k.embedding);
+    wfi_probe_rows_clear(&k.rows);
+    wfi_record_clear(&k.record);
+    wfi_task_free(k.task);
+    if (st != WF_OK)
+        wfi_ranking_clear(&r);
+    else
+        *out = r;
+    return st;
+}
+
+/* ---- "auto" ---- */
+
+/* False: a name. */
+static bool auto_parse(const char *word, int64_t *wanted, wf_status *st, wf_err *err) {
+    if (strcmp(word, "auto") == 0) return *wanted = WF_RANK_AUTO, true;
+    if (strncmp(word, "auto:", 5) != 0) return false;
+    char *end = NULL;
+    errno = 0;
+    *wanted = strtoll(word + 5, &end, 10);
+    if (!word[5] || *end || errno || *wanted < 1 || *wanted > 64)
+        *st = wfi_fail(err, WF_E_ARG, "\"%.40s\": how many adapters? e.g. auto:3 (1 to 64)", word);
+    return true;
+}
+
+static bool named(const json_t *list, const char *name) {
+    size_t i;
+    const json_t *one;
+    json_array_foreach(list, i, one) if (strcmp(json_string_value(one), name) == 0) return true;
+    return false;
+}
+
+static void best_add(const wf_ranking *r, int64_t wanted, json_t *names) {
+    const wf_rank_source *first = NULL;
+    for (size_t i = 0; i < r->count && wanted > 0; i++) {
+        const wf_rank_source *s = &r->source[i];
+        if (!s->fusable || named(names, s->name)) continue;
+        if (!first) first = s;
+        if (!json_equal(first->places[0], s->places[0]) || !json_equal(first->places[1], s->places[1])) continue;
+        json_array_append_new(names, json_string(s->name));
+        wanted--;
+    }
+}
+
+wf_status wfi_rank_choose(wf_lab *lab, const wf_rank_wish *wish, const char *const *from, size_t count, json_t **out,
+                          wf_err *err) {
+    json_t *names = json_array();
+    int64_t wanted = 0, ignored = 0;
+    wf_status st = names ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (size_t i = 0; st == WF_OK && i < count; i++)
+        if (!auto_parse(from[i], &ignored, &st, err)) {
+            wf_record r = {0};
+            st = wfi_registry_get(lab->registry, "model", from[i], &r, err);
+            wfi_record_clear(&r);
+            json_array_append_new(names, json_string(from[i]));
+        } else if (wanted)
+            st = wfi_fail(err, WF_E_ARG, "auto stands twice among the adapters");
+        else
+            wanted = ignored;
+    if (st == WF_OK && wanted) {
+        wf_ranking r = {0};
+        st = wfi_rank(lab, wish, &r, err);
+        if (st == WF_OK) best_add(&r, wanted, names);
+        wfi_ranking_clear(&r);
+        if (st == WF_OK && json_array_size(names) == 0)
+            st = wfi_fail(err, WF_E_NOTFOUND,
+                          "there is no adapter of another task to choose from; train some first: weft train TASK");
+        char *text = st == WF_OK ? wfi_json_text(names, false) : NULL;
+        if (text) wfi_lab_message(lab, "note", "%s: fused are %s (see: weft rank %s)", wish->task, text, wish->task);
+        wfi_free(text);
+    }
+    if (st != WF_OK)
+        json_decref(names);
+    else
+        *out = names;
+    return st;
+}
