@@ -51,6 +51,25 @@ static void slices_show(const json_t *slices) {
     cli_table_print(t);
 }
 
+/* Which adapters of a fusion would have been right. */
+static void sources_show(const json_t *sources, double errors) {
+    const json_t *one;
+    size_t i;
+    if (!json_is_object(sources)) return;
+    printf("  of %.0f errors %.0f have an adapter that is right alone (then the error rate were %.1f %%); on %.0f of "
+           "%.0f of "
+           "these the\n  fusion looks most at one that is wrong\n",
+           errors, cli_number(sources, "errors_with_right_source"), 100 * cli_number(sources, "oracle_error_rate"),
+           cli_number(sources, "looked_elsewhere"), cli_number(sources, "watched"));
+    json_array_foreach(json_object_get(sources, "list"), i, one) printf(
+        "    %s alone: %.1f %% wrong; right on %.0f errors, wrong on %.0f others; differs on %.0f %% of the errors, "
+        "%.0f %% of the others, p %.3f%s\n",
+        cli_text(one, "adapter"), 100 * cli_number(one, "error_rate"), cli_number(one, "right_where_wrong"),
+        cli_number(one, "wrong_where_right"), 100 * cli_number(one, "differs_where_wrong"),
+        100 * cli_number(one, "differs_where_right"), cli_number(one, "p_holm"),
+        json_is_true(json_object_get(one, "knows_better")) ? ": its doubts are worth listening to" : "");
+}
+
 static void model_show(const json_t *m) {
     const json_t *one, *example;
     size_t i, k;
@@ -59,6 +78,7 @@ static void model_show(const json_t *m) {
     json_array_foreach(json_object_get(m, "confusions"), i, one) if (i < SHOWN)
         printf("  %s taken for %s: %.0f (%.1f %% of its rows)\n", cli_text(one, "label"), cli_text(one, "predicted"),
                cli_number(one, "rows"), 100 * cli_number(one, "share"));
+    sources_show(json_object_get(m, "sources"), cli_number(m, "errors"));
     slices_show(json_object_get(m, "slices"));
     json_array_foreach(json_object_get(m, "clusters"), i, one) {
         printf("  group of %.0f errors (%.1f %% of the rows like these), such as\n", cli_number(one, "errors"),

@@ -116,6 +116,42 @@ static void clusters_write(wf_buffer *b, const json_t *model) {
     wfi_buffer_adds(b, "</ul>\n");
 }
 
+static void percent_cell(wf_buffer *b, const json_t *of, const char *key) {
+    const double x = wfi_report_number(of, key);
+    wfi_html_number(b, isfinite(x) ? "%.1f %%" : "–", 100 * x);
+}
+
+/* A fusion's adapters, each alone under its head. */
+static void sources_write(wf_buffer *b, const json_t *model) {
+    static const char *const heads[] = {
+        "adapter alone",     "wrong",    "right on errors", "wrong on others", "differs on errors",
+        "differs on others", "p (Holm)", "its doubts count"};
+    const json_t *sources = json_object_get(model, "sources"), *one;
+    size_t i;
+    if (!json_is_object(sources)) return;
+    wfi_buffer_printf(
+        b,
+        "<p>On %.0f of these errors some adapter alone is right: if the right one were always taken, %.1f "
+        "%% would be wrong. On %.0f of the first %.0f of them the fusion looks most at an adapter that is "
+        "wrong. With few classes a source is often right because it merely differs; its doubts count where "
+        "it differs more often on errors than elsewhere.</p>\n",
+        wfi_report_number(sources, "errors_with_right_source"), 100 * wfi_report_number(sources, "oracle_error_rate"),
+        wfi_report_number(sources, "looked_elsewhere"), wfi_report_number(sources, "watched"));
+    wfi_html_table(b, "Adapters of the fusion against its errors", heads, sizeof heads / sizeof *heads);
+    json_array_foreach(json_object_get(sources, "list"), i, one) {
+        wfi_html_row(b);
+        wfi_html_cell(b, wfi_report_text(one, "adapter"));
+        percent_cell(b, one, "error_rate");
+        wfi_html_number(b, "%.0f", wfi_report_number(one, "right_where_wrong"));
+        wfi_html_number(b, "%.0f", wfi_report_number(one, "wrong_where_right"));
+        percent_cell(b, one, "differs_where_wrong");
+        percent_cell(b, one, "differs_where_right");
+        wfi_html_number(b, "%.3f", wfi_report_number(one, "p_holm"));
+        wfi_html_cell(b, json_is_true(json_object_get(one, "knows_better")) ? "yes" : "");
+    }
+    wfi_html_table_end(b);
+}
+
 static void suspects_write(wf_buffer *b, const json_t *suspects) {
     static const char *const heads[] = {"line", "label", "perhaps", "sure of that", "text"};
     const json_t *s;
@@ -161,6 +197,7 @@ void wfi_failures_write(wf_buffer *b, const char *title, const json_t *result) {
         slices_write(b, model);
         confusions_write(b, model);
         clusters_write(b, model);
+        sources_write(b, model);
     }
     suspects_write(b, json_object_get(result, "suspects"));
 }

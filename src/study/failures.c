@@ -14,7 +14,8 @@ static wf_status settle(wf_failures *f, json_t **info, wf_err *err) {
         return wfi_fail(err, WF_E_UNSUPPORTED, "task \"%s\" is a regression: no answer is simply wrong", f->task->name);
     if (s->rows < -1) return wfi_fail(err, WF_E_ARG, "rows must be -1 (all) or more");
     f->said = wfi_alloc(s->model_count, sizeof *f->said);
-    if (!f->said) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    f->sources = wfi_alloc(s->model_count, sizeof *f->sources);
+    if (!f->said || !f->sources) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     WF_TRY(wfi_registry_get(f->study.lab->registry, "model", s->models[0], &r, err));
     wf_status st = wfi_lab_record_json(&r, info, err);
     if (st == WF_OK) st = wfi_json_str(*info, "base", s->models[0], &f->base, err);
@@ -40,6 +41,7 @@ static wf_status models_ask(wf_failures *f, wf_err *err) {
         WF_TRY(wfi_trained_open(f->study.lab, f->spec->models[m], &t, err));
         wf_status st =
             wfi_study_predict(&f->study, &t, f->task, &f->rows, &f->truth, f->spec->models[m], &f->said[m], err);
+        if (st == WF_OK) st = wfi_failures_sources(f, &t, &f->said[m], &f->sources[m], err);
         wfi_trained_clear(&t);
         WF_TRY(st);
     }
@@ -59,6 +61,7 @@ static wf_status model_json(const wf_failures *f, size_t m, json_t **out, wf_err
                                         confusions, "slices", slices, "clusters", clusters)
                             : NULL;
     if (st == WF_OK && !j) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (j && f->sources[m]) json_object_set(j, "sources", f->sources[m]);
     json_decref(confusions);
     json_decref(slices);
     json_decref(clusters);
@@ -103,6 +106,8 @@ wf_status wf_study_failures(wf_lab *lab, const wf_failures_spec *spec, char **js
         }
     }
     for (size_t m = 0; f.said && m < spec->model_count; m++) wfi_free((void *)f.said[m].scores);
+    for (size_t m = 0; f.sources && m < spec->model_count; m++) json_decref(f.sources[m]);
+    wfi_free(f.sources);
     wfi_free(f.said);
     wfi_free(f.features);
     wfi_rows_clear(&f.rows);

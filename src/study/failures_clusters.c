@@ -28,7 +28,7 @@ static json_t *several(const wf_failures *f, const wf_predictions *p, size_t i, 
     return list;
 }
 
-static json_t *example(const wf_failures *f, const wf_predictions *p, size_t i) {
+json_t *wfi_failures_example(const wf_failures *f, const wf_predictions *p, size_t i) {
     const wf_row *row = &f->rows.rows[i];
     const bool many = p->kind == WF_SCORE_MULTILABEL;
     const int32_t said = many ? 0 : wfi_study_said(p, i);
@@ -85,7 +85,8 @@ static json_t *cluster_json(const wf_failures *f, const wf_predictions *p, work 
         w->order[n++] = (near){d, w->wrong[e]};
     }
     qsort(w->order, n, sizeof *w->order, by_distance);
-    for (size_t i = 0; i < n && i < EXAMPLES; i++) json_array_append_new(examples, example(f, p, w->order[i].at));
+    for (size_t i = 0; i < n && i < EXAMPLES; i++)
+        json_array_append_new(examples, wfi_failures_example(f, p, w->order[i].at));
     return json_pack("{s:I, s:I, s:f, s:o}", "errors", (json_int_t)n, "rows", (json_int_t)region[c], "rate",
                      region[c] ? (double)n / (double)region[c] : 0.0, "examples", examples);
 }

@@ -5,9 +5,10 @@
 
 static wf_lab *lab;
 
-/* Mood and noun each are a sign; the label is one of them, both (they agree, or the noun is turned), or drawn by lot.
+/* Mood and noun each are a sign; the label is one of them, both (they agree, or the noun is turned, always or in half
+ * of the rows), or drawn by lot.
  */
-typedef enum rule { MOOD, NOUN, BOTH, TURNED, LOT } rule;
+typedef enum rule { MOOD, NOUN, BOTH, TURNED, MIXED, LOT } rule;
 
 static void rows_write(const char *file, uint64_t salt, int rows, rule r) {
     static const char *const words[2][4] = {{"bad", "awful", "poor", "dull"}, {"good", "great", "fine", "lovely"}},
@@ -18,9 +19,9 @@ static void rows_write(const char *file, uint64_t salt, int rows, rule r) {
     for (int i = 0; i < rows; i++) {
         const uint64_t at = 8 * (uint64_t)i;
         const int sign = i % 2, mood = r == NOUN || r == LOT ? (int)wfi_random_below(key, at, 2) : sign,
-                  noun = r == MOOD || r == LOT ? (int)wfi_random_below(key, at + 1, 2)
-                         : r == TURNED         ? !sign
-                                               : sign;
+                  noun = r == MOOD || r == LOT                      ? (int)wfi_random_below(key, at + 1, 2)
+                         : r == TURNED || (r == MIXED && i % 4 < 2) ? !sign
+                                                                    : sign;
         n += (size_t)sprintf(text + n, "{\"text\": \"the %s %s %s and %s %d\", \"label\": \"%s\"}\n", nouns[noun],
                              i % 3 ? "was" : "is very", words[mood][wfi_random_below(key, at + 2, 4)],
                              words[mood][wfi_random_below(key, at + 3, 4)], i, sign ? "positive" : "negative");
@@ -69,6 +70,7 @@ static int setup(void **state) {
     task_make("nouns", 2, 20, NOUN);
     task_make("both", 3, 160, BOTH);
     task_make("turned", 4, 160, TURNED);
+    task_make("mixed", 6, 160, MIXED);
     task_make("lots", 5, 200, LOT);
     planted_train(lab, "moods", "mood", 12, 0);
     planted_train(lab, "nouns", "noun", 12, 0);
@@ -127,6 +129,38 @@ static void test_planted(void **state) {
     json_decref(j);
 }
 
+/* Where the noun misleads the fusion, mood alone is right; what knows nothing differs no more on errors. */
+static void test_failures_name_the_source(void **state) {
+    static const char *const fusions[] = {"signs", "blind"};
+    char *text = NULL;
+    check_ok(
+        wf_study_failures(lab, &(wf_failures_spec){.models = fusions, .model_count = 1, .task = "mixed"}, &text, err));
+    json_t *j = planted_json(text);
+    const json_t *model = json_array_get(json_object_get(j, "models"), 0), *sources = json_object_get(model, "sources"),
+                 *list = json_object_get(sources, "list"), *mood = planted_find(list, "adapter", "mood"),
+                 *one = json_array_get(json_object_get(sources, "examples"), 0);
+    const double errors = planted_number(model, "errors");
+    assert_true(errors > 40 && json_is_true(json_object_get(mood, "knows_better")));
+    assert_false(json_is_true(json_object_get(planted_find(list, "adapter", "noun"), "knows_better")));
+    assert_true(planted_number(mood, "right_where_wrong") > 0.8 * errors);
+    assert_true(planted_number(sources, "errors_with_right_source") >= planted_number(mood, "right_where_wrong"));
+    assert_true(planted_number(sources, "oracle_error_rate") < 0.1);
+    assert_true(planted_number(sources, "looked_elsewhere") > 0.5 * planted_number(sources, "watched"));
+    assert_true(json_array_size(json_object_get(one, "right")) > 0);
+    assert_true(fabs(planted_number(json_object_get(one, "attention"), "mood") +
+                     planted_number(json_object_get(one, "attention"), "noun") +
+                     planted_number(json_object_get(one, "attention"), "raw") - 1) < 1e-6);
+    json_decref(j);
+    check_ok(wf_study_failures(lab, &(wf_failures_spec){.models = fusions + 1, .model_count = 1}, &text, err));
+    j = planted_json(text);
+    size_t i;
+    model = json_array_get(json_object_get(j, "models"), 0);
+    json_array_foreach(json_object_get(json_object_get(model, "sources"), "list"), i, one)
+        assert_false(json_is_true(json_object_get(one, "knows_better")));
+    assert_int_equal(3, i);
+    json_decref(j);
+}
+
 static void test_mistakes_and_report(void **state) {
     static const wf_interact_spec wrong[] = {{.model = NULL},
                                              {.model = "mood"},
@@ -167,6 +201,7 @@ static void test_nothing_to_claim(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_planted), cmocka_unit_test(test_nothing_to_claim),
+                                       cmocka_unit_test(test_failures_name_the_source),
                                        cmocka_unit_test(test_mistakes_and_report)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
