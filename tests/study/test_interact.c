@@ -142,9 +142,9 @@ static void test_failures_name_the_source(void **state) {
     const double errors = planted_number(model, "errors");
     assert_true(errors > 40 && json_is_true(json_object_get(mood, "knows_better")));
     assert_false(json_is_true(json_object_get(planted_find(list, "adapter", "noun"), "knows_better")));
-    assert_true(planted_number(mood, "right_where_wrong") > 0.8 * errors);
+    assert_true(planted_number(mood, "right_where_wrong") > 0.6 * errors);
     assert_true(planted_number(sources, "errors_with_right_source") >= planted_number(mood, "right_where_wrong"));
-    assert_true(planted_number(sources, "oracle_error_rate") < 0.1);
+    assert_true(planted_number(sources, "oracle_error_rate") < 0.4 * planted_number(model, "error_rate"));
     assert_true(planted_number(sources, "looked_elsewhere") > 0.5 * planted_number(sources, "watched"));
     assert_true(json_array_size(json_object_get(one, "right")) > 0);
     assert_true(fabs(planted_number(json_object_get(one, "attention"), "mood") +
