@@ -3,26 +3,30 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-static wf_value *block_hook(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
-                            const wf_norm *norm) {
-    const wf_context *c = self;
-    if (c->fusion && wfi_fusion_takes(c->fusion, site, layer))
-        return wfi_fusion_block(c->fusion, pass, site, layer, h, x, norm, c->model->config.attention_dropout);
-    const wf_adapter *a = c->adapter;
-    if (a && a->method->block && a->method->takes(a, site, layer))
-        return a->method->block(a, pass, site, layer, h, x, norm);
-    return wfi_site_block(NULL, pass, site, layer, h, x, norm);
+static bool fusion_takes(const wf_context *c, wf_site site, int layer) {
+    return c->fusion && wfi_fusion_takes(c->fusion, site, layer);
 }
 
 static bool takes_hook(void *self, wf_site site, int layer) {
-    const wf_adapter *a = ((const wf_context *)self)->adapter;
-    return a && a->method->linear && a->method->takes(a, site, layer);
+    const wf_context *c = self;
+    const bool block = site == WF_SITE_ATTN_OUT || site == WF_SITE_FFN_OUT;
+    const wf_adapter *a = c->adapter;
+    if (block && fusion_takes(c, site, layer)) return true;
+    return a && (block ? a->method->block != NULL : a->method->linear != NULL) && a->method->takes(a, site, layer);
+}
+
+static wf_value *block_hook(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
+                            const wf_norm *norm) {
+    const wf_context *c = self;
+    if (fusion_takes(c, site, layer))
+        return wfi_fusion_block(c->fusion, pass, site, layer, h, x, norm, c->model->config.attention_dropout);
+    return c->adapter->method->block(c->adapter, pass, site, layer, h, x, norm); /* takes_hook said so */
 }
 
 static wf_value *linear_hook(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *x,
                              const wf_linear *w) {
     const wf_adapter *a = ((const wf_context *)self)->adapter;
-    return takes_hook(self, site, layer) ? a->method->linear(a, pass, site, layer, x, w) : NULL;
+    return a->method->linear(a, pass, site, layer, x, w);
 }
 
 wf_base_shape wfi_context_shape(const wf_bert *model) {
@@ -53,7 +57,7 @@ void wfi_context_free(wf_context *c) {
 
 static bool hooked(const wf_context *c, wf_site site, int layer) {
     const wf_adapter *a = c->adapter;
-    return (c->fusion && wfi_fusion_takes(c->fusion, site, layer)) || (a && a->method->takes(a, site, layer));
+    return fusion_takes(c, site, layer) || (a && a->method->takes(a, site, layer));
 }
 
 int wfi_context_depth(const wf_context *c) {

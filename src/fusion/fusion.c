@@ -436,7 +436,7 @@ wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site
         return wfi_tape_fail(t, WF_E_ARG, "fusion \"%.80s\" has nothing at layer %d, %s", f->name, layer,
                              wfi_site_name(site));
     fuse_block *b = &s->blocks[index];
-    if (b->left == 0) return wfi_site_block(NULL, pass, site, layer, h, x, norm);
+    if (b->left == 0) return wfi_op_norm(t, 2, (wf_value *[]){h, x}, norm);
     const wf_adapter *last = f->adapters[b->which[b->stack.N - 1]];
     wf_value *z = NULL, *r = NULL;
     if (!h || !x || wfi_bottleneck_inputs(last, pass, h, x, norm, &z, &r, wfi_tape_err(t)) != WF_OK || !z) return NULL;

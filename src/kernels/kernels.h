@@ -55,6 +55,21 @@ void wfi_layernorm_forward(int64_t T, int64_t H, const float *x, const float *ga
 /* dx (+)= ...; dgamma, dbeta [H] += (either both or neither NULL). x is the forward's input. dx may be dy when !add. */
 void wfi_layernorm_backward(int64_t T, int64_t H, const float *x, const float *gamma, const float *mean,
                             const float *rstd, const float *dy, float *dx, bool add, float *dgamma, float *dbeta);
+/* gamma's and beta's share of the backward alone. */
+void wfi_layernorm_params(int64_t T, int64_t H, const float *x, const float *mean, const float *rstd, const float *dy,
+                          float *dgamma, float *dbeta);
+
+/* Layer norm of the sum of n inputs, the first after dropout when p > 0, in one pass over memory: the bits are those of
+ * wfi_dropout, wfi_add and wfi_layernorm_forward one after the other. sum [T,H] gets what was normalised; NULL: it is
+ * not kept. Outputs overlap no input. */
+void wfi_layernorm_sum_forward(int64_t T, int64_t H, int n, const float *const *x, float p, uint64_t key,
+                               const float *gamma, const float *beta, float eps, float *sum, float *y, float *mean,
+                               float *rstd);
+/* dy becomes the gradient of the sum; it is written (fresh) or added to n buffers in turn; at last, when p > 0, dy goes
+ * through the dropout and is the first input's gradient. */
+void wfi_layernorm_sum_backward(int64_t T, int64_t H, const float *sum, const float *gamma, const float *mean,
+                                const float *rstd, float *dy, int n, float *const *to, const bool *fresh, float p,
+                                uint64_t key);
 
 /* Scaled dot-product attention over ragged sequences; rows of sequence s are offsets[s]..offsets[s+1].
  * q,k,v: [T, A*D] with row stride ld; out [T, A*D] with stride A*D; lse [T, A] log-sum-exp of each row's scores (may be

@@ -42,13 +42,19 @@ void wfi_layernorm_forward(int64_t T, int64_t H, const float *x, const float *ga
                                    rstd ? rstd + lo : rstd));
 }
 
+void wfi_layernorm_params(int64_t T, int64_t H, const float *x, const float *mean, const float *rstd, const float *dy,
+                          float *dgamma, float *dbeta) {
+    const wfk_table *t = wfk_table_get();
+    if (H <= 0) return;
+    IN_PIECES(H, COLUMN_GRAIN, T * H, LEAST_COSTLY,
+              t->layernorm_dparams(T, H, lo, hi, x, mean, rstd, dy, dgamma, dbeta));
+}
+
 void wfi_layernorm_backward(int64_t T, int64_t H, const float *x, const float *gamma, const float *mean,
                             const float *rstd, const float *dy, float *dx, bool add, float *dgamma, float *dbeta) {
     const wfk_table *t = wfk_table_get();
     if (H <= 0) return;
-    if (dgamma && dbeta) /* first: dx may overwrite dy */
-        IN_PIECES(H, COLUMN_GRAIN, T * H, LEAST_COSTLY,
-                  t->layernorm_dparams(T, H, lo, hi, x, mean, rstd, dy, dgamma, dbeta));
+    if (dgamma && dbeta) wfi_layernorm_params(T, H, x, mean, rstd, dy, dgamma, dbeta); /* first: dx may overwrite dy */
     IN_PIECES(T, 1, T * H, LEAST_COSTLY,
               t->layernorm_dx(hi - lo, H, x + lo * H, gamma, mean + lo, rstd + lo, dy + lo * H, dx + lo * H, add));
 }

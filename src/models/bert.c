@@ -283,36 +283,34 @@ bool wfi_bert_flows_twice(int piece) {
     return piece % 2 != 0;
 }
 
+/* The dropout of what comes out of half a layer: 1 the attention, 2 the feed-forward part. */
+static wf_drop drop_of(const wf_bert *m, const wf_pass *pass, int layer, int half, bool dropout) {
+    const float p = dropout ? m->config.hidden_dropout : 0.0f;
+    return (wf_drop){.p = p, .key = wfi_random_key(pass->key, "hidden", (uint64_t)layer, (uint64_t)half)};
+}
+
 static wf_value *attention_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int i, wf_value *x,
                                    bool dropout) {
     const wf_bert_config *c = &m->config;
     const wf_bert_layer *l = &m->layers[i];
     wf_tape *t = pass->tape;
-    const float p = dropout ? c->hidden_dropout : 0.0f, pa = dropout ? c->attention_dropout : 0.0f;
-    const uint64_t layer = (uint64_t)i;
+    const float p = dropout ? c->attention_dropout : 0.0f;
     wf_value *q = wfi_site_linear(hooks, pass, WF_SITE_QUERY, i, x, &l->query);
     wf_value *k = wfi_site_linear(hooks, pass, WF_SITE_KEY, i, x, &l->key);
     wf_value *v = wfi_site_linear(hooks, pass, WF_SITE_VALUE, i, x, &l->value);
-    wf_value *a = wfi_op_attention(t, q, k, v, pass->S, pass->offsets, c->heads, pa,
-                                   wfi_random_key(pass->key, "attention", layer, 0));
-    wf_value *h = wfi_site_linear(hooks, pass, WF_SITE_ATTN_DENSE, i, a, &l->attention_dense);
-    return p > 0 ? wfi_op_dropout(t, h, p, wfi_random_key(pass->key, "hidden", layer, 1)) : h;
+    wf_value *a = wfi_op_attention(t, q, k, v, pass->S, pass->offsets, c->heads, p,
+                                   wfi_random_key(pass->key, "attention", (uint64_t)i, 0));
+    return wfi_site_linear(hooks, pass, WF_SITE_ATTN_DENSE, i, a, &l->attention_dense);
 }
 
-static wf_value *ffn_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int i, wf_value *y,
-                             bool dropout) {
+static wf_value *ffn_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int i, wf_value *y) {
     const wf_bert_layer *l = &m->layers[i];
     wf_tape *t = pass->tape;
-    const float p = dropout ? m->config.hidden_dropout : 0.0f;
-    wf_value *g = NULL;
     if (!wfi_site_taken(hooks, WF_SITE_FFN_UP, i) && !wfi_site_taken(hooks, WF_SITE_FFN_DOWN, i) &&
-        wfi_op_ffn_takes(y, &l->up, &l->down)) {
-        g = wfi_op_ffn(t, y, &l->up, &l->down, m->config.act);
-    } else {
-        wf_value *f = wfi_op_act(t, wfi_site_linear(hooks, pass, WF_SITE_FFN_UP, i, y, &l->up), m->config.act);
-        g = wfi_site_linear(hooks, pass, WF_SITE_FFN_DOWN, i, f, &l->down);
-    }
-    return p > 0 ? wfi_op_dropout(t, g, p, wfi_random_key(pass->key, "hidden", (uint64_t)i, 2)) : g;
+        wfi_op_ffn_takes(y, &l->up, &l->down))
+        return wfi_op_ffn(t, y, &l->up, &l->down, m->config.act);
+    wf_value *f = wfi_op_act(t, wfi_site_linear(hooks, pass, WF_SITE_FFN_UP, i, y, &l->up), m->config.act);
+    return wfi_site_linear(hooks, pass, WF_SITE_FFN_DOWN, i, f, &l->down);
 }
 
 static void piece_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass *pass, int piece, bool dropout,
@@ -324,13 +322,15 @@ static void piece_forward(const wf_bert *m, const wf_hooks *hooks, const wf_pass
         f->h = attention_forward(m, hooks, pass, i, f->x, dropout);
         return;
     case 1:
-        f->x = wfi_site_block(hooks, pass, WF_SITE_ATTN_OUT, i, f->h, f->x, &l->attention_norm);
+        f->x = wfi_site_block(hooks, pass, WF_SITE_ATTN_OUT, i, f->h, drop_of(m, pass, i, 1, dropout), f->x,
+                              &l->attention_norm);
         break;
     case 2:
-        f->h = ffn_forward(m, hooks, pass, i, f->x, dropout);
+        f->h = ffn_forward(m, hooks, pass, i, f->x);
         return;
     default:
-        f->x = wfi_site_block(hooks, pass, WF_SITE_FFN_OUT, i, f->h, f->x, &l->output_norm);
+        f->x = wfi_site_block(hooks, pass, WF_SITE_FFN_OUT, i, f->h, drop_of(m, pass, i, 2, dropout), f->x,
+                              &l->output_norm);
     }
     f->h = NULL;
 }

@@ -33,14 +33,20 @@ typedef struct wf_hooks {
                        const wf_norm *norm);
     /* Linear site: returns y; NULL function or no interest: W x + b. */
     wf_value *(*linear)(void *self, const wf_pass *pass, wf_site site, int layer, wf_value *x, const wf_linear *w);
-    /* Linear sites that `linear` has an interest in; NULL function: all. */
+    /* Sites that `block` or `linear` has an interest in; NULL function: all. */
     bool (*takes)(void *self, wf_site site, int layer);
 } wf_hooks;
 
-/* The model's side: the hook's answer, or the plain computation when hooks is NULL. */
-wf_value *wfi_site_block(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
-                         const wf_norm *norm);
+typedef struct wf_drop { /* a dropout that is still to be done; p 0: none */
+    float p;
+    uint64_t key;
+} wf_drop;
+
+/* The model's side: the hook's answer, or the plain computation when hooks is NULL. h comes before its dropout here, so
+ * that the plain computation can do it on the way. */
+wf_value *wfi_site_block(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_drop drop,
+                         wf_value *x, const wf_norm *norm);
 wf_value *wfi_site_linear(const wf_hooks *hooks, const wf_pass *pass, wf_site site, int layer, wf_value *x,
                           const wf_linear *w);
-bool wfi_site_taken(const wf_hooks *hooks, wf_site site, int layer); /* a linear site: a hook may answer there */
+bool wfi_site_taken(const wf_hooks *hooks, wf_site site, int layer); /* a hook may answer there */
 #endif

@@ -19,6 +19,8 @@ bool wfi_op_ffn_takes(const wf_value *x, const wf_linear *up, const wf_linear *d
 wf_value *wfi_op_add(wf_tape *t, int n, wf_value *const *x);                          /* sum of n (1..8) equal shapes */
 wf_value *wfi_op_norm(wf_tape *t, int n, wf_value *const *x,
                       const wf_norm *norm); /* LayerNorm of the sum of n addends */
+/* The same with dropout of the first addend on the way, in one pass over memory. */
+wf_value *wfi_op_norm_dropped(wf_tape *t, int n, wf_value *const *x, float p, uint64_t key, const wf_norm *norm);
 wf_value *wfi_op_dropout(wf_tape *t, wf_value *x, float p, uint64_t key);
 wf_value *wfi_op_attention(wf_tape *t, wf_value *q, wf_value *k, wf_value *v, int64_t S, const int64_t *offsets,
                            int64_t heads, float p, uint64_t key);   /* scale 1/sqrt(H/heads) */

@@ -180,12 +180,50 @@ static void test_offset_and_repeat(void **state) {
     KC_EACH_ISA(repeat_case());
 }
 
+/* The sum that is normalised in one pass against its steps one after the other: the same bits, at any thread count. */
+static void norm_sum_case(int64_t T, int64_t H, int n, float p, int threads) {
+    const int64_t N = T * H;
+    float *x[3], *g = kc_random(H, 20, 1, 2), *b = kc_random(H, 21, -1, 1), *sum = kc_new(N), *y = kc_new(N),
+                 *mean = kc_new(T), *rstd = kc_new(T), *kept = kc_new(N), *out = kc_new(N), *m = kc_new(T),
+                 *r = kc_new(T), *dy = kc_random(N, 22, -1, 1), *d = kc_copy(dy, N), *to[3], *want[3];
+    bool fresh[3] = {true, false, false};
+    for (int i = 0; i < 3; i++) x[i] = kc_random(N, 30 + (uint64_t)i, -2, 3), to[i] = kc_copy(x[i], N);
+    wfi_dropout(N, 9, p, x[0], sum);
+    for (int i = 1; i < n; i++) wfi_add(N, sum, x[i], sum);
+    wfi_layernorm_forward(T, H, sum, g, b, 1e-12f, y, mean, rstd);
+    wfi_layernorm_backward(T, H, sum, g, mean, rstd, dy, dy, false, NULL, NULL);
+    for (int i = 0; i < n; i++) want[i] = kc_copy(i == 0 ? dy : x[i], N);
+    for (int i = 1; i < n; i++) wfi_axpy(N, 1.0f, dy, want[i]);
+    wfi_dropout(N, 9, p, dy, dy);
+    wfi_threads_set(threads);
+    wfi_layernorm_sum_forward(T, H, n, (const float *const *)x, p, 9, g, b, 1e-12f, kept, out, m, r);
+    kc_same("sum", kept, sum, N), kc_same("norm of a sum", out, y, N);
+    kc_same("its mean", m, mean, T), kc_same("its rstd", r, rstd, T);
+    wfi_layernorm_sum_forward(T, H, n, (const float *const *)x, p, 9, g, b, 1e-12f, NULL, out, NULL, NULL);
+    kc_same("norm of a sum that is not kept", out, y, N);
+    wfi_layernorm_sum_backward(T, H, sum, g, mean, rstd, d, n, to, fresh, p, 9);
+    wfi_threads_set(0);
+    kc_same("gradient of a sum", d, dy, N);
+    for (int i = 0; i < n; i++) kc_same("gradient of an addend", to[i], want[i], N), kc_free(want[i], N);
+    for (int i = 0; i < 3; i++) kc_free(x[i], N), kc_free(to[i], N);
+    kc_free(g, H), kc_free(b, H), kc_free(sum, N), kc_free(y, N), kc_free(mean, T), kc_free(rstd, T), kc_free(kept, N),
+        kc_free(out, N), kc_free(m, T), kc_free(r, T), kc_free(dy, N), kc_free(d, N);
+}
+
+static void test_norm_of_sums(void **state) {
+    (void)state;
+    const int64_t sizes[][2] = {{0, 5}, {1, 1}, {7, 13}, {33, 384}, {301, 100}, {5, 1600}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int n = 1; n <= 3; n++)
+            for (int k = 0; k < 4; k++)
+                KC_EACH_ISA(norm_sum_case(sizes[i][0], sizes[i][1], n, k < 2 ? 0.0f : 0.3f, k % 2 ? 3 : 1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_layernorm),
-        cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_offset_and_repeat),
+        cmocka_unit_test(test_sums),         cmocka_unit_test(test_layernorm),
+        cmocka_unit_test(test_softmax),      cmocka_unit_test(test_offset_and_repeat),
+        cmocka_unit_test(test_norm_of_sums),
     };
     return cmocka_run_group_tests_name("kernels rows", tests, NULL, NULL);
 }

@@ -114,6 +114,25 @@ static wf_value *do_norm3(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_norm(t, 3, (wf_value *[]){v[0], v[3], v[4]}, &n);
 }
 
+static void ref_norm_drop(const double *const *in, double *y) {
+    double x[T * H];
+    for (int i = 0; i < T * H; i++) x[i] = in[0][i] * kept(KEY, (uint64_t)i, DROP) + in[3][i] + in[4][i];
+    norm_reference(x, in[1], in[2], y);
+}
+static wf_value *do_norm_drop(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    const wf_norm n = {.width = H, .eps = 1e-3f, .gamma = p[1], .beta = p[2]};
+    return wfi_op_norm_dropped(t, 3, (wf_value *[]){v[0], v[3], v[4]}, DROP, KEY, &n);
+}
+static void ref_norm_drop_twice(const double *const *in, double *y) { /* one value as both addends */
+    double x[T * H];
+    for (int i = 0; i < T * H; i++) x[i] = in[0][i] * kept(KEY, (uint64_t)i, DROP) + in[0][i];
+    norm_reference(x, in[1], in[2], y);
+}
+static wf_value *do_norm_drop_twice(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    const wf_norm n = {.width = H, .eps = 1e-3f, .gamma = p[1], .beta = p[2]};
+    return wfi_op_norm_dropped(t, 2, (wf_value *[]){v[0], v[0]}, DROP, KEY, &n);
+}
+
 /* ---- dropout ---- */
 static void ref_dropout(const double *const *in, double *y) {
     for (int i = 0; i < T * H; i++) y[i] = in[0][i] * kept(KEY, (uint64_t)i, DROP);
@@ -362,6 +381,18 @@ static const gc_case cases[] = {
 static const gc_case random_cases[] = {
     {"dropout", {GC_VALUE(T, H, 1)}, T, H, ref_dropout, do_dropout},
     {"drop_path", {GC_VALUE(T, H, 1)}, T, H, ref_drop_path, do_drop_path},
+    {"norm of three, one dropped",
+     {GC_VALUE(T, H, 1), GC_PARAM(0, H), GC_PARAM(0, H), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)},
+     T,
+     H,
+     ref_norm_drop,
+     do_norm_drop},
+    {"norm of a value and itself, one dropped",
+     {GC_VALUE(T, H, 1), GC_PARAM(0, H), GC_PARAM(0, H)},
+     T,
+     H,
+     ref_norm_drop_twice,
+     do_norm_drop_twice},
     {"attention with dropout",
      {GC_VALUE(T, H, 1), GC_VALUE(T, H, 1), GC_VALUE(T, H, 1)},
      T,
