@@ -45,6 +45,19 @@ typedef struct wf_rank_spec {
 /* {"task","rows","by","base_neighbours","sources":[...],"check"} */
 WF_API wf_status wf_rank(wf_lab *lab, const wf_rank_spec *spec, char **json, wf_err *err);
 
+/* A trained fusion without the adapters that give it nothing, as a new model with NAME as parent; NAME stays. Adapters
+ * are chosen on dev; the change is measured on dev and, unseen by the choice, on test. */
+typedef struct wf_prune_spec {
+    const char *name;     /* a fusion */
+    const char *new_name; /* default: NAME-pruned */
+    int64_t keep;         /* adapters to keep; or */
+    double loss;          /* points (hundredths of the metric) that dev may fall by in all; -1: none */
+    const char *by;       /* "leave-one-out" (default) or "attention" */
+} wf_prune_spec;
+/* The new model as wf_train gives it, with "pruned": {"of","removed","metric","change"}; "name" is null, and nothing is
+ * stored, when no adapter could go. */
+WF_API wf_status wf_prune(wf_lab *lab, const wf_prune_spec *spec, char **json, wf_err *err);
+
 #ifdef __cplusplus
 }
 #endif

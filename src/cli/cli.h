@@ -25,7 +25,8 @@ typedef struct cli_args { /* everything any command can be given */
     long long cache_memory; /* CLI_UNSET: not given, since 0 means none */
     bool all, train_adapters, keep_fusion, record, list, keep_going, check;
     const char *model, *by;
-    double tolerance; /* CLI_UNSET: not given */
+    double tolerance, points; /* CLI_UNSET: not given */
+    long long keep;
     wf_bench_spec bench;
     const char *works;
     long long rounds;

@@ -79,7 +79,7 @@ static int command_run(const cli_command *c, cli_args *a) {
 }
 
 static int program(int argc, char **argv) {
-    cli_args a = {.cache_memory = CLI_UNSET, .tolerance = CLI_UNSET};
+    cli_args a = {.cache_memory = CLI_UNSET, .tolerance = CLI_UNSET, .points = CLI_UNSET};
     int used = 0;
     if (argc > 0 && strcmp(argv[0], "__man") == 0) return cli_man(argc > 1 ? argv[1] : NULL);
     if (argc > 0 && strcmp(argv[0], "__complete") == 0) return cli_complete_bash();

@@ -50,6 +50,10 @@ void wfi_fusion_temperature(wf_fusion *f, int64_t step);
  * fusion. */
 void wfi_fusion_leave_out(wf_fusion *f, const bool *out);
 
+/* A new fusion of the adapters that are not out ([count] flags, not all set), with this one's trained matrices, and
+ * named by them. */
+wf_status wfi_fusion_subset(const wf_fusion *f, const bool *out, wf_fusion **subset, wf_err *err);
+
 /* Tests: a wf_fuse_form (op_fuse.h) for all later passes, where it is possible; as made, the fastest is taken. */
 void wfi_fusion_form(wf_fusion *f, int form);
 

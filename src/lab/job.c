@@ -212,8 +212,7 @@ static wf_status options_make(const wf_job *job, const wf_trained *t, const job_
     return identity_make(job, t, o, o->identity, err);
 }
 
-/* Outputs on fixed rows, as raw bits: what verify compares. */
-static wf_status probe_make(wf_trained *t, const wf_job *job, json_t **out, wf_err *err) {
+wf_status wfi_job_probe(wf_trained *t, const wf_job *job, json_t **out, wf_err *err) {
     const wf_rows *from = job->task->dev.count ? &job->task->dev : &job->task->train;
     wf_rows some = {0};
     wf_encoded e = {0};
@@ -300,7 +299,7 @@ wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err 
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = score_part(t, &parts.dev, j, "dev", err);
     if (st == WF_OK) st = score_part(t, &parts.test, j, "test", err);
-    if (st == WF_OK && !job->part) st = probe_make(t, job, &probe, err);
+    if (st == WF_OK && !job->part) st = wfi_job_probe(t, job, &probe, err);
     if (probe) json_object_set_new(j, "probe", probe);
     parts_clear(&parts);
     if (st != WF_OK) {

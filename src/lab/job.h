@@ -24,6 +24,8 @@ wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err 
  */
 wf_status wfi_job_length_check(wf_lab *lab, const wf_open_base *base, const wf_record *task, int64_t max_length,
                                wf_err *err);
+/* Outputs on fixed rows of the job's task, as raw bits: what verify compares. */
+wf_status wfi_job_probe(wf_trained *t, const wf_job *job, json_t **out, wf_err *err);
 /* Tokens of rows, cut at the model's length. */
 wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err);
 

@@ -8,7 +8,7 @@ static const char *const commands[] = {
     "init",           "base add", "base list", "base check", "task add", "task list",    "train",
     "fuse",           "eval",     "predict",   "compare",    "report",   "study robust", "study failures",
     "study interact", "inspect",  "verify",    "list",       "rm",       "log",          "resume",
-    "bench",          "gate",     "gate set",  "gate rm",    "plan",     "rank"};
+    "bench",          "gate",     "gate set",  "gate rm",    "plan",     "rank",         "prune"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -65,6 +65,9 @@ static void test_main_job(void **state) {
     weft_says(2, "-C lab gate set target --tolerance -1", "--tolerance is -1 points", (char *)NULL);
     weft_says(2, "-C lab gate nothing", "has no gate; make one", (char *)NULL);
     prints("-C lab gate rm target", "removed the gate of target");
+    prints("-C lab prune fused --keep 1 --name slim", "slim: fused without");
+    prints("-C lab rm slim", "removed model slim");
+    weft_says(2, "-C lab prune fused --loss -1", "--loss is -1 points", (char *)NULL);
     prints("-C lab verify", "all 7 artefacts are unchanged");
     prints("-C lab list", "run 4: compare target, done");
     prints("-C lab list", "run 6: study robust reviews, done");
