@@ -58,6 +58,18 @@ typedef struct wf_interact_spec {
 } wf_interact_spec;
 WF_API wf_status wf_study_interact(wf_lab *lab, const wf_interact_spec *spec, char **json, wf_err *err);
 
+/* One prediction taken apart: what each token adds (integrated gradients over the embeddings, from the text with every
+ * word masked; they add up to the difference between the two, which is checked), and what each adapter gives (taken out
+ * exactly). Nothing is recorded. Not for multiple choice. In float32, whatever the model was trained in. */
+typedef struct wf_explain_spec {
+    const char *model, *text, *pair;
+    const char *label; /* explained; default: the predicted one */
+    double tolerance;  /* share of the difference (at least of 1) by which the sum may miss it; 0: 0.01 */
+} wf_explain_spec;
+WF_API wf_status wf_explain_text(wf_lab *lab, const wf_explain_spec *spec, char **json, wf_err *err);
+/* Such a result as a self-contained page of HTML. */
+WF_API wf_status wf_explain_page(const char *json, const char *path, wf_err *err);
+
 #ifdef __cplusplus
 }
 #endif

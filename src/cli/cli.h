@@ -21,6 +21,7 @@ typedef struct cli_args { /* everything any command can be given */
     const char *from, *methods, *rows_list, *output, *input, *data, *split, *pair;
     const char *kinds, *strengths, *sets, *wordnet; /* studies */
     double margin;
+    const char *label; /* explained */
     long long seeds, resamples, head_layers, patience;
     long long cache_memory; /* CLI_UNSET: not given, since 0 means none */
     bool all, train_adapters, keep_fusion, record, list, keep_going, check;

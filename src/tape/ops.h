@@ -52,6 +52,8 @@ wf_value *wfi_op_cross_entropy(wf_tape *t, wf_value *logits, const int32_t *labe
 wf_value *wfi_op_mse(wf_tape *t, wf_value *x, const float *target); /* [S,1] */
 wf_value *wfi_op_bce(wf_tape *t, wf_value *logits, const uint8_t *target,
                      const float *weights); /* mean over S*C, multi-label; weights [C] multiply positives */
+/* The sum of x o w, w [rows,cols] constant and borrowed for the step. */
+wf_value *wfi_op_dot(wf_tape *t, wf_value *x, const float *w);
 /* strength * || I - W ||_F^2 for a square parameter (AdapterFusion's pull of W_v). */
 wf_value *wfi_op_identity_pull(wf_tape *t, wf_param *w, float strength);
 #endif

@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 static const char *const commands[] = {
-    "init",           "base add", "base list", "base check", "task add", "task list",    "train",
-    "fuse",           "eval",     "predict",   "compare",    "report",   "study robust", "study failures",
-    "study interact", "inspect",  "verify",    "list",       "rm",       "log",          "resume",
-    "bench",          "gate",     "gate set",  "gate rm",    "plan",     "rank",         "prune"};
+    "init",     "base add", "base list", "base check", "task add",     "task list",      "train",          "fuse",
+    "eval",     "predict",  "compare",   "report",     "study robust", "study failures", "study interact", "explain",
+    "inspect",  "verify",   "list",      "rm",         "log",          "resume",         "bench",          "gate",
+    "gate set", "gate rm",  "plan",      "rank",       "prune"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -53,6 +53,8 @@ static void test_main_job(void **state) {
            "rev against fused");
     prints("-C lab study robust rev --kinds case --strengths 1,5 --sets notes --resamples 100", "on notes: ");
     prints("-C lab study failures rev,fused --task target", "doubtful labels");
+    prints("-C lab explain fused 'the film was great'", "what each token adds");
+    prints("-C lab explain rev 'the film was great' --label negative -o why.html", "taken out exactly");
     prints("-C lab study interact fused --rows 20 --resamples 100", "nothing is trained anew");
     prints("-C lab report -o page.html", "wrote page.html");
     prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
@@ -157,6 +159,12 @@ static void test_json(void **state) {
     has_keys(j, "study task metric part rows seed models suspects run wall_seconds version");
     has_keys(json_array_get(json_object_get(j, "models"), 0), "name errors error_rate confusions slices clusters");
     has_keys(json_object_get(j, "suspects"), "part rows folds accuracy found list");
+    json_decref(j);
+    j = weft_json("-C j explain f 'the film was great'");
+    has_keys(j, "name text explains label probability value value_of_blank sum residual allowed complete points tokens "
+                "adapters");
+    has_keys(json_array_get(json_object_get(j, "tokens"), 1), "token text before attribution special part");
+    has_keys(json_array_get(json_object_get(j, "adapters"), 0), "adapter gives value_without probability_without");
     json_decref(j);
     j = weft_json("-C j study interact f --rows 20 --resamples 100");
     has_keys(j, "study model task metric part rows seed resamples margin adapters score score_of_none each pairs "

@@ -79,6 +79,8 @@ static void test_words_and_options(void **state) {
         {"study robust rev --strengths 1,,2", "--strengths needs 1 to 5", "1,,2"},
         {"study robust rev --kinds synonym", "--wordnet", "wordnet-base"},
         {"study robust rev,rev", "named twice", "rev"},
+        {"explain rev", "too few words", "NAME TEXT"},
+        {"explain rev text --label neither", "no label \"neither\"", "rev"},
         {"study interact rev", "\"rev\" is no fusion", "weft fuse"},
         {"compare target --methods fuse:rew", "no model \"rew\"", "rev"},
         {"compare target --methods head,lora,head", "method \"head\" stands twice", ""},

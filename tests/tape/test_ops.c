@@ -340,7 +340,18 @@ static wf_value *do_pull(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_identity_pull(t, p[0], 0.01f);
 }
 
+/* ---- dot ---- */
+static const float dot_w[T * H] = {0.5f, -1, 2, 0, 3, -0.25f, 1, 1, -2, 0.125f};
+static void ref_dot(const double *const *in, double *y) {
+    y[0] = 0;
+    for (int i = 0; i < T * H; i++) y[0] += (double)dot_w[i] * in[0][i];
+}
+static wf_value *do_dot(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_dot(t, v[0], dot_w);
+}
+
 static const gc_case cases[] = {
+    {"dot", {GC_VALUE(T, H, 1)}, 1, 1, ref_dot, do_dot},
     {"linear", {GC_VALUE(T, H, 1), GC_PARAM(M, H), GC_PARAM(0, M)}, T, M, ref_linear, do_linear},
     {"linear without bias", {GC_VALUE(T, H, 1), GC_PARAM(M, H)}, T, M, ref_linear_plain, do_linear_plain},
     {"gelu", {GC_VALUE(T, H, 3)}, T, H, ref_gelu, do_gelu},
