@@ -36,6 +36,7 @@ typedef struct saved {
     float *g;         /* bottleneck form: [T,M+N] */
     float *u;         /* full form: [T,N,d] */
     float *p;         /* [T,N] */
+    float *survive;   /* [T,N]: what dropout multiplies a score with, 0 or 1/(1 - rate); NULL: there is none */
     const float *mix; /* [T,d] with r */
 } saved;
 
@@ -134,20 +135,24 @@ static wf_status full_rows(const saved *s, int64_t T, wf_err *err) { /* u_i, bia
     return WF_OK;
 }
 
-static float survivors(const saved *s) {
-    return (float)(1.0 / (1.0 - (double)s->f.dropout));
+/* All at once: random words come several at a time. */
+static bool survivors_get(wf_tape *t, saved *s, int64_t T) {
+    const int64_t n = T * s->f.stack->N;
+    if (!(s->f.dropout > 0.0f)) return true;
+    s->survive = wfi_tape_floats(t, T, s->f.stack->N);
+    for (int64_t i = 0; s->survive && i < n; i++) s->survive[i] = 1.0f;
+    if (s->survive) wfi_dropout(n, s->f.random, s->f.dropout, s->survive, s->survive);
+    return s->survive != NULL;
 }
 
 /* Scores without the constant -> p, in place in the row. */
 static void row_softmax(const saved *s, int64_t row, float constant) {
     const int64_t N = s->f.stack->N;
     float *p = s->p + row * N;
-    const float scale = survivors(s), tau = s->f.temperature;
+    const float *survive = s->survive ? s->survive + row * N : NULL, tau = s->f.temperature;
     float top = -INFINITY, sum = 0.0f;
     for (int64_t i = 0; i < N; i++) {
-        if (s->f.dropout > 0.0f)
-            p[i] =
-                wfi_dropout_keep(s->f.random, (uint64_t)(row * N + i), s->f.dropout) ? (p[i] + constant) * scale : 0.0f;
+        if (survive) p[i] = survive[i] > 0.0f ? (p[i] + constant) * survive[i] : 0.0f;
         p[i] /= tau;
         if (p[i] > top) top = p[i];
     }
@@ -298,13 +303,12 @@ typedef struct back {           /* scratch of one backward call; NULL entries ar
 /* dp (in ds's row) -> ds, returns its sum. */
 static float row_softmax_back(const saved *s, int64_t row, float *ds) {
     const int64_t N = s->f.stack->N;
-    const float *p = s->p + row * N;
-    const float mean = wfi_fuse_dot(p, ds, N), scale = survivors(s);
+    const float *p = s->p + row * N, *survive = s->survive ? s->survive + row * N : NULL;
+    const float mean = wfi_fuse_dot(p, ds, N);
     float sum = 0.0f;
     for (int64_t i = 0; i < N; i++) {
         ds[i] = p[i] * (ds[i] - mean) / s->f.temperature;
-        if (s->f.dropout > 0.0f)
-            ds[i] = wfi_dropout_keep(s->f.random, (uint64_t)(row * N + i), s->f.dropout) ? ds[i] * scale : 0.0f;
+        if (survive) ds[i] = survive[i] > 0.0f ? ds[i] * survive[i] : 0.0f;
         sum += ds[i];
     }
     return sum;
@@ -568,7 +572,7 @@ wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf
     wf_value *out = wfi_tape_value(t, T, k->d);
     s.p = wfi_tape_floats(t, T, k->N);
     const size_t scope = wfi_tape_scope(t);
-    if (!out || !s.p || !arrays_get(t, &s, T, record)) return NULL;
+    if (!out || !s.p || !survivors_get(t, &s, T) || !arrays_get(t, &s, T, record)) return NULL;
     float *mix = s.f.value ? wfi_tape_floats(t, T, k->d) : out->data;
     if (!mix || forward(t, &s, T, mix, out, wfi_tape_err(t)) != WF_OK) return NULL;
     s.mix = mix;

@@ -484,6 +484,30 @@ static void test_nothing_to_do(void **state) {
     wfi_tape_free(t);
 }
 
+/* A norm with dropout drops in a pass that trains and is not calm, and there alone. */
+static void test_norm_drops_when_asked(void **state) {
+    float x[T * H], ones[H], zeros[H] = {0};
+    char name[] = "norm";
+    for (int i = 0; i < T * H; i++) x[i] = (float)(i % 11) - 4.0f;
+    for (int i = 0; i < H; i++) ones[i] = 1.0f;
+    wf_param gamma = {.name = name, .data = ones, .rank = 1, .shape = {H}, .count = H},
+             beta = {.name = name, .data = zeros, .rank = 1, .shape = {H}, .count = H};
+    const wf_norm n = {.width = H, .eps = 1e-3f, .gamma = &gamma, .beta = &beta};
+    wf_tape *t;
+    check_ok(wfi_tape_new(&t, err));
+    for (int how = 0; how < 3; how++) { /* not training, calm, training */
+        wfi_tape_reset(t, how > 0);
+        if (how == 1) wfi_tape_calm(t);
+        wf_value *v = wfi_tape_variable(t, x, T, H), *plain = wfi_op_norm(t, 1, &v, &n),
+                 *dropped = wfi_op_norm_dropped(t, 1, &v, 0.5f, KEY, &n);
+        assert_non_null(plain);
+        assert_non_null(dropped);
+        assert_int_equal(how < 2, memcmp(plain->data, dropped->data, sizeof x) == 0);
+        assert_null(wfi_op_norm_dropped(t, 1, &v, 1.0f, KEY, &n));
+    }
+    wfi_tape_free(t);
+}
+
 /* ---- threads: large enough that every loop is shared out ---- */
 #define LT 600
 #define LH 64
@@ -667,8 +691,12 @@ static void test_ffn(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients), cmocka_unit_test(test_gradients_with_dropout),
-                                       cmocka_unit_test(test_packed),    cmocka_unit_test(test_nothing_to_do),
-                                       cmocka_unit_test(test_threads),   cmocka_unit_test(test_ffn)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients),
+                                       cmocka_unit_test(test_gradients_with_dropout),
+                                       cmocka_unit_test(test_packed),
+                                       cmocka_unit_test(test_nothing_to_do),
+                                       cmocka_unit_test(test_norm_drops_when_asked),
+                                       cmocka_unit_test(test_threads),
+                                       cmocka_unit_test(test_ffn)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
