@@ -100,6 +100,22 @@ typedef struct wf_train_spec {
  * "peak_rss_bytes","run",...}, for a fusion that was measured also "benefit": what was kept and why. WF_E_EXISTS when
  * the name is taken. */
 WF_API wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *err);
+
+/* Several tasks trained together: one shared part and a head for each. Used head by head as NAME:TASK. */
+typedef struct wf_joint_spec {
+    const char *const *tasks;
+    size_t task_count;
+    const char *method;       /* what is shared: "adapter" (default: seq_bn), an adapter method, or "multihead": the
+                                 whole base */
+    const char *sampling;     /* how often each task is drawn: "proportional" (default), "equal", "sqrt",
+                                 "temperature:T", "annealed", "dynamic" */
+    const char *loss_weights; /* "uniform" (default), "uncertainty", "gradnorm[:ALPHA]", "pcgrad" */
+    wf_train_spec train;      /* all other settings (task, method, from, config ignored); rows: of each task */
+} wf_joint_spec;
+/* As wf_train, with "task" naming all, "tasks":[], scores that are means over the tasks, and
+ * "heads":{TASK:{"dev","test","metric","train_rows","batches","loss_weight",...}}. */
+WF_API wf_status wf_train_joint(wf_lab *lab, const wf_joint_spec *spec, char **json, wf_err *err);
+
 WF_API wf_status wf_resume(wf_lab *lab, int64_t run, char **json,
                            wf_err *err); /* goes on with an unfinished run; same bits as unbroken */
 
@@ -107,9 +123,11 @@ typedef struct wf_eval_spec {
     const char *name, *data, *split;
     int resamples;
 } wf_eval_spec; /* split default "test"; resamples default 1000 */
+/* name: of what was trained jointly NAME:TASK, or NAME for {"name","heads":[...]}, each head's result. */
 WF_API wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err);
 
-/* Several trained models on the same input. Loads once; predicts many times. */
+/* Several trained models on the same input. Loads once; predicts many times. What was trained jointly: NAME:TASK, or
+ * NAME for all its heads. */
 typedef struct wf_predictor wf_predictor;
 WF_API wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count, wf_predictor **out,
                                    wf_err *err); /* count 0: all */

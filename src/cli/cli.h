@@ -19,6 +19,8 @@ typedef struct cli_args { /* everything any command can be given */
     wf_task_spec task;
     wf_train_spec train;
     const char *from, *methods, *rows_list, *output, *input, *data, *split, *pair;
+    const char *of_task;                            /* which head of a joint model */
+    const char *sampling, *loss_weights;            /* joint */
     const char *kinds, *strengths, *sets, *wordnet; /* studies */
     double margin;
     const char *label; /* explained */
@@ -105,6 +107,9 @@ void cli_score(char out[16], const char *metric, double value); /* 87.3 for shar
 size_t cli_metrics(const json_t *scores, size_t most, const char **out);
 void cli_count(char out[16], double n);      /* 950, 12.3k, 4.5M */
 void cli_trained_show(const json_t *result); /* what train, fuse and resume print */
+
+/* NAME, or NAME:TASK where --task names a head; static. NULL: said what is wrong. */
+const char *cli_head(const char *name, const char *task);
 
 /* cmd_train.c: the settings that train, fuse and compare share, and what is no plain field of the public struct. */
 void cli_train_fill(cli_args *a);

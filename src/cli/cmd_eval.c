@@ -94,7 +94,7 @@ static void difference_show(const json_t *j) {
     printf("  largest change of an output: %.2g\n", cli_number(j, "largest_output_difference"));
 }
 
-static void eval_show(const json_t *j) {
+static void one_show(const json_t *j) {
     const json_t *metrics = json_object_get(j, "metrics"), *m;
     const char *name;
     cli_table *t = cli_table_new();
@@ -121,8 +121,19 @@ static void eval_show(const json_t *j) {
     difference_show(j);
 }
 
+static void eval_show(const json_t *j) {
+    const json_t *heads = json_object_get(j, "heads"), *one;
+    size_t i;
+    if (!heads) one_show(j);
+    json_array_foreach(heads, i, one) {
+        if (i) puts("");
+        one_show(one);
+    }
+}
+
 static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
-    const wf_eval_spec spec = {.name = a->words[0], .data = a->data, .split = a->split, .resamples = (int)a->resamples};
+    const char *name = cli_head(a->words[0], a->of_task);
+    const wf_eval_spec spec = {.name = name, .data = a->data, .split = a->split, .resamples = (int)a->resamples};
     const wf_status st = wf_lab_base_dtype(lab, a->train.base_dtype, err);
     if (st != WF_OK) return st;
     return wf_eval(lab, &spec, text, err);
@@ -130,11 +141,14 @@ static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *e
 
 static int run(const cli_args *a) {
     if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [1, 1000000]");
+    if (!cli_head(a->words[0], a->of_task)) return EXIT_USAGE;
     if (a->data && a->split) return cli_usage("--data and --split exclude each other");
     return cli_call(a, run_call, eval_show);
 }
 
 static const cli_option options[] = {
+    {"--task", "TASK", "this task's head of what was trained jointly (default: each; NAME:TASK is the same)", CLI_TEXT,
+     CLI_AT(of_task)},
     {"--data", "FILE", "score on this file instead (JSONL, CSV, TSV with the task's fields)", CLI_TEXT, CLI_AT(data)},
     {"--split", "S", "test (default), dev or train", CLI_TEXT, CLI_AT(split)},
     {"--resamples", "N", "bootstrap resamples for the intervals (default: 1000)", CLI_INT, CLI_AT(resamples)},

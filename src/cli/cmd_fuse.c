@@ -31,7 +31,7 @@ static const cli_option options[] = {
      CLI_AT(train_adapters)},
     {"--keep-fusion", NULL, "keep the fusion without measuring the task's own adapter beside it", CLI_FLAG,
      CLI_AT(keep_fusion)},
-    CLI_ONE_RUN_OPTIONS,
+    CLI_ONE_RUN_OPTIONS("TASK-fusion"),
     CLI_TRAINING_OPTIONS,
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };

@@ -131,13 +131,19 @@ static int run(const cli_args *a) {
         cli_list_free(names, count);
         return cli_usage("which model? \"%s\" names none; see: weft list", a->words[0]);
     }
-    const int code = cli_open(a, &lab);
+    if (a->of_task && (a->all || count != 1)) {
+        cli_list_free(names, count);
+        return cli_usage("--task goes with one model; of several write NAME:TASK,NAME:TASK");
+    }
+    const char *one = a->of_task ? cli_head(names[0], a->of_task) : NULL, *const *asked = (const char *const *)names;
+    if (a->of_task) asked = &one;
+    const int code = a->of_task && !one ? EXIT_USAGE : cli_open(a, &lab);
     if (code != EXIT_DONE) {
         cli_list_free(names, count);
         return code;
     }
     wf_status st = wf_lab_base_dtype(lab, a->train.base_dtype, &err);
-    if (st == WF_OK) st = wf_predictor_open(lab, (const char *const *)names, count, &p, &err);
+    if (st == WF_OK) st = wf_predictor_open(lab, asked, count, &p, &err);
     if (st == WF_OK) {
         if (a->input)
             st = wf_predictor_file(p, a->input, on_line, (void *)a, &err);
@@ -155,6 +161,8 @@ static int run(const cli_args *a) {
 static const cli_option options[] = {
     {"--input", "FILE", "rows of a JSONL, CSV or TSV file, or lines of any other file", CLI_TEXT, CLI_AT(input)},
     {"--pair", "TEXT", "the second text, for models of pairs", CLI_TEXT, CLI_AT(pair)},
+    {"--task", "TASK", "this task's head of what was trained jointly (default: all heads; NAME:TASK is the same)",
+     CLI_TEXT, CLI_AT(of_task)},
     {"--all", NULL, "every model of the lab", CLI_FLAG, CLI_AT(all)},
     {"--base-dtype", "T", "multiply the base in f32, bf16 or int8 instead of each model's own type", CLI_TEXT,
      CLI_AT(train.base_dtype)},

@@ -1,6 +1,7 @@
 /* cli/cmd_train.c - weft train. */
 #include "cli/training.h"
 #include <stdio.h>
+#include <string.h>
 
 void cli_train_fill(cli_args *a) {
     a->train.head_layers =
@@ -9,6 +10,17 @@ void cli_train_fill(cli_args *a) {
     a->train.train_adapters = a->train_adapters;
     a->train.keep_fusion = a->keep_fusion;
     a->train.cache_memory = a->cache_memory == CLI_UNSET ? 0 : a->cache_memory == 0 ? -1 : a->cache_memory;
+}
+
+const char *cli_head(const char *name, const char *task) {
+    static char whole[160];
+    if (!task) return name;
+    if (strchr(name, ':') || strlen(name) > 79 || strlen(task) > 79) {
+        cli_usage("--task %.60s: \"%.60s\" is no name of one model", task, name);
+        return NULL;
+    }
+    snprintf(whole, sizeof whole, "%.79s:%.79s", name, task);
+    return whole;
 }
 
 static void scores_print(const json_t *result, const char *part) {
@@ -23,6 +35,32 @@ static void scores_print(const json_t *result, const char *part) {
     if (n) puts("");
 }
 
+/* Of what was trained jointly: a line a head. */
+static void heads_print(const json_t *j) {
+    const json_t *name;
+    size_t i;
+    static const char *const columns[] = {"task", "rows", "batches", "weight", "metric", "dev", "test"};
+    cli_table *t = cli_table_new();
+    for (int k = 0; k < 7; k++) cli_cell(t, k > 0 && k != 4, "%s", columns[k]);
+    cli_row(t);
+    json_array_foreach(json_object_get(j, "tasks"), i, name) {
+        const json_t *one = json_object_get(json_object_get(j, "heads"), json_string_value(name));
+        const char *metric = cli_text(one, "metric");
+        cli_cell(t, false, "%s", json_string_value(name));
+        cli_cell(t, true, "%.0f", cli_number(one, "train_rows"));
+        cli_cell(t, true, "%.0f", cli_number(one, "batches"));
+        cli_cell(t, true, "%.3g", cli_number(one, "loss_weight"));
+        cli_cell(t, false, "%s", metric);
+        for (int k = 5; k < 7; k++) {
+            char value[16];
+            cli_score(value, metric, cli_number(json_object_get(one, columns[k]), metric));
+            cli_cell(t, true, "%s", value);
+        }
+        cli_row(t);
+    }
+    cli_table_print(t);
+}
+
 void cli_trained_show(const json_t *j) {
     char parameters[16], tokens[16];
     cli_count(parameters, cli_number(j, "trainable_params"));
@@ -32,6 +70,7 @@ void cli_trained_show(const json_t *j) {
            cli_number(j, "best_epoch"), cli_number(j, "epochs"),
            json_is_true(json_object_get(j, "stopped_early")) ? ", stopped early" : "", cli_number(j, "wall_seconds"),
            tokens);
+    if (json_object_get(j, "heads")) heads_print(j);
     scores_print(j, "dev");
     scores_print(j, "test");
     const char *verdict = cli_text(json_object_get(j, "benefit"), "verdict");
@@ -54,7 +93,7 @@ static const cli_option options[] = {
     {"--method", "M",
      "seq_bn (default), double_seq_bn, par_bn, scaled_par_bn, adapter_plus, lora, head, full; settings in brackets",
      CLI_TEXT, CLI_AT(train.method)},
-    CLI_ONE_RUN_OPTIONS,
+    CLI_ONE_RUN_OPTIONS("TASK-METHOD"),
     CLI_TRAINING_OPTIONS,
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };

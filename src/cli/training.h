@@ -43,8 +43,8 @@
             CLI_INT, CLI_AT(patience)                                                                                  \
     }
 
-#define CLI_ONE_RUN_OPTIONS                                                                                            \
-    {"--name", "A", "what to call it (default: TASK-METHOD)", CLI_TEXT, CLI_AT(train.name)},                           \
+#define CLI_ONE_RUN_OPTIONS(otherwise)                                                                                 \
+    {"--name", "A", "what to call it (default: " otherwise ")", CLI_TEXT, CLI_AT(train.name)},                         \
         {"--rows", "N", "training rows to use, a stratified sample by the seed (default: all)", CLI_INT,               \
          CLI_AT(train.rows)},                                                                                          \
     {                                                                                                                  \

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "lab/job_parts.h"
 #include "lab/precision.h"
 #include "lab/tokens.h"
 #include <math.h>
@@ -14,12 +15,7 @@
 
 enum { PROBE_ROWS = 16 };
 
-typedef struct job_parts { /* encoded data of one job */
-    wf_encoded train, dev, test;
-    float *weights; /* [classes] or NULL */
-} job_parts;
-
-static void parts_clear(job_parts *p) {
+void wfi_job_parts_clear(wf_job_parts *p) {
     wfi_encoded_clear(&p->train);
     wfi_encoded_clear(&p->dev);
     wfi_encoded_clear(&p->test);
@@ -111,7 +107,7 @@ static wf_status weights_make(const wf_job *job, const wf_encoded *train, float 
     return WF_OK;
 }
 
-static wf_status parts_make(const wf_job *job, const wf_trained *t, job_parts *p, wf_err *err) {
+wf_status wfi_job_parts_make(const wf_job *job, const wf_trained *t, wf_job_parts *p, wf_err *err) {
     WF_TRY(train_rows_encode(job, t, &p->train, err));
     WF_TRY(wfi_job_encode(t, &job->task->dev, job->task, &p->dev, err));
     WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
@@ -121,13 +117,16 @@ static wf_status parts_make(const wf_job *job, const wf_trained *t, job_parts *p
     return weights_make(job, &p->train, &p->weights, err);
 }
 
-typedef struct watch {
-    const wf_job *job;
-    FILE *log;
-} watch;
+void wfi_job_watch_open(const wf_job *job, wf_job_watch *out) {
+    *out = (wf_job_watch){.job = job, .log = job->log ? fopen(job->log, "a") : NULL};
+}
 
-static int on_event(const wf_train_event *e, void *user) {
-    const watch *w = user;
+void wfi_job_watch_close(wf_job_watch *w) {
+    if (w->log) fclose(w->log);
+}
+
+int wfi_job_event(const wf_train_event *e, void *user) {
+    const wf_job_watch *w = user;
     if (e->to_prepare) {
         const wf_progress rows = {.stage = "prepare",
                                   .name = w->job->name,
@@ -184,17 +183,17 @@ static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_
     return st;
 }
 
-static wf_status options_make(const wf_job *job, const wf_trained *t, const job_parts *p, wf_train_options *o,
-                              wf_err *err) {
+wf_status wfi_job_options(const wf_job *job, const wf_trained *t, int64_t rows, const float *weights,
+                          wf_train_options *o, wf_err *err) {
     const wf_settings *s = job->settings;
-    *o = (wf_train_options){.epochs = wfi_settings_epochs(s, (int64_t)p->train.rows),
+    *o = (wf_train_options){.epochs = wfi_settings_epochs(s, rows),
                             .lr = s->lr,
                             .weight_decay = s->weight_decay,
                             .warmup_share = s->warmup,
                             .max_grad_norm = s->max_grad_norm,
                             .average = s->average,
                             .label_smoothing = (float)s->label_smoothing,
-                            .class_weights = p->weights,
+                            .class_weights = weights,
                             .batch_rows = s->batch_rows,
                             .batch_tokens = s->batch_tokens,
                             .accumulate = s->accumulate,
@@ -241,15 +240,15 @@ wf_status wfi_job_probe(wf_trained *t, const wf_job *job, json_t **out, wf_err *
     return st;
 }
 
-static wf_status score_part(wf_trained *t, const wf_encoded *e, json_t *into, const char *key, wf_err *err) {
+wf_status wfi_job_score(wf_trained *t, const wf_encoded *e, json_t *into, const char *key, wf_err *err) {
     wf_scores s = {0};
     if (e->rows) WF_TRY(wfi_evaluate(t->context, e, t->classes, 0, 0, &s, err));
     json_object_set_new(into, key, wfi_lab_scores_json(&s, false));
     return WF_OK;
 }
 
-static json_t *result_make(const wf_job *job, const wf_trained *t, const wf_train_options *o, const wf_train_result *r,
-                           int64_t train_rows) {
+json_t *wfi_job_result(const wf_job *job, const wf_trained *t, const wf_train_options *o, const wf_train_result *r,
+                       int64_t train_rows) {
     const wf_settings *s = job->settings;
     json_t *j =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I}", "name", job->name,
@@ -282,26 +281,28 @@ static json_t *result_make(const wf_job *job, const wf_trained *t, const wf_trai
 wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err *err) {
     wf_pset *sets[WF_TRAINED_SETS];
     size_t set_count = 0;
-    job_parts parts = {0};
+    wf_job_parts parts = {0};
     wf_train_options o;
     wf_train_result r = {0};
     json_t *j = NULL, *probe = NULL;
-    watch w = {.job = job};
+    wf_job_watch w;
     WF_TRY(wfi_trained_new(job->lab, job->settings, job->name, job->task, t, err));
     wf_status st = wfi_trained_sets(t, job->settings, sets, &set_count, err);
-    if (st == WF_OK) st = parts_make(job, t, &parts, err);
-    if (st == WF_OK) st = options_make(job, t, &parts, &o, err);
-    if (st == WF_OK && job->log) w.log = fopen(job->log, "a");
-    if (st == WF_OK) st = wfi_train(t->context, sets, set_count, &parts.train, &parts.dev, &o, on_event, &w, &r, err);
-    if (w.log) fclose(w.log);
+    if (st == WF_OK) st = wfi_job_parts_make(job, t, &parts, err);
+    if (st == WF_OK) st = wfi_job_options(job, t, (int64_t)parts.train.rows, parts.weights, &o, err);
+    if (st == WF_OK) {
+        wfi_job_watch_open(job, &w);
+        st = wfi_train(t->context, sets, set_count, &parts.train, &parts.dev, &o, wfi_job_event, &w, &r, err);
+        wfi_job_watch_close(&w);
+    }
     if (st == WF_OK) st = wfi_trained_freeze(t, err);
-    if (st == WF_OK && !(j = result_make(job, t, &o, &r, (int64_t)parts.train.rows)))
+    if (st == WF_OK && !(j = wfi_job_result(job, t, &o, &r, (int64_t)parts.train.rows)))
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK) st = score_part(t, &parts.dev, j, "dev", err);
-    if (st == WF_OK) st = score_part(t, &parts.test, j, "test", err);
+    if (st == WF_OK) st = wfi_job_score(t, &parts.dev, j, "dev", err);
+    if (st == WF_OK) st = wfi_job_score(t, &parts.test, j, "test", err);
     if (st == WF_OK && !job->part) st = wfi_job_probe(t, job, &probe, err);
     if (probe) json_object_set_new(j, "probe", probe);
-    parts_clear(&parts);
+    wfi_job_parts_clear(&parts);
     if (st != WF_OK) {
         json_decref(j);
         wfi_trained_clear(t);

@@ -1,6 +1,7 @@
 /* lab/lab_eval.c - scores of a stored model on a split or a file, with intervals. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "lab/heads.h"
 #include "lab/job.h"
 #include "lab/precision.h"
 #include "metrics/by_class.h"
@@ -94,7 +95,7 @@ static void by_class_set(json_t *j, const wf_task *task, const wf_by_class *by) 
         json_decref(confusion);
 }
 
-wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err) {
+static wf_status head_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err) {
     run r = {0};
     wf_task *task = NULL;
     wf_rows file = {0};
@@ -105,7 +106,6 @@ wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *er
     json_t *j = NULL;
     const int resamples = spec->resamples > 0 ? spec->resamples : 1000;
     const char *split = spec->split ? spec->split : "test", *name = NULL;
-    if (!spec->name) return wfi_fail(err, WF_E_ARG, "which model? see: weft list");
     WF_TRY(wfi_trained_open_asked(lab, spec->name, &r.t, err));
     wf_status st = wfi_json_str(r.t.info, "task", spec->name, &name, err);
     if (st == WF_OK) st = wfi_lab_task(lab, name, &task, NULL, err);
@@ -135,5 +135,32 @@ wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *er
     wfi_rows_clear(&file);
     wfi_task_free(task);
     run_clear(&r);
+    return st;
+}
+
+/* What has several heads is scored head by head. */
+wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err) {
+    if (!spec->name) return wfi_fail(err, WF_E_ARG, "which model? see: weft list");
+    json_t *names = json_array(), *all = json_array(), *name, *one = NULL;
+    size_t i;
+    wf_status st =
+        names && all ? wfi_model_spread(lab, spec->name, names, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    const size_t count = json_array_size(names);
+    if (st == WF_OK && count > 1 && spec->data)
+        st = wfi_fail(err, WF_E_ARG, "\"%s\" has heads for %zu tasks; say whose rows the file has: --task", spec->name,
+                      count);
+    json_array_foreach(names, i, name) {
+        char *text = NULL;
+        wf_eval_spec of = *spec;
+        of.name = json_string_value(name);
+        if (st == WF_OK) st = head_eval(lab, &of, count > 1 || !json ? &text : json, err);
+        if (st == WF_OK && count > 1) st = wfi_json_parse(text, strlen(text), of.name, &one, err);
+        if (st == WF_OK && count > 1) json_array_append_new(all, one);
+        wfi_free(text);
+    }
+    if (st == WF_OK && count > 1)
+        st = wfi_lab_give(json_pack("{s:s, s:O}", "name", spec->name, "heads", all), json, err);
+    json_decref(names);
+    json_decref(all);
     return st;
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "lab/aside.h"
 #include "lab/compare.h"
+#include "lab/heads.h"
 #include "lab/job.h"
 #include <math.h>
 #include <stdio.h>
@@ -16,10 +17,11 @@ static wf_status kind_list(wf_lab *lab, const char *kind, json_t **out, wf_err *
     json_t *all = json_array();
     wf_status st = WF_OK;
     for (size_t i = 0; st == WF_OK && i < count; i++) {
-        static const char *const bulky[] = {"files", "probe", "settings"};
+        static const char *const bulky[] = {"files", "settings"};
         json_t *j = NULL;
         st = wfi_lab_record_json(&records[i], &j, err);
-        for (size_t k = 0; st == WF_OK && k < 3; k++) json_object_del(j, bulky[k]);
+        if (st == WF_OK) wfi_probes_drop(j);
+        for (size_t k = 0; st == WF_OK && k < 2; k++) json_object_del(j, bulky[k]);
         if (st == WF_OK) json_array_append_new(all, j);
     }
     wfi_records_free(records, count);
@@ -122,7 +124,10 @@ wf_status wf_inspect(wf_lab *lab, const char *name, char **json, wf_err *err) {
     wf_status st = wfi_lab_record_json(&r, &info, err);
     if (st == WF_OK) st = relatives_add(lab, &r, info, err);
     if (st == WF_OK && strcmp(r.kind, "model") == 0) {
-        st = wfi_trained_open(lab, name, &t, err);
+        json_t *names = json_array(); /* of several heads the first will do */
+        st = names ? wfi_model_spread(lab, name, names, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+        if (st == WF_OK) st = wfi_trained_open(lab, json_string_value(json_array_get(names, 0)), &t, err);
+        json_decref(names);
         if (st == WF_OK && t.adapter) json_object_set(info, "config", t.adapter->config);
         if (st == WF_OK && t.fusion) {
             json_object_set(info, "config", t.fusion->config);
@@ -131,7 +136,7 @@ wf_status wf_inspect(wf_lab *lab, const char *name, char **json, wf_err *err) {
     }
     wfi_trained_clear(&t);
     if (st == WF_OK) {
-        json_object_del(info, "probe");
+        wfi_probes_drop(info);
         json_object_set_new(info, "kind_of_object", json_string(r.kind));
         st = wfi_lab_give(json_incref(info), json, err);
     }

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "lab/heads.h"
 #include "lab/job.h"
 #include <math.h>
 #include <stdio.h>
@@ -27,13 +28,18 @@ void wf_predictor_close(wf_predictor *p) {
     wfi_free(p);
 }
 
-static wf_status names_all(wf_lab *lab, wf_record **records, size_t *count, wf_err *err) {
-    WF_TRY(wfi_registry_list(lab->registry, "model", records, count, err));
-    if (*count == 0) {
-        wfi_records_free(*records, 0);
-        return wfi_fail(err, WF_E_NOTFOUND, "this lab has no trained model yet; see: weft train --help");
-    }
-    return WF_OK;
+/* The names asked for, or all of the lab, with each head of what has several. */
+static wf_status names_find(wf_lab *lab, const char *const *names, size_t count, json_t *list, wf_err *err) {
+    wf_record *records = NULL;
+    size_t all = 0;
+    if (count == 0) WF_TRY(wfi_registry_list(lab->registry, "model", &records, &all, err));
+    wf_status st = WF_OK;
+    for (size_t i = 0; st == WF_OK && i < (count ? count : all); i++)
+        st = wfi_model_spread(lab, count ? names[i] : records[i].name, list, err);
+    wfi_records_free(records, all);
+    if (st == WF_OK && json_array_size(list) == 0)
+        st = wfi_fail(err, WF_E_NOTFOUND, "this lab has no trained model yet; see: weft train --help");
+    return st;
 }
 
 /* A file's columns are called as in the file the task was read from; nothing is known when the task is gone. */
@@ -53,22 +59,19 @@ static wf_status fields_take(wf_lab *lab, const wf_trained *model, wf_task *task
 }
 
 wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count, wf_predictor **out, wf_err *err) {
-    wf_record *records = NULL;
-    size_t record_count = 0;
-    wf_status st = WF_OK;
-    if (count == 0) {
-        WF_TRY(names_all(lab, &records, &record_count, err));
-        count = record_count;
-    }
-    wf_predictor *p = wfi_alloc(1, sizeof *p);
-    if (p) {
+    json_t *list = json_array();
+    wf_status st = list ? names_find(lab, names, count, list, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_predictor *p = NULL;
+    count = json_array_size(list);
+    if (st == WF_OK && (p = wfi_alloc(1, sizeof *p))) {
         p->lab = lab;
         p->models = wfi_alloc(count, sizeof *p->models);
         p->tasks = wfi_alloc(count, sizeof *p->tasks);
     }
-    if (!p || !p->models || !p->tasks) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && (!p || !p->models || !p->tasks)) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (size_t i = 0; st == WF_OK && i < count; i++) {
-        st = wfi_trained_open_asked(lab, records ? records[i].name : names[i], &p->models[i], err);
+        const char *name = json_string_value(json_array_get(list, i));
+        st = wfi_trained_open_asked(lab, name, &p->models[i], err);
         if (st != WF_OK) break;
         p->count = i + 1;
         p->tasks[i] = (wf_task){.name = p->models[i].name,
@@ -77,7 +80,7 @@ wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count,
                                 .label_count = p->models[i].classes};
         st = fields_take(lab, &p->models[i], &p->tasks[i], err);
     }
-    wfi_records_free(records, record_count);
+    json_decref(list);
     if (st != WF_OK)
         wf_predictor_close(p);
     else

@@ -3,7 +3,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "lab/compare.h"
-#include "lab/job.h"
+#include "lab/heads.h"
+#include "lab/joint.h"
 #include "lab/own.h"
 #include "lab/precision.h"
 #include "lab/rank.h"
@@ -32,12 +33,11 @@ wf_status wfi_run_folder(wf_lab *lab, int64_t run, wf_err *err) {
     return st;
 }
 
-/* TASK-METHOD, in the letters a name may have. */
-static void default_name(const char *task, const char *method, char out[65]) {
+void wfi_default_name(const char *task, const char *method, char out[65]) {
     snprintf(out, 65, "%.40s-%.*s", task, (int)(strcspn(method, "[{") > 20 ? 20 : strcspn(method, "[{")), method);
 }
 
-static wf_status name_free_check(wf_lab *lab, const char *name, wf_err *err) {
+wf_status wfi_name_free_check(wf_lab *lab, const char *name, wf_err *err) {
     wf_record r = {0};
     WF_TRY(wfi_lab_name_check("model", name, err));
     if (wfi_registry_get(lab->registry, "model", name, &r, NULL) != WF_OK) return WF_OK;
@@ -46,9 +46,15 @@ static wf_status name_free_check(wf_lab *lab, const char *name, wf_err *err) {
                     name);
 }
 
-/* The probe and the file list stay in the lineage; people need not see them in the result. */
-static wf_status result_give(json_t *j, int64_t run, char **json, wf_err *err) {
-    json_object_del(j, "probe");
+void wfi_probes_drop(json_t *info) {
+    json_t *heads = wfi_model_heads(info), *one;
+    const char *task;
+    json_object_del(info, "probe");
+    json_object_foreach(heads, task, one) json_object_del(one, "probe");
+}
+
+wf_status wfi_result_give(json_t *j, int64_t run, char **json, wf_err *err) {
+    wfi_probes_drop(j);
     json_object_del(j, "files");
     json_object_set_new(j, "run", json_integer(run));
     return wfi_lab_give(j, json, err);
@@ -104,7 +110,7 @@ static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char 
     if (st == WF_OK) st = wfi_trained_save(lab, &t, &s, &record, result, err);
     if (st == WF_OK) {
         remove(checkpoint);
-        st = result_give(json_incref(result), run, json, err);
+        st = wfi_result_give(json_incref(result), run, json, err);
     }
     json_decref(result);
     wfi_trained_clear(&t);
@@ -130,7 +136,8 @@ wf_status wfi_run_close(wf_lab *lab, int64_t run, wf_status st, const char *resu
 
 static wf_status train_run(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
     char *text = NULL;
-    wf_status st = train_store(lab, spec, run, &text, err);
+    wf_status st = json_object_get(spec, "joint") ? wfi_joint_store(lab, spec, run, &text, err)
+                                                  : train_store(lab, spec, run, &text, err);
     st = wfi_run_close(lab, run, st, text, err);
     if (st == WF_OK && json)
         *json = text;
@@ -150,6 +157,20 @@ static wf_status sources_choose(wf_lab *lab, const wf_train_spec *spec, json_t *
     return WF_OK;
 }
 
+wf_status wfi_run_train(wf_lab *lab, const char *command, const char *name, const wf_open_base *base, wf_dtype type,
+                        json_t *settings, char **json, wf_err *err) {
+    json_object_set_new(settings, "base", json_string(base->name));
+    json_object_set_new(settings, "base_dtype", json_string(wfi_precision_name(type)));
+    json_object_set_new(settings, "threads", json_integer(lab->threads));
+    char *text = wfi_json_text(settings, false);
+    int64_t run = 0;
+    wf_status st = text ? wfi_run_begin(lab->registry, command, name, text, &run, err)
+                        : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = train_run(lab, settings, run, json, err);
+    wfi_free(text);
+    return st;
+}
+
 wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *err) {
     json_t *j = NULL;
     char name[65];
@@ -157,28 +178,19 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     if (spec->name)
         snprintf(name, sizeof name, "%.64s", spec->name);
     else
-        default_name(spec->task, spec->method ? spec->method : "seq_bn", name);
+        wfi_default_name(spec->task, spec->method ? spec->method : "seq_bn", name);
     json_object_set_new(j, "name", json_string(name));
     wf_record record = {0};
     wf_open_base *base = NULL;
     wf_dtype type = WF_DTYPE_F32;
-    wf_status st = spec->name ? name_free_check(lab, spec->name, err) : name_free_check(lab, name, err);
+    wf_status st = spec->name ? wfi_name_free_check(lab, spec->name, err) : wfi_name_free_check(lab, name, err);
     if (st == WF_OK) st = wfi_registry_get(lab->registry, "task", spec->task, &record, err);
     if (st == WF_OK) st = wfi_lab_base(lab, spec->base, WF_DTYPE_F32, &base, err);
     if (st == WF_OK) st = wfi_job_length_check(lab, base, &record, spec->max_length, err);
     if (st == WF_OK)
         st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
     if (st == WF_OK) st = sources_choose(lab, spec, j, err);
-    if (st == WF_OK) json_object_set_new(j, "base", json_string(base->name));
-    json_object_set_new(j, "base_dtype", json_string(wfi_precision_name(type)));
-    json_object_set_new(j, "threads", json_integer(lab->threads));
-    char *text = st == WF_OK ? wfi_json_text(j, false) : NULL;
-    int64_t run = 0;
-    if (st == WF_OK)
-        st = text ? wfi_run_begin(lab->registry, spec->from_count ? "fuse" : "train", name, text, &run, err)
-                  : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK) st = train_run(lab, j, run, json, err);
-    wfi_free(text);
+    if (st == WF_OK) st = wfi_run_train(lab, spec->from_count ? "fuse" : "train", name, base, type, j, json, err);
     wfi_record_clear(&record);
     json_decref(j);
     return st;
@@ -203,7 +215,7 @@ wf_status wf_resume(wf_lab *lab, int64_t id, char **json, wf_err *err) {
         st = wfi_fail(err, WF_E_ARG, "run %lld keeps nothing to go on from; start it again: weft %s", (long long)id,
                       run.command);
     if (st == WF_OK) st = wfi_json_parse(run.spec, strlen(run.spec), "run settings", &spec, err);
-    if (st == WF_OK && strcmp(run.command, "compare") != 0) st = name_free_check(lab, run.name, err);
+    if (st == WF_OK && strcmp(run.command, "compare") != 0) st = wfi_name_free_check(lab, run.name, err);
     if (st == WF_OK) st = wfi_run_claim(lab->registry, id, err);
     const int threads = lab->threads;
     if (st == WF_OK) threads_as_before(lab, spec);

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "lab/heads.h"
 #include "lab/job.h"
 #include <math.h>
 #include <stdio.h>
@@ -64,7 +65,8 @@ static void bits_compare(wf_lab *lab, const wf_record *r, const wf_trained *t, c
     }
 }
 
-static void model_check(wf_lab *lab, const wf_record *r, json_t *failures) {
+/* name: the model's, or one of its heads' (NAME:TASK). */
+static void head_check(wf_lab *lab, const wf_record *r, const char *name, json_t *failures) {
     wf_trained t = {0};
     wf_task *task = NULL;
     wf_rows some = {0};
@@ -72,7 +74,7 @@ static void model_check(wf_lab *lab, const wf_record *r, json_t *failures) {
     wf_outputs o = {0};
     wf_err err = {0};
     const int threads = lab->threads;
-    wf_status st = wfi_trained_open(lab, r->name, &t, &err);
+    wf_status st = wfi_trained_open(lab, name, &t, &err);
     const json_t *probe = st == WF_OK ? json_object_get(t.info, "probe") : NULL;
     if (st == WF_OK) st = wfi_lab_task(lab, json_string_value(json_object_get(t.info, "task")), &task, NULL, &err);
     if (st == WF_OK) {
@@ -97,6 +99,15 @@ static void model_check(wf_lab *lab, const wf_record *r, json_t *failures) {
     wfi_rows_clear(&some);
     wfi_task_free(task);
     wfi_trained_clear(&t);
+}
+
+static void model_check(wf_lab *lab, const wf_record *r, json_t *failures) {
+    json_t *names = json_array(), *name;
+    wf_err err = {0};
+    size_t i;
+    if (!names || wfi_model_spread(lab, r->name, names, &err) != WF_OK) failure_add(failures, r, err.text);
+    json_array_foreach(names, i, name) head_check(lab, r, json_string_value(name), failures);
+    json_decref(names);
 }
 
 wf_status wf_verify(wf_lab *lab, char **json, wf_err *err) {

@@ -1,11 +1,11 @@
-/* lab/trained.c - making, opening and storing trained things. See trained.h. */
+/* lab/trained.c - making and opening trained things. See trained.h. */
 #include "lab/trained.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "formats/safetensors.h"
 #include "hub/hub.h"
-#include "lab/aside.h"
+#include "lab/heads.h"
 #include "lab/packs.h"
 #include "lab/precision.h"
 #include <stdio.h>
@@ -65,54 +65,61 @@ static wf_status fusion_new(wf_lab *lab, wf_trained *t, const wf_settings *s, co
     return wfi_fusion_new(NULL, s->config ? s->config : "dynamic", t->fused, n, &shape, s->seed, &t->fusion, err);
 }
 
-static wf_status head_make(wf_trained *t, const wf_settings *s, const char *name, const wf_task *task, wf_err *err) {
-    const char *pooling = s->pooling ? s->pooling : json_string_value(json_object_get(t->base->info, "pooling"));
-    if (!pooling) pooling = "cls";
-    const bool classes = task->kind == WF_KIND_CLASSIFICATION || task->kind == WF_KIND_MULTILABEL;
-    const wf_head_spec spec = {.kind = task->kind,
-                               .classes = classes ? task->label_count : 1,
-                               .layers = s->head_layers ? s->head_layers : 2,
-                               .pooling = strcmp(pooling, "mean") == 0 ? WF_POOL_MEAN : WF_POOL_CLS,
-                               .pooler = strcmp(pooling, "pooler") == 0,
-                               .dropout = (float)s->head_dropout,
-                               .labels = classes ? task->labels : NULL,
-                               .hidden_size = t->base->model->config.hidden_size};
-    if (spec.pooler && !t->base->model->pooler.weight)
-        return wfi_fail(err, WF_E_ARG, "this base has no pooler; use --pooling mean or cls");
-    WF_TRY(wfi_head_new(name, &spec, s->seed, &t->head, err));
-    if (task->kind == WF_KIND_REGRESSION && task->train.count) {
-        double sum = 0, squares = 0;
-        const double n = (double)task->train.count;
-        for (size_t i = 0; i < task->train.count; i++) sum += task->train.rows[i].target;
-        for (size_t i = 0; i < task->train.count; i++)
-            squares += (task->train.rows[i].target - sum / n) * (task->train.rows[i].target - sum / n);
-        t->head->target_mean = (float)(sum / n);
-        t->head->target_std = squares > 0 ? (float)__builtin_sqrt(squares / n) : 1.0f;
-    }
-    return WF_OK;
-}
-
-wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *t,
-                          wf_err *err) {
-    *t = (wf_trained){.kind = task->kind, .max_length = s->max_length, .own_dtype = s->base_dtype};
-    wf_status st = wfi_lab_base(lab, s->base, s->base_dtype, &t->base, err);
-    if (st != WF_OK) return st;
+/* All but the heads. */
+static wf_status body_make(wf_lab *lab, const wf_settings *s, const char *name, wf_trained *t, wf_err *err) {
+    WF_TRY(wfi_lab_base(lab, s->base, s->base_dtype, &t->base, err));
     const wf_base_shape shape = wfi_context_shape(t->base->model);
     if (t->max_length > t->base->model->config.max_positions) t->max_length = t->base->model->config.max_positions;
-    t->classes = task->kind == WF_KIND_REGRESSION ? 1 : task->label_count;
-    t->name = wfi_strdup(name);
-    if (!t->name) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK && s->kind == WF_METHOD_ADAPTER)
-        st = wfi_adapter_new(name, s->method, &shape, s->seed, &t->adapter, err);
-    if (st == WF_OK && s->kind == WF_METHOD_FUSION) st = fusion_new(lab, t, s, name, err);
-    if (st == WF_OK && s->kind == WF_METHOD_FULL) st = wfi_bert_copy_trainable(t->base->model, &t->full, err);
-    if (st == WF_OK)
-        st = wfi_bert_pack(t->base->model, s->kind != WF_METHOD_HEAD && s->kind != WF_METHOD_FULL, t->base->dtype, err);
-    if (st == WF_OK) st = head_make(t, s, name, task, err);
+    if (!(t->name = wfi_strdup(name))) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (s->kind == WF_METHOD_ADAPTER) WF_TRY(wfi_adapter_new(name, s->method, &shape, s->seed, &t->adapter, err));
+    if (s->kind == WF_METHOD_FUSION) WF_TRY(fusion_new(lab, t, s, name, err));
+    if (s->kind == WF_METHOD_FULL) WF_TRY(wfi_bert_copy_trainable(t->base->model, &t->full, err));
+    return wfi_bert_pack(t->base->model, s->kind != WF_METHOD_HEAD && s->kind != WF_METHOD_FULL, t->base->dtype, err);
+}
+
+static wf_status ready(wf_trained *t, const wf_settings *s, wf_status st, wf_err *err) {
     if (st == WF_OK) st = context_make(t, err);
     if (st == WF_OK) t->context->base_dropout = s->base_dropout > 0;
     if (st != WF_OK) wfi_trained_clear(t);
     return st;
+}
+
+static int32_t columns(const wf_task *task) {
+    return task->kind == WF_KIND_REGRESSION ? 1 : task->label_count;
+}
+
+wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *t,
+                          wf_err *err) {
+    *t = (wf_trained){
+        .kind = task->kind, .classes = columns(task), .max_length = s->max_length, .own_dtype = s->base_dtype};
+    wf_status st = body_make(lab, s, name, t, err);
+    if (st == WF_OK) st = wfi_head_for(t, s, name, task, &t->head, err);
+    return ready(t, s, st, err);
+}
+
+wf_status wfi_trained_new_joint(wf_lab *lab, const wf_settings *s, const char *name, wf_task *const *tasks,
+                                size_t count, wf_trained *t, wf_err *err) {
+    *t = (wf_trained){.max_length = s->max_length, .own_dtype = s->base_dtype};
+    wf_status st = body_make(lab, s, name, t, err);
+    t->heads = wfi_alloc(count, sizeof *t->heads);
+    t->head_tasks = wfi_alloc(count, sizeof *t->head_tasks);
+    if (st == WF_OK && (!t->heads || !t->head_tasks)) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (size_t k = 0; st == WF_OK && k < count; k++) {
+        t->head_count = k + 1;
+        if (!(t->head_tasks[k] = wfi_strdup(tasks[k]->name))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+        if (st == WF_OK) st = wfi_head_for(t, s, tasks[k]->name, tasks[k], &t->heads[k], err);
+    }
+    if (st == WF_OK) t->head = t->heads[0];
+    st = ready(t, s, st, err);
+    if (st == WF_OK) wfi_trained_use(t, 0, tasks[0]);
+    return st;
+}
+
+void wfi_trained_use(wf_trained *t, size_t k, const wf_task *task) {
+    t->head = t->heads[k];
+    t->context->head = t->head;
+    t->kind = task->kind;
+    t->classes = columns(task);
 }
 
 wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF_TRAINED_SETS], size_t *count,
@@ -127,7 +134,10 @@ wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF
                             WF_TRAINED_SETS - 2);
         for (size_t i = 0; i < t->fused_count; i++) sets[n++] = &t->fused[i]->params;
     }
-    sets[n++] = &t->head->params;
+    if (n + (t->head_count ? t->head_count : 1) > WF_TRAINED_SETS)
+        return wfi_fail(err, WF_E_ARG, "at most %d tasks can be trained together", WF_TRAINED_SETS - 1);
+    for (size_t k = 0; k < t->head_count; k++) sets[n++] = &t->heads[k]->params;
+    if (!t->head_count) sets[n++] = &t->head->params;
     for (size_t i = 0; i < n; i++)
         if (sets[i] != (t->full ? &t->full->params : NULL)) WF_TRY(wfi_pset_trainable(sets[i], true, err));
     *count = n;
@@ -138,17 +148,26 @@ wf_status wfi_trained_freeze(wf_trained *t, wf_err *err) {
     if (t->adapter) WF_TRY(wfi_pset_trainable(&t->adapter->params, false, err));
     if (t->fusion) WF_TRY(wfi_pset_trainable(&t->fusion->params, false, err));
     for (size_t i = 0; i < t->fused_count; i++) WF_TRY(wfi_pset_trainable(&t->fused[i]->params, false, err));
+    for (size_t k = 0; k < t->head_count; k++) WF_TRY(wfi_pset_trainable(&t->heads[k]->params, false, err));
     return wfi_pset_trainable(&t->head->params, false, err);
 }
 
 int64_t wfi_trained_size(const wf_trained *t) {
-    return t->head->params.total + (t->full ? t->full->params.total : 0) + (t->adapter ? t->adapter->params.total : 0) +
+    int64_t heads = t->head_count ? 0 : t->head->params.total;
+    for (size_t k = 0; k < t->head_count; k++) heads += t->heads[k]->params.total;
+    return heads + (t->full ? t->full->params.total : 0) + (t->adapter ? t->adapter->params.total : 0) +
            (t->fusion ? t->fusion->params.total : 0);
 }
 
 void wfi_trained_clear(wf_trained *t) {
     wfi_context_free(t->context);
-    wfi_head_free(t->head);
+    for (size_t k = 0; k < t->head_count; k++) {
+        wfi_head_free(t->heads[k]);
+        wfi_free(t->head_tasks[k]);
+    }
+    if (!t->head_count) wfi_head_free(t->head);
+    wfi_free(t->heads);
+    wfi_free(t->head_tasks);
     wfi_fusion_free(t->fusion);
     for (size_t i = 0; i < t->fused_count; i++) wfi_adapter_free(t->fused[i]);
     wfi_free(t->fused);
@@ -160,25 +179,7 @@ void wfi_trained_clear(wf_trained *t) {
     *t = (wf_trained){0};
 }
 
-/* ---- storing ---- */
-
-static wf_status full_save(const wf_bert *m, const char *dir, wf_err *err) {
-    wf_tensor *tensors = wfi_alloc(m->params.count, sizeof *tensors);
-    char *path = wfi_path_join(dir, "model.safetensors");
-    wf_status st = tensors && path ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    size_t n = 0;
-    for (size_t i = 0; st == WF_OK && i < m->params.count; i++) {
-        const wf_param *p = m->params.params[i];
-        if (!p->grad) continue; /* the base's own, e.g. the pooler */
-        wf_tensor *t = &tensors[n++];
-        *t = (wf_tensor){.name = p->name, .dtype = WF_DTYPE_F32, .rank = p->rank, .data = p->data};
-        memcpy(t->shape, p->shape, sizeof p->shape);
-    }
-    if (st == WF_OK) st = wfi_safetensors_write(path, tensors, n, err);
-    wfi_free(path);
-    wfi_free(tensors);
-    return st;
-}
+/* ---- opening ---- */
 
 static wf_status full_load(wf_bert *m, const char *dir, wf_err *err) {
     char *path = wfi_path_join(dir, "model.safetensors");
@@ -197,107 +198,6 @@ static wf_status full_load(wf_bert *m, const char *dir, wf_err *err) {
     wfi_free(path);
     return st;
 }
-
-typedef wf_status (*part_fn)(wf_trained *t, const char *dir, wf_err *err);
-static wf_status part_head(wf_trained *t, const char *dir, wf_err *err) {
-    return wfi_hub_head_save(t->head, t->base->name, dir, err);
-}
-static wf_status part_adapter(wf_trained *t, const char *dir, wf_err *err) {
-    return t->adapter ? wfi_hub_adapter_save(t->adapter, t->base->name, dir, err) : WF_OK;
-}
-static wf_status part_fusion(wf_trained *t, const char *dir, wf_err *err) {
-    return t->fusion ? wfi_hub_fusion_save(t->fusion, t->base->name, dir, err) : WF_OK;
-}
-static wf_status part_full(wf_trained *t, const char *dir, wf_err *err) {
-    return t->full ? full_save(t->full, dir, err) : WF_OK;
-}
-
-static wf_status parts_write(wf_trained *t, const wf_settings *s, const char *aside, wf_err *err) {
-    const struct {
-        const char *folder;
-        bool there;
-        part_fn save;
-    } parts[] = {{"head", true, part_head},
-                 {"adapter", t->adapter != NULL, part_adapter},
-                 {"fusion", t->fusion != NULL, part_fusion},
-                 {"full", t->full != NULL, part_full}};
-    wf_status st = WF_OK;
-    for (size_t i = 0; st == WF_OK && i < sizeof parts / sizeof *parts; i++) {
-        if (!parts[i].there) continue;
-        char *dir = wfi_path_join(aside, parts[i].folder);
-        st = dir ? wfi_dir_make(dir, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-        if (st == WF_OK) st = parts[i].save(t, dir, err);
-        wfi_free(dir);
-    }
-    for (size_t i = 0; st == WF_OK && t->fusion && s->train_adapters && i < t->fused_count; i++) {
-        char below[96];
-        snprintf(below, sizeof below, "adapters/%s", t->fused[i]->name);
-        char *dir = wfi_path_join(aside, below);
-        st = dir ? wfi_dir_make(dir, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-        if (st == WF_OK) st = wfi_hub_adapter_save(t->fused[i], t->base->name, dir, err);
-        wfi_free(dir);
-    }
-    return st;
-}
-
-static wf_status link_to(wf_lab *lab, int64_t id, const char *kind, const char *name, wf_err *err) {
-    wf_record parent = {0};
-    WF_TRY(wfi_registry_get(lab->registry, kind, name, &parent, err));
-    wf_status st = wfi_registry_link(lab->registry, id, parent.id, err);
-    wfi_record_clear(&parent);
-    return st;
-}
-
-static wf_status model_register(wf_lab *lab, wf_trained *t, const wf_record *task, const wf_record *record,
-                                wf_err *err) {
-    int64_t id = 0;
-    WF_TRY(wfi_registry_begin(lab->registry, err));
-    wf_status st = wfi_registry_put(lab->registry, record, &id, err);
-    if (st == WF_OK) st = link_to(lab, id, "base", t->base->name, err);
-    if (st == WF_OK) st = link_to(lab, id, "task", task->name, err);
-    for (size_t i = 0; st == WF_OK && i < t->fused_count; i++) st = link_to(lab, id, "model", t->fused[i]->name, err);
-    if (st == WF_OK && t->parent) st = link_to(lab, id, "model", t->parent, err);
-    if (st == WF_OK) return wfi_registry_commit(lab->registry, err);
-    wfi_registry_rollback(lab->registry);
-    return st;
-}
-
-wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, const wf_record *task, json_t *info,
-                           wf_err *err) {
-    char relative[160], hex[65];
-    wf_aside aside;
-    char *place = NULL, *text = NULL, *copy = NULL;
-    json_t *files = NULL;
-    wf_status st = wfi_aside_open(lab, "models", t->name, &aside, err);
-    if (st == WF_OK && !(copy = wfi_path_join(aside.path, "weft.json")))
-        st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK) st = parts_write(t, s, aside.path, err);
-    if (st == WF_OK) st = wfi_lab_tree_hash(aside.path, &files, hex, err);
-    if (st == WF_OK) {
-        json_object_set(info, "files", files);
-        json_object_set_new(info, "hash", json_string(hex));
-        st = wfi_json_write(copy, info, err);
-    }
-    if (st == WF_OK) {
-        snprintf(relative, sizeof relative, "models/%s-%.12s", t->name, hex);
-        place = wfi_lab_path(lab, relative);
-        text = wfi_json_text(info, false);
-        st = place && text ? wfi_lab_tree_place(aside.path, place, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    }
-    if (st == WF_OK) {
-        const wf_record record = {
-            .kind = (char *)"model", .name = t->name, .hash = hex, .path = relative, .json = text};
-        st = model_register(lab, t, task, &record, err);
-    }
-    wfi_aside_close(&aside);
-    json_decref(files);
-    wfi_free(text);
-    wfi_free(place);
-    wfi_free(copy);
-    return st;
-}
-
-/* ---- opening ---- */
 
 static wf_status fusion_open(wf_lab *lab, wf_trained *t, const char *dir, const char *own_adapters, wf_err *err) {
     char **names = NULL;
@@ -322,8 +222,11 @@ static wf_status fusion_open(wf_lab *lab, wf_trained *t, const char *dir, const 
     return st;
 }
 
-static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, wf_err *err) {
-    char *head = folder_of(lab, r, "head"), *adapter = folder_of(lab, r, "adapter"),
+/* task: of the head, "" where there is one only. */
+static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, const char *task, wf_err *err) {
+    char below[96];
+    snprintf(below, sizeof below, "heads/%s", task);
+    char *head = folder_of(lab, r, *task ? below : "head"), *adapter = folder_of(lab, r, "adapter"),
          *fusion = folder_of(lab, r, "fusion"), *full = folder_of(lab, r, "full"), *own = folder_of(lab, r, "adapters");
     const wf_base_shape shape = wfi_context_shape(t->base->model);
     wf_status st = head && adapter && fusion && full && own
@@ -343,12 +246,12 @@ static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, wf_e
 /* asked: the type of the base; NULL: the model's own. */
 static wf_status open_in(wf_lab *lab, const char *name, const wf_dtype *asked, wf_trained *t, wf_err *err) {
     wf_record r = {0};
+    char task[65];
     *t = (wf_trained){0};
-    WF_TRY(wfi_registry_get(lab->registry, "model", name, &r, err));
+    WF_TRY(wfi_model_find(lab, name, &r, &t->info, task, err));
     const char *base = NULL, *kind = NULL;
     int64_t classes = 0;
     wf_status st = wfi_lab_tree_check(lab, &r, err); /* a changed model must not answer */
-    if (st == WF_OK) st = wfi_lab_record_json(&r, &t->info, err);
     if (st == WF_OK) st = wfi_json_str(t->info, "base", name, &base, err);
     if (st == WF_OK) st = wfi_json_str(t->info, "kind", name, &kind, err);
     if (st == WF_OK) st = wfi_json_int(t->info, "classes", name, 1, INT32_MAX, &classes, err);
@@ -361,7 +264,7 @@ static wf_status open_in(wf_lab *lab, const char *name, const wf_dtype *asked, w
         st = wfi_fail(err, WF_E_DATA, "the lab's record of \"%s\" has kind \"%s\"", name, kind);
     t->classes = (int32_t)classes;
     if (st == WF_OK && !(t->name = wfi_strdup(name))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK) st = parts_open(lab, t, &r, err);
+    if (st == WF_OK) st = parts_open(lab, t, &r, task, err);
     if (st == WF_OK && t->full && t->base->dtype != t->own_dtype)
         st =
             wfi_fail(err, WF_E_ARG, "\"%s\" is a trained base itself (method full), in float32; %s is for frozen bases",

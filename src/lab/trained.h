@@ -1,6 +1,7 @@
 /* lab/trained.h - a trained thing (adapter, fusion, head alone, everything) in memory and in the lab. Layer 10.
  * Folder models/NAME-HASH: head/, and adapter/ or fusion/ (with adapters/NAME/ when they were trained along) or full/;
- * weft.json is a copy of the registry's lineage. */
+ * weft.json is a copy of the registry's lineage. What was trained jointly has heads/TASK/ instead of head/; it is used
+ * one head at a time, and NAME:TASK says which. */
 #ifndef WF_LAB_TRAINED_H
 #define WF_LAB_TRAINED_H
 #include "lab/handle.h"
@@ -14,7 +15,10 @@ typedef struct wf_trained {
     wf_adapter **fused; /* [fused_count] of a fusion, owned */
     size_t fused_count;
     wf_fusion *fusion;
-    wf_head *head;
+    wf_head *head;     /* in use */
+    wf_head **heads;   /* [head_count] of a joint training, owned; `head` is one of them. None: `head` is owned */
+    char **head_tasks; /* [head_count] */
+    size_t head_count;
     wf_context *context;
     wf_kind kind;
     int32_t classes; /* columns of the outputs */
@@ -27,6 +31,12 @@ typedef struct wf_trained {
 /* Fresh parts for a training, initialised by the seed. */
 wf_status wfi_trained_new(wf_lab *lab, const wf_settings *s, const char *name, const wf_task *task, wf_trained *out,
                           wf_err *err);
+/* The same with a head for each of several tasks, called by it; the first one's is in use. */
+wf_status wfi_trained_new_joint(wf_lab *lab, const wf_settings *s, const char *name, wf_task *const *tasks,
+                                size_t count, wf_trained *out, wf_err *err);
+/* Takes head k of a joint training into use. */
+void wfi_trained_use(wf_trained *t, size_t k, const wf_task *task);
+/* name: NAME, or NAME:TASK for one head of what was trained jointly (needed where it has several). */
 wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *out, wf_err *err);
 /* As the lab's user asked (wf_lab_base_dtype), else as wfi_trained_open. WF_E_ARG for method full in another type. */
 wf_status wfi_trained_open_asked(wf_lab *lab, const char *name, wf_trained *out, wf_err *err);
@@ -40,7 +50,8 @@ wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF
 /* Gradients off and caches refreshed: ready for inference. */
 wf_status wfi_trained_freeze(wf_trained *t, wf_err *err);
 int64_t wfi_trained_size(const wf_trained *t); /* parameters that were trained */
-/* Writes the folder, registers it with its parents in one transaction. info gains "files", "hash". */
+/* Writes the folder, registers it with its parents in one transaction. info gains "files", "hash". task: of a single
+ * one; those of several heads are known. */
 wf_status wfi_trained_save(wf_lab *lab, wf_trained *t, const wf_settings *s, const wf_record *task, json_t *info,
                            wf_err *err);
 #endif

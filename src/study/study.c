@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "lab/heads.h"
 #include "lab/job.h"
 #include <math.h>
 #include <stdio.h>
@@ -63,14 +64,6 @@ wf_status wfi_study_tick(wf_study *s, const char *stage, int64_t rows, wf_err *e
 
 /* ---- task and rows ---- */
 
-static wf_status info_get(wf_lab *lab, const char *model, json_t **out, wf_err *err) {
-    wf_record r = {0};
-    WF_TRY(wfi_registry_get(lab->registry, "model", model, &r, err));
-    wf_status st = wfi_lab_record_json(&r, out, err);
-    wfi_record_clear(&r);
-    return st;
-}
-
 /* The labels a model was trained for are those of its own task. */
 static wf_status labels_check(wf_lab *lab, const char *model, const char *own, const wf_task *task, wf_err *err) {
     wf_task *other = NULL;
@@ -98,7 +91,7 @@ wf_status wfi_study_task(wf_lab *lab, const char *const *models, size_t count, c
         for (size_t k = 0; k < i; k++)
             if (strcmp(models[i], models[k]) == 0)
                 st = wfi_fail(err, WF_E_ARG, "model \"%s\" is named twice", models[i]);
-        if (st == WF_OK) st = info_get(lab, models[i], &info, err);
+        if (st == WF_OK) st = wfi_model_find(lab, models[i], NULL, &info, NULL, err);
         if (st == WF_OK) st = wfi_json_str(info, "task", models[i], &own, err);
         if (st == WF_OK && !task) st = wfi_lab_task(lab, asked ? asked : own, &task, NULL, err);
         if (st == WF_OK) st = labels_check(lab, models[i], own, task, err);

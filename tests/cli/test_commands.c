@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 static const char *const commands[] = {
-    "init",     "base add", "base list", "base check", "task add",     "task list",      "train",          "fuse",
-    "eval",     "predict",  "compare",   "report",     "study robust", "study failures", "study interact", "explain",
-    "inspect",  "verify",   "list",      "rm",         "log",          "resume",         "bench",          "gate",
-    "gate set", "gate rm",  "plan",      "rank",       "prune"};
+    "init",    "base add", "base list", "base check", "task add", "task list",    "train",          "fuse",
+    "joint",   "eval",     "predict",   "compare",    "report",   "study robust", "study failures", "study interact",
+    "explain", "inspect",  "verify",    "list",       "rm",       "log",          "resume",         "bench",
+    "gate",    "gate set", "gate rm",   "plan",       "rank",     "prune"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -74,6 +74,13 @@ static void test_main_job(void **state) {
     prints("-C lab list", "run 4: compare target, done");
     prints("-C lab list", "run 6: study robust reviews, done");
     prints("-C lab log 1", "epoch 2: loss");
+    prints("-C lab joint reviews,notes --sampling equal --loss-weights pcgrad --epochs 1 --rows 40 --name both",
+           "both: seq_bn for reviews,notes");
+    prints("-C lab eval both --task notes --resamples 100", "both:notes on notes");
+    prints("-C lab eval both --resamples 100", "both:reviews on reviews");
+    prints("-C lab predict both --task reviews 'the film was great'", "both:reviews: ");
+    prints("-C lab predict both,rev 'the film was great'", "both:notes: ");
+    prints("-C lab rm both", "removed model both");
     prints("-C lab rm fused", "removed model fused");
     char *page = file_text(in_top("page.html"));
     contains(page, "<!doctype html>");
@@ -108,6 +115,12 @@ static void test_json(void **state) {
     json_decref(j);
     j = weft_json("-C j fuse target --from a,b --keep-fusion --name f --epochs 1");
     has_keys(j, TRAINED_KEYS);
+    json_decref(j);
+    j = weft_json("-C j joint reviews,notes --name both --epochs 1 --rows 40");
+    has_keys(j, TRAINED_KEYS);
+    has_keys(j, "tasks heads sampling loss_weights");
+    has_keys(json_object_get(json_object_get(j, "heads"), "notes"),
+             "task task_hash kind metric classes train_rows batches loss_weight dev test");
     json_decref(j);
     j = weft_json("-C j eval f --resamples 50");
     has_keys(j, "name task split rows metrics per_class confusion");
@@ -200,7 +213,9 @@ static void test_json(void **state) {
     json_decref(j);
     j = weft_json("-C j list");
     has_keys(j, "bases tasks models runs");
-    assert_int_equal(3, json_array_size(json_object_get(j, "models")));
+    assert_int_equal(4, json_array_size(json_object_get(j, "models")));
+    one = json_object_get(json_array_get(json_object_get(j, "models"), 3), "heads");
+    assert_null(json_object_get(json_object_get(one, "notes"), "probe"));
     json_decref(j);
     j = weft_json("-C j log 1");
     has_keys(j, "run command name status started finished lines settings");

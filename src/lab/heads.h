@@ -1,0 +1,16 @@
+/* lab/heads.h - heads for tasks, and models that have several: what NAME and NAME:TASK mean. Layer 10. */
+#ifndef WF_LAB_HEADS_H
+#define WF_LAB_HEADS_H
+#include "lab/trained.h"
+
+/* A fresh head for a task on t's base, initialised by the seed and its name. */
+wf_status wfi_head_for(const wf_trained *t, const wf_settings *s, const char *name, const wf_task *task, wf_head **out,
+                       wf_err *err);
+/* The stored model that NAME or NAME:TASK means, and its lineage; of a joint one with the head's own entries on top.
+ * task: the head's, "" for a model of one task. Both outputs may be NULL but for info. */
+wf_status wfi_model_find(wf_lab *lab, const char *name, wf_record *record, json_t **info, char task[65], wf_err *err);
+/* The tasks of a joint model's heads: an object by task, borrowed from info; NULL for a model of one task. */
+json_t *wfi_model_heads(const json_t *info);
+/* NAME, or NAME:TASK for each of its heads, appended to `list` (an array of texts). */
+wf_status wfi_model_spread(wf_lab *lab, const char *name, json_t *list, wf_err *err);
+#endif
