@@ -3,26 +3,24 @@
 #include "study/failures.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include "lab/heads.h"
 #include <string.h>
 
 enum { SUSPECT_ROWS = 4000 };
 
 static wf_status settle(wf_failures *f, json_t **info, wf_err *err) {
     const wf_failures_spec *s = f->spec;
-    wf_record r = {0};
     if (f->task->kind == WF_KIND_REGRESSION)
         return wfi_fail(err, WF_E_UNSUPPORTED, "task \"%s\" is a regression: no answer is simply wrong", f->task->name);
     if (s->rows < -1) return wfi_fail(err, WF_E_ARG, "rows must be -1 (all) or more");
     f->said = wfi_alloc(s->model_count, sizeof *f->said);
     f->sources = wfi_alloc(s->model_count, sizeof *f->sources);
     if (!f->said || !f->sources) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    WF_TRY(wfi_registry_get(f->study.lab->registry, "model", s->models[0], &r, err));
-    wf_status st = wfi_lab_record_json(&r, info, err);
+    wf_status st = wfi_model_find(f->study.lab, s->models[0], NULL, info, NULL, err);
     if (st == WF_OK) st = wfi_json_str(*info, "base", s->models[0], &f->base, err);
     if (st == WF_OK)
         st = wfi_study_rows(f->task, s->rows == 0 ? WF_STUDY_ROWS : s->rows, s->seed, &f->rows, &f->part, err);
     if (st == WF_OK) st = wfi_truth_make(f->task, &f->rows, &f->truth, err);
-    wfi_record_clear(&r);
     return st;
 }
 

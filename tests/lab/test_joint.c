@@ -182,6 +182,9 @@ static void test_shared_adapter_is_fused(void **state) {
         .models = models, .model_count = 2, .kinds = (const char *[]){"typo"}, .kind_count = 1, .resamples = 100};
     check_ok(wf_study_robust(lab, &robust, &text, err)); /* heads are models to the studies */
     json_decref(parsed(text));
+    const wf_failures_spec failures = {.models = models, .model_count = 1};
+    check_ok(wf_study_failures(lab, &failures, &text, err));
+    json_decref(parsed(text));
     check_ok(wf_remove(lab, "fused", NULL, err));
     check_ok(wf_remove(lab, "shared", NULL, err));
 }
