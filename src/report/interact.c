@@ -103,6 +103,7 @@ static void pairs_draw(wf_buffer *b, const json_t *result, const char *which, co
     size_t i;
     matrix *m = wfi_alloc(1, sizeof *m);
     char title[240];
+    const double scale = wfi_report_scale(wfi_report_text(result, "metric"));
     if (!m || json_array_size(pairs) == 0) {
         wfi_free(m);
         return;
@@ -114,11 +115,11 @@ static void pairs_draw(wf_buffer *b, const json_t *result, const char *which, co
     for (size_t k = 0; k < m->n * m->n; k++) m->v[k] = NAN;
     json_array_foreach(pairs, i, pair) {
         const size_t a = name_at(m, wfi_report_text(pair, "a")), c = name_at(m, wfi_report_text(pair, "b"));
-        m->v[a * m->n + c] = m->v[c * m->n + a] = wfi_report_number(json_object_get(pair, which), "value");
+        m->v[a * m->n + c] = m->v[c * m->n + a] = scale * wfi_report_number(json_object_get(pair, which), "value");
     }
-    const double most = largest(m->v, m->n * m->n);
-    snprintf(title, sizeof title, "%.64s: what two adapters give beyond the sum of each, in %.24s, %s",
-             wfi_report_text(result, "model"), wfi_report_text(result, "metric"), words);
+    const double most = fmax(0.02 * scale, largest(m->v, m->n * m->n)); /* next to nothing is not made to look large */
+    snprintf(title, sizeof title, "%.64s: what two adapters give beyond the sum of each, in %.24s%s, %s",
+             wfi_report_text(result, "model"), wfi_report_text(result, "metric"), scale > 1 ? " points" : "", words);
     wfi_chart_heat(b, title, m->names, m->n, m->names, m->n, m->v, -most, most);
     wfi_free(m);
 }
