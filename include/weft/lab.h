@@ -82,11 +82,13 @@ typedef struct wf_train_spec {
     int64_t rows;       /* training rows used (stratified sample by seed); 0: all */
     int64_t steps;      /* train for about this many optimiser steps (whole epochs); epochs wins over it; 0: default */
     double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout,
-        average;               /* < 0 or 0 as documented in docs/training.md; 0: default */
-    const char *schedule;      /* "linear" (default), "cosine", "constant" */
-    const char *pooling;       /* "mean", "cls", "pooler"; default: the base's own */
-    const char *class_weights; /* "auto" (sqrt when uneven; default), "sqrt", "balanced", "none" */
-    int head_layers;           /* 1 or 2 */
+        average;                                   /* < 0 or 0 as documented in docs/training.md; 0: default */
+    double stochastic_depth, mixout, rdrop, focal; /* against overfitting (docs/training.md); 0: none */
+    const char *class_sampling; /* "natural" (default), "sqrt", "balanced": how often rows of each class are drawn */
+    const char *schedule;       /* "linear" (default), "cosine", "constant" */
+    const char *pooling;        /* "mean", "cls", "pooler"; default: the base's own */
+    const char *class_weights;  /* "auto" (sqrt when uneven; default), "sqrt", "balanced", "none" */
+    int head_layers;            /* 1 or 2 */
     int64_t batch_tokens, batch_rows, accumulate, max_length;
     int64_t cache_memory; /* MiB for what the frozen layers below the lowest trained part make of the rows, kept from
                              epoch to epoch; on disk beyond; 0: a quarter of the free memory, 1024 at most, -1: none */

@@ -18,6 +18,16 @@
         {"--max-grad-norm", "N", "clip gradients at this norm (default: 1; -1: never)", CLI_REAL,                      \
          CLI_AT(train.max_grad_norm)},                                                                                 \
         {"--label-smoothing", "P", "smoothing of the targets (default: 0)", CLI_REAL, CLI_AT(train.label_smoothing)},  \
+        {"--stochastic-depth", "P",                                                                                    \
+         "leave an adapter's or fusion's output out of a text with this chance (default: 0)", CLI_REAL,                \
+         CLI_AT(train.stochastic_depth)},                                                                              \
+        {"--mixout", "P", "each trained value is that of the start with this chance for a step (default: 0)",          \
+         CLI_REAL, CLI_AT(train.mixout)},                                                                              \
+        {"--rdrop", "A", "weight of the disagreement of two draws of dropout, R-Drop (default: 0)", CLI_REAL,          \
+         CLI_AT(train.rdrop)},                                                                                         \
+        {"--focal", "G", "gamma of the focal loss (default: 0, cross-entropy)", CLI_REAL, CLI_AT(train.focal)},        \
+        {"--class-sampling", "S", "rows of each class: natural (default), sqrt or balanced", CLI_TEXT,                 \
+         CLI_AT(train.class_sampling)},                                                                                \
         {"--head-dropout", "P", "dropout in the head (default: 0.1; -1: none)", CLI_REAL, CLI_AT(train.head_dropout)}, \
         {"--base-dropout", "P", "1: dropout inside the base as it was trained, -1: none (default: with full)",         \
          CLI_REAL, CLI_AT(train.base_dropout)},                                                                        \

@@ -74,6 +74,20 @@ wf_status wfi_batches_make(const wf_encoded *e, int64_t max_rows, int64_t max_to
     return st;
 }
 
+wf_status wfi_batches_by_class(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, double evenness, uint64_t key,
+                               wf_batches *out, wf_err *err) {
+    wf_batches b = {0};
+    WF_TRY(wfi_batches_make(e, max_rows, max_tokens, true, key, &b, err));
+    wf_status st = wfi_rows_by_class(e, evenness, key, b.order, err);
+    if (st == WF_OK) {
+        cut(e, max_rows, max_tokens, &b);
+        *out = b;
+    } else {
+        wfi_batches_clear(&b);
+    }
+    return st;
+}
+
 /* ---- packing ---- */
 
 void wfi_batch_clear(wf_batch *b) {

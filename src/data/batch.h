@@ -51,6 +51,12 @@ typedef struct wf_batches { /* a cut of rows into batches */
  * by length (stable). Pure function of its arguments. */
 wf_status wfi_batches_make(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, bool shuffle, uint64_t key,
                            wf_batches *out, wf_err *err);
+/* As many rows as there are, drawn by class into order [rows]: a class's share is its rows^(1 - evenness) over the sum
+ * (0: as they are; 1: every class the same). Rows of rare classes come several times, of common ones not all. */
+wf_status wfi_rows_by_class(const wf_encoded *e, double evenness, uint64_t key, int64_t *order, wf_err *err);
+/* wfi_batches_make with rows drawn by class instead of permuted. */
+wf_status wfi_batches_by_class(const wf_encoded *e, int64_t max_rows, int64_t max_tokens, double evenness, uint64_t key,
+                               wf_batches *out, wf_err *err);
 void wfi_batches_clear(wf_batches *b);
 
 typedef struct wf_batch { /* packed; arrays belong to the batch and are reused: wfi_batch_fill grows them only when it

@@ -43,7 +43,7 @@ typedef struct state {
     size_t count;
     fuse_block *blocks;
     int *at; /* [layers, 2] block index or -1 */
-    float temperature;
+    float temperature, drop_path;
     wf_fuse_form form;
     pthread_mutex_t lock; /* of the frozen forms */
 } state;
@@ -352,6 +352,15 @@ void wfi_fusion_leave_out(wf_fusion *f, const bool *out) {
     }
 }
 
+wf_status wfi_fusion_drop_path(wf_fusion *f, float p, wf_err *err) {
+    state *s = f->state;
+    if (p > 0 && s->set.residual_before)
+        return wfi_fail(err, WF_E_ARG,
+                        "a fusion with residual_before has no stochastic depth: its mix holds the residual");
+    s->drop_path = p;
+    return WF_OK;
+}
+
 void wfi_fusion_form(wf_fusion *f, int form) {
     ((state *)f->state)->form = (wf_fuse_form)form;
 }
@@ -458,6 +467,11 @@ wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site
     wf_value *sum[4] = {wfi_op_fuse(t, &fuse, z, q, s->set.residual_before ? r : NULL, f->watch ? &probs : NULL)};
     if (!sum[0]) return NULL;
     if (f->watch) watch_add(f, b, (size_t)index, h->rows, probs);
+    if (s->drop_path > 0.0f && wfi_tape_training(t))
+        sum[0] = wfi_op_drop_path(t, sum[0], s->drop_path,
+                                  wfi_random_key(pass->key, "fusion.stochastic_depth", (uint64_t)layer, (uint64_t)site),
+                                  pass->S, pass->offsets);
+    if (!sum[0]) return NULL;
     int n = 1;
     if (!s->set.residual_before) sum[n++] = r;
     if (parallel) sum[n++] = h;

@@ -44,6 +44,10 @@ wf_value *wfi_fusion_penalty(const wf_fusion *f, wf_tape *tape);
  * always use 1. */
 void wfi_fusion_temperature(wf_fusion *f, int64_t step);
 
+/* Stochastic depth of later training passes: what the adapters mix is left out of a whole sequence with probability p,
+ * place by place. WF_E_ARG where the residual is inside the mix (residual_before). */
+wf_status wfi_fusion_drop_path(wf_fusion *f, float p, wf_err *err);
+
 /* Takes adapters out of the attention of all later passes, exactly: the softmax runs over those that are left, and a
  * place where none is left is the base's own. What the last adapter decides (its inputs, the residual) stays. out
  * [count], copied; NULL: none is out. Passes with dropout on the scores fail while one is out. Not while others use the

@@ -124,9 +124,31 @@ static wf_value *regression_loss(const wf_head *h, wf_tape *t, wf_value *logits,
     return wfi_op_mse(t, logits, target);
 }
 
+static wf_value *no_classes(const wf_head *h, wf_tape *t, const char *what) {
+    return wfi_tape_fail(t, WF_E_UNSUPPORTED, "%s is for classes and multiple choice; head \"%s\" is for %s", what,
+                         h->name, wfi_kind_name(h->kind));
+}
+
+static wf_value *focal_loss(const wf_head *h, wf_tape *t, wf_value *logits, const wf_batch *b,
+                            const wf_loss_options *o) {
+    if (h->kind == WF_KIND_CLASSIFICATION) return wfi_op_focal(t, logits, b->label, o->class_weights, o->focal, NULL);
+    if (h->kind == WF_KIND_MULTIPLE_CHOICE)
+        return wfi_op_focal(t, wfi_op_spread(t, logits, b->rows, b->row_counts), b->label, NULL, o->focal,
+                            b->row_counts);
+    return no_classes(h, t, "focal loss");
+}
+
+wf_value *wfi_head_agreement(const wf_head *h, const wf_pass *pass, wf_value *logits, const wf_batch *b) {
+    if (h->kind == WF_KIND_CLASSIFICATION) return wfi_op_agree(pass->tape, logits, NULL);
+    if (h->kind == WF_KIND_MULTIPLE_CHOICE)
+        return wfi_op_agree(pass->tape, wfi_op_spread(pass->tape, logits, b->rows, b->row_counts), b->row_counts);
+    return no_classes(h, pass->tape, "R-Drop");
+}
+
 wf_value *wfi_head_loss(const wf_head *h, const wf_pass *pass, wf_value *logits, const wf_batch *b,
                         const wf_loss_options *o) {
     wf_tape *t = pass->tape;
+    if (o->focal > 0) return focal_loss(h, t, logits, b, o);
     switch (h->kind) {
     case WF_KIND_CLASSIFICATION:
         return wfi_op_cross_entropy(t, logits, b->label, o->class_weights, o->label_smoothing, NULL);

@@ -42,7 +42,10 @@ wf_value *wfi_head_forward(const wf_head *h, const wf_pass *pass,
 typedef struct wf_loss_options {
     const float *class_weights;
     float label_smoothing;
+    float focal; /* gamma of the focal loss, instead of smoothing; 0: none. Classes only */
 } wf_loss_options;
 wf_value *wfi_head_loss(const wf_head *h, const wf_pass *pass, wf_value *logits, const wf_batch *batch,
                         const wf_loss_options *o);
+/* How far the two halves of a batch that holds every row twice disagree (op_agree.c). Classes only. */
+wf_value *wfi_head_agreement(const wf_head *h, const wf_pass *pass, wf_value *logits, const wf_batch *batch);
 #endif

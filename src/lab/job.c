@@ -86,7 +86,10 @@ static wf_status weights_make(const wf_job *job, const wf_encoded *train, float 
         if (count[c] < least) least = count[c];
         if (count[c] > most) most = count[c];
     }
-    const bool use = strcmp(mode, "auto") != 0 || most > WF_UNEVEN * least, whole = strcmp(mode, "balanced") == 0;
+    /* Rows drawn by class even them out already. */
+    const bool drawn = strcmp(job->settings->class_sampling, "natural") != 0;
+    const bool use = strcmp(mode, "auto") != 0 || (most > WF_UNEVEN * least && !drawn),
+               whole = strcmp(mode, "balanced") == 0;
     for (int32_t c = 0; c < C; c++) {
         const double balanced = count[c] ? (double)train->rows / ((double)present * (double)count[c]) : 1;
         w[c] = (float)(whole ? balanced : sqrt(balanced));
@@ -107,7 +110,25 @@ static wf_status weights_make(const wf_job *job, const wf_encoded *train, float 
     return WF_OK;
 }
 
+/* What is for classes is refused elsewhere before anything is computed. */
+static wf_status kind_check(const wf_job *job, wf_err *err) {
+    const wf_settings *s = job->settings;
+    const wf_kind kind = job->task->kind;
+    const bool one_of = kind == WF_KIND_CLASSIFICATION || kind == WF_KIND_MULTIPLE_CHOICE;
+    const bool by_class = strcmp(s->class_sampling, "natural") != 0;
+    const char *what = s->focal > 0 && !one_of                      ? "focal loss is for classes"
+                       : s->rdrop > 0 && !one_of                    ? "R-Drop is for classes"
+                       : by_class && kind != WF_KIND_CLASSIFICATION ? "class sampling is for classes"
+                                                                    : NULL;
+    if (what) return wfi_fail(err, WF_E_ARG, "%s; task \"%s\" is %s", what, job->task->name, wfi_kind_name(kind));
+    if (s->rdrop > 0 && s->head_dropout == 0 && s->base_dropout == 0 && s->stochastic_depth == 0 && !job->part)
+        wfi_lab_message(job->lab, "warning",
+                        "R-Drop compares two draws of dropout, and there is none; give --head-dropout");
+    return WF_OK;
+}
+
 wf_status wfi_job_parts_make(const wf_job *job, const wf_trained *t, wf_job_parts *p, wf_err *err) {
+    WF_TRY(kind_check(job, err));
     WF_TRY(train_rows_encode(job, t, &p->train, err));
     WF_TRY(wfi_job_encode(t, &job->task->dev, job->task, &p->dev, err));
     WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
@@ -167,6 +188,9 @@ static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_
     wfi_buffer_printf(&b, "|%s|%.17g|%.17g|%s|%s|%d|%d", wfi_precision_name(t->base->dtype), s->head_dropout,
                       s->base_dropout, s->class_weights, s->pooling ? s->pooling : "", s->head_layers,
                       s->train_adapters);
+    if (s->stochastic_depth > 0 || o->mixout > 0 || o->agreement > 0 || o->focal > 0 || o->class_evenness > 0)
+        wfi_buffer_printf(&b, "|against overfitting %.17g %.17g %.17g %.17g %.17g", s->stochastic_depth, o->mixout,
+                          o->agreement, (double)o->focal, o->class_evenness);
     if (o->average > 0) wfi_buffer_printf(&b, "|mean %.17g", o->average); /* else as before it was known */
     for (size_t i = 0; i < t->fused_count; i++) { /* by content: another adapter may have the name by now */
         wf_record r = {0};
@@ -193,6 +217,12 @@ wf_status wfi_job_options(const wf_job *job, const wf_trained *t, int64_t rows, 
                             .max_grad_norm = s->max_grad_norm,
                             .average = s->average,
                             .label_smoothing = (float)s->label_smoothing,
+                            .focal = (float)s->focal,
+                            .agreement = s->rdrop,
+                            .mixout = s->mixout,
+                            .class_evenness = strcmp(s->class_sampling, "balanced") == 0 ? 1
+                                              : strcmp(s->class_sampling, "sqrt") == 0   ? 0.5
+                                                                                         : 0,
                             .class_weights = weights,
                             .batch_rows = s->batch_rows,
                             .batch_tokens = s->batch_tokens,

@@ -249,6 +249,10 @@ static json_t *common_make(const wf_train_spec *s) {
                  {"max_grad_norm", s->max_grad_norm < 0 ? 0 : s->max_grad_norm, s->max_grad_norm != 0},
                  {"label_smoothing", s->label_smoothing, s->label_smoothing > 0},
                  {"head_dropout", s->head_dropout < 0 ? 0 : s->head_dropout, s->head_dropout != 0},
+                 {"stochastic_depth", s->stochastic_depth, s->stochastic_depth > 0},
+                 {"mixout", s->mixout, s->mixout > 0},
+                 {"rdrop", s->rdrop, s->rdrop > 0},
+                 {"focal", s->focal, s->focal > 0},
                  {"average", s->average < 0 ? 0 : s->average, s->average != 0},
                  {"base_dropout", s->base_dropout < 0 ? 0.0 : 1.0, s->base_dropout != 0}};
     const struct {
@@ -259,12 +263,15 @@ static json_t *common_make(const wf_train_spec *s) {
                  {"patience", s->patience},     {"cache_memory", s->cache_memory}};
     const struct {
         const char *key, *value;
-    } words[] = {{"schedule", s->schedule}, {"pooling", s->pooling}, {"class_weights", s->class_weights}};
+    } words[] = {{"schedule", s->schedule},
+                 {"pooling", s->pooling},
+                 {"class_weights", s->class_weights},
+                 {"class_sampling", s->class_sampling}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (reals[i].set) json_object_set_new(j, reals[i].key, json_real(reals[i].value));
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         if (whole[i].value) json_object_set_new(j, whole[i].key, json_integer(whole[i].value));
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (words[i].value) json_object_set_new(j, words[i].key, json_string(words[i].value));
     return j;
 }

@@ -59,6 +59,15 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(range_check("weight decay", s->weight_decay, 0, 10, err));
     WF_TRY(range_check("warm-up share", s->warmup, -1, 1, err));
     WF_TRY(range_check("label smoothing", s->label_smoothing, 0, 0.99, err));
+    WF_TRY(range_check("stochastic depth", s->stochastic_depth, 0, 0.99, err));
+    WF_TRY(range_check("mixout", s->mixout, 0, 0.99, err));
+    WF_TRY(range_check("R-Drop", s->rdrop, 0, 100, err));
+    WF_TRY(range_check("focal", s->focal, 0, 10, err));
+    if (s->focal > 0 && s->label_smoothing > 0)
+        return wfi_fail(err, WF_E_ARG, "focal loss and label smoothing exclude each other; leave one out");
+    if (s->stochastic_depth > 0 && (kind == WF_METHOD_HEAD || kind == WF_METHOD_FULL))
+        return wfi_fail(err, WF_E_ARG, "stochastic depth is for bottleneck adapters and fusions, not for method %s",
+                        kind == WF_METHOD_HEAD ? "head" : "full");
     WF_TRY(range_check("average", s->average, -1, 0.9999, err));
     WF_TRY(range_check("head dropout", s->head_dropout, -1, 0.99, err));
     WF_TRY(range_check("base dropout", s->base_dropout, -1, 1, err));
@@ -81,8 +90,9 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     } words[] = {
         {"schedule", s->schedule, {"linear", "cosine", "constant"}, "linear, cosine, constant"},
         {"class weights", s->class_weights, {"auto", "sqrt", "balanced", "none"}, "auto, sqrt, balanced, none"},
-        {"pooling", s->pooling, {"mean", "cls", "pooler"}, "mean, cls, pooler"}};
-    for (size_t i = 0; i < 3; i++) {
+        {"pooling", s->pooling, {"mean", "cls", "pooler"}, "mean, cls, pooler"},
+        {"class sampling", s->class_sampling, {"natural", "sqrt", "balanced"}, "natural, sqrt, balanced"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (!words[i].value) continue;
         const char *const *k = words[i].known;
         while (*k && strcmp(*k, words[i].value) != 0) k++;
@@ -114,6 +124,7 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
     text_set(j, "pooling", s->pooling, NULL);
     text_set(j, "schedule", s->schedule, "linear");
     text_set(j, "class_weights", s->class_weights, "auto");
+    text_set(j, "class_sampling", s->class_sampling, "natural");
     text_set(j, "base_dtype", kind == WF_METHOD_FULL ? "f32" : s->base_dtype, "auto");
     json_object_set_new(j, "from", from);
     const struct {
@@ -130,6 +141,10 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
                           : s->max_grad_norm < 0 ? 0.0
                                                  : 1.0},
         {"label_smoothing", s->label_smoothing},
+        {"stochastic_depth", s->stochastic_depth},
+        {"mixout", s->mixout},
+        {"rdrop", s->rdrop},
+        {"focal", s->focal},
         {"average", s->average > 0                             ? s->average
                     : s->average < 0 || kind == WF_METHOD_FULL ? 0.0
                                                                : 0.99},
@@ -176,6 +191,7 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
                        .pooling = text_get(j, "pooling"),
                        .schedule = text_get(j, "schedule"),
                        .class_weights = text_get(j, "class_weights"),
+                       .class_sampling = text_get(j, "class_sampling"),
                        .from = json_object_get(j, "from"),
                        .train_adapters = json_is_true(json_object_get(j, "train_adapters")),
                        .keep_fusion = json_is_true(json_object_get(j, "keep_fusion"))};
@@ -209,6 +225,10 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
                  {"seed", &seed}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         WF_TRY(wfi_json_int(j, whole[i].key, where, INT64_MIN, INT64_MAX, whole[i].at, err));
+    static const char *const newer[] = {"stochastic_depth", "mixout", "rdrop", "focal"}; /* older runs: none */
+    double *const at[] = {&s->stochastic_depth, &s->mixout, &s->rdrop, &s->focal};
+    for (size_t i = 0; i < 4; i++) WF_TRY(wfi_json_num_or(j, newer[i], where, 0, at[i], err));
+    if (!s->class_sampling) s->class_sampling = "natural";
     WF_TRY(wfi_json_num_or(j, "average", where, 0, &s->average, err));                        /* older runs: none */
     WF_TRY(wfi_json_int_or(j, "cache_memory", where, -1, 1 << 30, 0, &s->cache_memory, err)); /* older runs: none */
     s->head_layers = (int)head_layers;

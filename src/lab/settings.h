@@ -11,11 +11,12 @@ typedef enum wf_method_kind { WF_METHOD_HEAD, WF_METHOD_FULL, WF_METHOD_ADAPTER,
 
 typedef struct wf_settings { /* strings borrowed from the JSON */
     wf_method_kind kind;
-    const char *task, *method, *name, *base, *config, *pooling, *schedule, *class_weights;
+    const char *task, *method, *name, *base, *config, *pooling, *schedule, *class_weights, *class_sampling;
     const json_t *from; /* array of names */
     int64_t rows, steps, batch_tokens, batch_rows, accumulate, max_length;
     int64_t cache_memory; /* MiB; 0: as much as is sensible, -1: no cache */
     double epochs, lr, weight_decay, warmup, max_grad_norm, label_smoothing, head_dropout, base_dropout, average;
+    double stochastic_depth, mixout, rdrop, focal;
     wf_dtype base_dtype;
     int head_layers, patience;
     uint64_t seed;

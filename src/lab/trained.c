@@ -62,7 +62,26 @@ static wf_status fusion_new(wf_lab *lab, wf_trained *t, const wf_settings *s, co
     }
     const wf_base_shape shape = wfi_context_shape(t->base->model);
     (void)name; /* the library's convention: a fusion is named by its adapters */
-    return wfi_fusion_new(NULL, s->config ? s->config : "dynamic", t->fused, n, &shape, s->seed, &t->fusion, err);
+    WF_TRY(wfi_fusion_new(NULL, s->config ? s->config : "dynamic", t->fused, n, &shape, s->seed, &t->fusion, err));
+    return wfi_fusion_drop_path(t->fusion, (float)s->stochastic_depth, err);
+}
+
+/* The method with its stochastic depth as a setting of its own, as the adapter's configuration keeps it. */
+static wf_status adapter_new(wf_trained *t, const wf_settings *s, const char *name, const wf_base_shape *shape,
+                             wf_err *err) {
+    if (s->stochastic_depth == 0) return wfi_adapter_new(name, s->method, shape, s->seed, &t->adapter, err);
+    char method[512];
+    const size_t n = strlen(s->method);
+    const bool settings = n && s->method[n - 1] == ']';
+    if (s->method[0] == '{' || n + 40 > sizeof method)
+        return wfi_fail(err, WF_E_ARG, "write stochastic_depth into the method's own settings: %.80s", s->method);
+    snprintf(method, sizeof method, "%.*s%sstochastic_depth=%.9g]", (int)(n - settings), s->method,
+             settings ? "," : "[", s->stochastic_depth);
+    WF_TRY(wfi_adapter_new(name, method, shape, s->seed, &t->adapter, err));
+    if (!wfi_adapter_is_bottleneck(t->adapter) || json_is_true(json_object_get(t->adapter->config, "is_parallel")))
+        return wfi_fail(err, WF_E_ARG,
+                        "stochastic depth is for bottleneck adapters that are not parallel, not for %.80s", s->method);
+    return WF_OK;
 }
 
 /* All but the heads. */
@@ -71,7 +90,7 @@ static wf_status body_make(wf_lab *lab, const wf_settings *s, const char *name, 
     const wf_base_shape shape = wfi_context_shape(t->base->model);
     if (t->max_length > t->base->model->config.max_positions) t->max_length = t->base->model->config.max_positions;
     if (!(t->name = wfi_strdup(name))) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (s->kind == WF_METHOD_ADAPTER) WF_TRY(wfi_adapter_new(name, s->method, &shape, s->seed, &t->adapter, err));
+    if (s->kind == WF_METHOD_ADAPTER) WF_TRY(adapter_new(t, s, name, &shape, err));
     if (s->kind == WF_METHOD_FUSION) WF_TRY(fusion_new(lab, t, s, name, err));
     if (s->kind == WF_METHOD_FULL) WF_TRY(wfi_bert_copy_trainable(t->base->model, &t->full, err));
     return wfi_bert_pack(t->base->model, s->kind != WF_METHOD_HEAD && s->kind != WF_METHOD_FULL, t->base->dtype, err);

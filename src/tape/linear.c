@@ -103,3 +103,11 @@ int wfi_op_threads(int64_t work) {
                   most = wfi_threads_get(); /* starting a team costs about as much as this many elements */
     return work / least < 2 ? 1 : (int)(work / least < most ? work / least : most);
 }
+
+void wfi_op_logs(const float *x, int64_t n, int64_t C, double *out) {
+    double most = -INFINITY, sum = 0;
+    for (int64_t c = 0; c < n; c++)
+        if ((double)x[c] > most) most = (double)x[c]; /* a NaN shows in the sum */
+    for (int64_t c = 0; c < n; c++) sum += exp((double)x[c] - most);
+    for (int64_t c = 0; c < C; c++) out[c] = c < n ? (double)x[c] - most - log(sum) : 0.0;
+}

@@ -22,4 +22,6 @@ bool wfi_op_rate(wf_tape *t, const char *op, float p);                      /* a
 void *wfi_op_copy(wf_tape *t, const void *data, size_t count, size_t size); /* into the step's arena; NULL: noted */
 wf_value *wfi_op_scalar(wf_tape *t, const char *op, double loss); /* [1,1]; WF_E_NONFINITE when it is not finite */
 int wfi_op_threads(int64_t work); /* threads for a loop over `work` elements: as many as set, one for little work */
+/* log softmax of x [n] into out [C], 0 behind the n; a NaN stays one. */
+void wfi_op_logs(const float *x, int64_t n, int64_t C, double *out);
 #endif

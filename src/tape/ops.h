@@ -49,6 +49,11 @@ wf_value *wfi_op_spread(wf_tape *t, wf_value *x, int64_t rows, const int32_t *co
  * (NULL: all). */
 wf_value *wfi_op_cross_entropy(wf_tape *t, wf_value *logits, const int32_t *label, const float *weights,
                                float smoothing, const int32_t *counts);
+/* The same with (1 - p)^gamma before each row's loss (op_focal.c). */
+wf_value *wfi_op_focal(wf_tape *t, wf_value *logits, const int32_t *label, const float *weights, float gamma,
+                       const int32_t *counts);
+/* logits [2R,C], row r twice (at r and R + r): mean symmetric KL divergence of the two (op_agree.c). */
+wf_value *wfi_op_agree(wf_tape *t, wf_value *logits, const int32_t *counts);
 wf_value *wfi_op_mse(wf_tape *t, wf_value *x, const float *target); /* [S,1] */
 wf_value *wfi_op_bce(wf_tape *t, wf_value *logits, const uint8_t *target,
                      const float *weights); /* mean over S*C, multi-label; weights [C] multiply positives */

@@ -4,6 +4,9 @@
 #define WF_TRAINER_LOOP_H
 #include "trainer/average.h"
 #include "trainer/checkpoint.h"
+#include "trainer/mixout.h"
+
+enum { WF_LOOP_SETS = 128 };
 
 typedef struct wf_loop_part { /* a task's rows */
     wf_encoded train, dev;    /* the caller's but for stems made here */
@@ -24,6 +27,8 @@ typedef struct wf_loop { /* freed by trainer.c */
     wf_schedule schedule;
     float **best; /* [set_count] best values so far */
     wf_average average;
+    wf_mixout mixout;
+    int64_t *twice; /* [2 * batch rows] where every row is taken twice */
     int32_t *order; /* the task of each batch of the epoch */
     int64_t count;  /* batches of the epoch */
     wf_batch batch;

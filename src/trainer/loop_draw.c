@@ -11,8 +11,11 @@ static wf_status cut(wf_loop *l, size_t task, int64_t pass, wf_err *err) {
     if (p->cut.order && p->cut_pass == pass) return WF_OK;
     wfi_batches_clear(&p->cut);
     p->cut_pass = pass;
-    return wfi_batches_make(&p->train, l->o->batch_rows, l->o->batch_tokens, true,
-                            wfi_random_key(l->o->seed, "batches", (uint64_t)pass, task), &p->cut, err);
+    const uint64_t key = wfi_random_key(l->o->seed, "batches", (uint64_t)pass, task);
+    return l->o->class_evenness > 0
+               ? wfi_batches_by_class(&p->train, l->o->batch_rows, l->o->batch_tokens, l->o->class_evenness, key,
+                                      &p->cut, err)
+               : wfi_batches_make(&p->train, l->o->batch_rows, l->o->batch_tokens, true, key, &p->cut, err);
 }
 
 static wf_status passes(wf_loop *l, int64_t epoch, int64_t *batches, int64_t *total, wf_err *err) {
@@ -58,6 +61,10 @@ wf_status wfi_loop_draw(wf_loop *l, size_t task, wf_err *err) {
     }
     const int64_t b = l->s.at[task]++;
     l->s.drawn[task]++;
-    return wfi_batch_fill(&l->batch, &p->train, p->cut.order + p->cut.first[b], p->cut.first[b + 1] - p->cut.first[b],
-                          err);
+    const int64_t *rows = p->cut.order + p->cut.first[b], n = p->cut.first[b + 1] - p->cut.first[b];
+    if (!(l->o->agreement > 0)) return wfi_batch_fill(&l->batch, &p->train, rows, n, err);
+    if (!l->twice && !(l->twice = wfi_alloc(2 * (size_t)l->o->batch_rows, sizeof *l->twice)))
+        return wfi_fail(err, WF_E_NOMEM, "out of memory for a batch");
+    for (int64_t r = 0; r < 2 * n; r++) l->twice[r] = rows[r % n];
+    return wfi_batch_fill(&l->batch, &p->train, l->twice, 2 * n, err);
 }

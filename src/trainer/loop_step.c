@@ -22,10 +22,15 @@ static wf_status batch_run(wf_loop *l, int64_t index, float scale, double *loss,
     wf_value *logits = wfi_context_forward(l->c, &l->batch, true, key, NULL, err);
     if (!logits) return wfi_tape_status(l->c->tape, err) != WF_OK ? wfi_tape_status(l->c->tape, err) : WF_E_LIBRARY;
     const wf_pass pass = {.tape = l->c->tape, .S = l->batch.S, .offsets = l->batch.offsets, .key = key};
-    const wf_loss_options lo = {.class_weights = l->tasks[task].class_weights,
-                                .label_smoothing = l->o->label_smoothing};
+    const wf_loss_options lo = {
+        .class_weights = l->tasks[task].class_weights, .label_smoothing = l->o->label_smoothing, .focal = l->o->focal};
     wf_value *value = wfi_head_loss(head, &pass, logits, &l->batch, &lo);
     if (value) *loss += value->data[0];
+    if (l->o->agreement > 0) {
+        wf_value *apart =
+            wfi_op_scale(l->c->tape, wfi_head_agreement(head, &pass, logits, &l->batch), (float)l->o->agreement);
+        value = wfi_op_add(l->c->tape, 2, (wf_value *[]){value, apart});
+    }
     wf_value *penalty = l->c->fusion ? wfi_fusion_penalty(l->c->fusion, l->c->tape) : NULL;
     if (penalty) value = wfi_op_add(l->c->tape, 2, (wf_value *[]){value, penalty});
     WF_TRY(wfi_tape_status(l->c->tape, err));
@@ -83,6 +88,11 @@ static void shared_put(wf_loop *l, const float *flat) {
 }
 
 wf_status wfi_loop_step_init(wf_loop *l, wf_err *err) {
+    bool pulled[WF_LOOP_SETS] = {false};
+    if (l->o->mixout > 0 && l->set_count > WF_LOOP_SETS)
+        return wfi_fail(err, WF_E_ARG, "mixout takes at most %d parts that are trained", WF_LOOP_SETS);
+    for (size_t i = 0; i < l->set_count && i < WF_LOOP_SETS; i++) pulled[i] = shared(l, i);
+    WF_TRY(wfi_mixout_init(&l->mixout, l->sets, pulled, l->set_count, l->o->mixout, err));
     if (!wfi_weighing_method(&l->o->weighing)->separate) return WF_OK;
     const size_t n = (size_t)shared_total(l) + 1;
     bool good = (l->joined = wfi_alloc(n, sizeof *l->joined)) != NULL;
@@ -91,6 +101,8 @@ wf_status wfi_loop_step_init(wf_loop *l, wf_err *err) {
 }
 
 void wfi_loop_step_clear(wf_loop *l) {
+    wfi_mixout_clear(&l->mixout);
+    wfi_free(l->twice);
     wfi_free(l->joined);
     for (size_t k = 0; k < l->task_count; k++) wfi_free(l->flat[k]);
 }
@@ -142,7 +154,10 @@ wf_status wfi_loop_step(wf_loop *l, wf_err *err) {
     if (s.end > l->count) s.end = l->count;
     s.parts = s.end - s.first;
     for (int64_t b = s.first; b < s.end; b++) s.batches[l->order[b]]++;
+    const uint64_t mix = wfi_random_key(l->o->seed, "mixout", (uint64_t)l->s.step, 0);
+    wfi_mixout_begin(&l->mixout, mix);
     wf_status st = gradient_make(l, &s, err);
+    wfi_mixout_end(&l->mixout, mix);
     if (st != WF_OK) return wfi_fail_in(err, st, "step %lld", (long long)l->s.step + 1);
     /* Without clipping it measures only: numbers that are not finite end the run either way. */
     st = wfi_clip_grad_norm(l->sets, l->set_count, l->o->max_grad_norm, NULL, err);

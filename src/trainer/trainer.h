@@ -18,6 +18,10 @@ typedef struct wf_train_options {
     double epochs, lr, weight_decay, warmup_share, max_grad_norm; /* max_grad_norm 0: no clipping */
     double average; /* decay of the running mean of the trained values that is judged and kept (average.h); 0: none */
     float label_smoothing;
+    float focal;      /* gamma of the focal loss (classes only; no label smoothing then); 0: cross-entropy */
+    double agreement; /* R-Drop's alpha: every row twice a batch, under two draws of dropout (classes only); 0: once */
+    double mixout; /* chance that a value is that of the start for a step (mixout.h); heads are not pulled; 0: none */
+    double class_evenness;      /* rows drawn by class (batch.h); 0: each row once an epoch */
     const float *class_weights; /* [classes] or NULL */
     int schedule;               /* kind of wf_schedule */
     int64_t batch_rows, batch_tokens, accumulate;

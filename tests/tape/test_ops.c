@@ -310,6 +310,61 @@ static void ref_ce_all(const double *const *in, double *y) {
 static wf_value *do_ce_all(wf_tape *t, wf_value *const *v, wf_param *const *p) {
     return wfi_op_cross_entropy(t, v[0], label, weights, 0.1f, counts);
 }
+/* Focal loss in double, as the paper has it; gamma below 1, too, where (1-p)^(gamma-1) grows without bound. */
+static void focal_reference(const double *x, const float *w, double g, const int32_t *n, double *y) {
+    double sum = 0, total = 0;
+    for (int r = 0; r < T; r++) {
+        if (label[r] < 0) continue;
+        double z = 0;
+        for (int c = 0; c < (n ? n[r] : H); c++) z += exp(x[r * H + c]);
+        const double p = exp(x[r * H + label[r]]) / z, k = w ? (double)w[label[r]] : 1.0;
+        sum -= k * pow(1 - p, g) * log(p);
+        total += k;
+    }
+    y[0] = sum / total;
+}
+static void ref_focal(const double *const *in, double *y) {
+    focal_reference(in[0], NULL, 2, NULL, y);
+}
+static wf_value *do_focal(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_focal(t, v[0], label, NULL, 2, NULL);
+}
+static void ref_focal_all(const double *const *in, double *y) {
+    focal_reference(in[0], weights, 0.5, counts, y);
+}
+static wf_value *do_focal_all(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_focal(t, v[0], label, weights, 0.5f, counts);
+}
+static wf_value *do_focal_zero(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_focal(t, v[0], label, NULL, 0, NULL);
+}
+enum { PAIRS = 3 };
+static const int32_t pair_counts[2 * PAIRS] = {H, 2, 3, H, 2, 3};
+static void agree_reference(const double *x, const int32_t *n, double *y) {
+    y[0] = 0;
+    for (int r = 0; r < PAIRS; r++) {
+        const double *a = x + r * H, *b = x + (r + PAIRS) * H;
+        double za = 0, zb = 0;
+        const int C = n ? n[r] : H;
+        for (int c = 0; c < C; c++) za += exp(a[c]), zb += exp(b[c]);
+        for (int c = 0; c < C; c++) {
+            const double p = exp(a[c]) / za, q = exp(b[c]) / zb;
+            y[0] += 0.5 * (p * log(p / q) + q * log(q / p)) / PAIRS;
+        }
+    }
+}
+static void ref_agree(const double *const *in, double *y) {
+    agree_reference(in[0], NULL, y);
+}
+static wf_value *do_agree(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_agree(t, v[0], NULL);
+}
+static void ref_agree_ragged(const double *const *in, double *y) {
+    agree_reference(in[0], pair_counts, y);
+}
+static wf_value *do_agree_ragged(wf_tape *t, wf_value *const *v, wf_param *const *p) {
+    return wfi_op_agree(t, v[0], pair_counts);
+}
 static const float target[T] = {1, -2, 0.5f, 0, 3, 1, 1};
 static void ref_mse(const double *const *in, double *y) {
     y[0] = 0;
@@ -384,6 +439,11 @@ static const gc_case cases[] = {
     {"spread", {GC_VALUE(T, 1, 1)}, 3, 4, ref_spread, do_spread},
     {"cross_entropy", {GC_VALUE(T, H, 2)}, 1, 1, ref_ce, do_ce},
     {"cross_entropy with everything", {GC_VALUE(T, H, 2)}, 1, 1, ref_ce_all, do_ce_all},
+    {"focal", {GC_VALUE(T, H, 2)}, 1, 1, ref_focal, do_focal},
+    {"focal with everything", {GC_VALUE(T, H, 2)}, 1, 1, ref_focal_all, do_focal_all},
+    {"focal without gamma is cross_entropy", {GC_VALUE(T, H, 2)}, 1, 1, ref_ce, do_focal_zero},
+    {"agree", {GC_VALUE(2 * PAIRS, H, 2)}, 1, 1, ref_agree, do_agree},
+    {"agree of ragged rows", {GC_VALUE(2 * PAIRS, H, 2)}, 1, 1, ref_agree_ragged, do_agree_ragged},
     {"mse", {GC_VALUE(T, 1, 2)}, 1, 1, ref_mse, do_mse},
     {"bce", {GC_VALUE(T, H, 3)}, 1, 1, ref_bce, do_bce},
     {"identity_pull", {GC_PARAM(H, H)}, 1, 1, ref_pull, do_pull},
