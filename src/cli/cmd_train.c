@@ -73,6 +73,17 @@ void cli_trained_show(const json_t *j) {
     if (json_object_get(j, "heads")) heads_print(j);
     scores_print(j, "dev");
     scores_print(j, "test");
+    const json_t *gap = json_object_get(j, "gap");
+    if (json_is_true(json_object_get(gap, "warns"))) {
+        const char *metric = cli_text(gap, "metric");
+        char train[16], dev[16], low[16], high[16];
+        cli_score(train, metric, cli_number(gap, "train"));
+        cli_score(dev, metric, cli_number(gap, "dev"));
+        cli_score(low, metric, cli_number(gap, "low"));
+        cli_score(high, metric, cli_number(gap, "high"));
+        printf("overfitting: %s %s on training rows, %s on dev (gap [%s, %s]); try %s\n", metric, train, dev, low, high,
+               cli_text(gap, "remedy"));
+    }
     const char *verdict = cli_text(json_object_get(j, "benefit"), "verdict");
     if (*verdict) puts(verdict);
 }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "lab/gap.h"
 #include "lab/job_parts.h"
 #include "lab/precision.h"
 #include "lab/tokens.h"
@@ -314,7 +315,7 @@ wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err 
     wf_job_parts parts = {0};
     wf_train_options o;
     wf_train_result r = {0};
-    json_t *j = NULL, *probe = NULL;
+    json_t *j = NULL, *probe = NULL, *gap = NULL;
     wf_job_watch w;
     WF_TRY(wfi_trained_new(job->lab, job->settings, job->name, job->task, t, err));
     wf_status st = wfi_trained_sets(t, job->settings, sets, &set_count, err);
@@ -330,6 +331,8 @@ wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err 
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_job_score(t, &parts.dev, j, "dev", err);
     if (st == WF_OK) st = wfi_job_score(t, &parts.test, j, "test", err);
+    if (st == WF_OK && !job->part) st = wfi_gap_measure(job, t, &parts.dev, (int64_t)parts.train.rows, &gap, err);
+    if (gap) json_object_set_new(j, "gap", gap);
     if (st == WF_OK && !job->part) st = wfi_job_probe(t, job, &probe, err);
     if (probe) json_object_set_new(j, "probe", probe);
     wfi_job_parts_clear(&parts);

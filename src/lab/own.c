@@ -85,7 +85,8 @@ static wf_status own_spec(const wf_job *job, const json_t *spec, json_t **out, w
     if (st == WF_OK)
         st = wfi_settings_resolve(&(wf_train_spec){.task = job->task->name, .method = method}, &defaults, err);
     if (st == WF_OK && !(j = json_deep_copy(spec))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    static const char *const keys[] = {"method", "lr", "from", "config", "train_adapters", "keep_fusion", "stochastic_depth"};
+    static const char *const keys[] = {"method",          "lr", "from", "config", "train_adapters", "keep_fusion",
+                                       "stochastic_depth"};
     for (size_t i = 0; st == WF_OK && i < sizeof keys / sizeof *keys; i++)
         json_object_set(j, keys[i], json_object_get(defaults, keys[i]));
     json_decref(defaults);

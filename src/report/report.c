@@ -8,6 +8,7 @@
 #include "report/chart.h"
 #include "report/comparison.h"
 #include "report/html.h"
+#include "report/safeguards.h"
 #include "report/scores.h"
 #include "report/speed.h"
 #include "report/studies.h"
@@ -142,6 +143,7 @@ static void models_write(wf_buffer *b, const json_t *all) {
         wfi_buffer_clear(&from);
     }
     wfi_html_table_end(b);
+    wfi_safeguards_write(b, json_object_get(all, "models"));
     wfi_html_section_end(b);
 }
 
