@@ -67,7 +67,7 @@ static wf_status score(wf_lab *lab, const char *model, const wf_task *task, cons
 
 /* ---- setting ---- */
 
-static wf_status only_model(wf_lab *lab, const char *task, char out[65], wf_err *err) {
+static wf_status only_model(wf_lab *lab, const char *task, char out[160], wf_err *err) {
     wf_record *records = NULL;
     size_t count = 0, found = 0;
     WF_TRY(wfi_registry_list(lab->registry, "model", &records, &count, err));
@@ -76,7 +76,7 @@ static wf_status only_model(wf_lab *lab, const char *task, char out[65], wf_err 
         json_t *info = NULL;
         st = wfi_lab_record_json(&records[i], &info, err);
         const char *own = json_string_value(json_object_get(info, "task"));
-        if (own && strcmp(own, task) == 0 && found++ == 0) snprintf(out, 65, "%.64s", records[i].name);
+        if (own && strcmp(own, task) == 0 && found++ == 0) snprintf(out, 160, "%.64s", records[i].name);
         json_decref(info);
     }
     wfi_records_free(records, count);
@@ -126,7 +126,7 @@ wf_status wf_gate_set(wf_lab *lab, const wf_gate_spec *s, char **json, wf_err *e
     wf_task *task = NULL;
     wf_record record = {0};
     wf_metric_value m = {0};
-    char model[65] = "";
+    char model[160] = ""; /* NAME, or NAME:TASK of a joint training */
     gate old;
     json_t *j = NULL;
     WF_TRY(wfi_lab_task(lab, s->task, &task, &record, err));
@@ -134,7 +134,7 @@ wf_status wf_gate_set(wf_lab *lab, const wf_gate_spec *s, char **json, wf_err *e
     const bool there = gate_read(lab, s->task, &old, &st, err);
     if (st == WF_OK) st = spec_check(s, there, err);
     if (st == WF_OK && (s->model || there))
-        snprintf(model, sizeof model, "%.64s", s->model ? s->model : old.model);
+        snprintf(model, sizeof model, "%.159s", s->model ? s->model : old.model);
     else if (st == WF_OK)
         st = only_model(lab, s->task, model, err);
     const char *split = s->split ? s->split : there ? old.split : task->test.count ? "test" : "dev";

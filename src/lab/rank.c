@@ -131,9 +131,11 @@ static wf_status sources_add(const ranker *k, wf_ranking *out, wf_err *err) {
                                .rate_unit = ""};
         if (wfi_lab_tick(k->lab, &p, false)) st = wfi_fail(err, WF_E_CANCELLED, "cancelled");
         if (st == WF_OK) st = wfi_lab_record_json(&records[i], &info, err);
-        /* Its own adapters are no sources; what an earlier fuse kept is a copy of one. */
+        /* Its own adapters are no sources; what an earlier fuse kept is a copy of one; what was trained jointly answers
+         * several tasks, perhaps this one. */
         if (st == WF_OK && text_is(info, "base_hash", k->base->hash) && !text_is(info, "task", k->task->name) &&
-            !json_object_get(info, "benefit") && json_array_size(json_object_get(info, "from")) == 0)
+            !json_object_get(info, "benefit") && !json_object_get(info, "heads") &&
+            json_array_size(json_object_get(info, "from")) == 0)
             st = source_add(k, records[i].name, info, out, err);
         json_decref(info);
     }
