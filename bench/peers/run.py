@@ -332,15 +332,18 @@ def size_run(a, size, models, setup):
     memory = not a.only and size not in setup["memory"]
     if not missing and not memory:
         return
-    workers, setup["works"][size], setup["agreement"][size], versions, settings = load(a, size, models, wanted, setup["agreement"].get(size, {}))
-    setup["versions"].update(versions)
-    json_write(os.path.join(a.results, "setup.json"), setup)
     if a.prepare:
         missing, memory = [], False
-    for n in missing:
-        json_write(os.path.join(a.results, f"{size}-round-{n:02}.json"), round_run(a, size, n, workers, wanted, setup["works"][size]))
-    for worker in workers.values():
-        worker.close()
+    settings = None
+    # Every round has processes of its own: the larger size's would otherwise not fit into memory beside each other for long.
+    for n in missing or [0]:
+        workers, setup["works"][size], setup["agreement"][size], versions, settings = load(a, size, models, wanted, setup["agreement"].get(size, {}))
+        setup["versions"].update(versions)
+        json_write(os.path.join(a.results, "setup.json"), setup)
+        if n:
+            json_write(os.path.join(a.results, f"{size}-round-{n:02}.json"), round_run(a, size, n, workers, wanted, setup["works"][size]))
+        for worker in workers.values():
+            worker.close()
     if memory:
         setup["memory"][size] = memory_measure(a, size, settings)
 
