@@ -143,8 +143,9 @@ typedef int (*wf_line_fn)(const char *json_line, void *user);
 WF_API wf_status wf_predictor_file(wf_predictor *p, const char *path, wf_line_fn emit, void *user, wf_err *err);
 WF_API void wf_predictor_close(wf_predictor *p);
 
-/* Trains and scores several methods over seeds and sizes; resumable. methods: "head","full","seq_bn",...,"fusion:A,B"
- * (or "fuse:A,B"). */
+/* Trains and scores several methods over seeds and sizes; resumable. methods: "head","full","seq_bn",...; of adapters
+ * of the lab "fuse:A,B[@CONFIG]" ("own" among them: trained on the same rows), "average:A,B", "weighted:A,B" (by dev),
+ * "best:A,B" (on dev); of other tasks "joint:T,U[@METHOD]", "multihead:T,U", "mtfuse:T,U[@CONFIG]". */
 typedef struct wf_compare_spec {
     const char *task, *base;
     const char *const *methods;
@@ -154,7 +155,8 @@ typedef struct wf_compare_spec {
     int seeds;           /* default 3 */
     wf_train_spec train; /* settings common to all (task, name, method, from, rows, seed ignored) */
 } wf_compare_spec;
-/* {"task","rows":[{"method","train_rows","seed","metrics","trainable_params","wall_seconds"}],"summary":[...]} */
+/* {"task","rows":[{"method","train_rows","seed","metrics","trainable_params","wall_seconds"}],"summary":[...],
+ * "tests":[...]} */
 WF_API wf_status wf_compare(wf_lab *lab, const wf_compare_spec *spec, char **json, wf_err *err);
 
 /* Speed on this machine. Works are measured in rounds, in turn, and compared with the fastest matrix products of their

@@ -6,6 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the test rows tell apart. */
+static void tests_show(const json_t *j) {
+    const json_t *tests = json_object_get(j, "tests"), *t;
+    size_t i, told = 0;
+    json_array_foreach(tests, i, t) told += json_is_string(json_object_get(t, "better"));
+    if (json_array_size(tests) == 0) return;
+    printf("\n%zu of %zu differences may be claimed (paired bootstrap over test rows and seeds, p corrected by Holm)\n",
+           told, json_array_size(tests));
+    json_array_foreach(tests, i, t) {
+        char d[16], low[16], high[16];
+        const char *metric = cli_text(t, "metric");
+        if (!json_is_string(json_object_get(t, "better"))) continue;
+        cli_score(d, metric, cli_number(t, "difference"));
+        cli_score(low, metric, cli_number(t, "low"));
+        cli_score(high, metric, cli_number(t, "high"));
+        printf("  %.0f rows: %s against %s: %s [%s, %s], p %.2g\n", cli_number(t, "train_rows"), cli_text(t, "a"),
+               cli_text(t, "b"), d, low, high, cli_number(t, "p_holm"));
+    }
+}
+
 /* The table: a line a size and method, mean and standard deviation over the seeds. */
 static void compare_show(const json_t *j) {
     const json_t *summary = json_object_get(j, "summary"), *s;
@@ -43,6 +63,7 @@ static void compare_show(const json_t *j) {
     printf("%s, test scores: mean +- standard deviation over %.0f seeds (run %.0f)\n", cli_text(j, "task"),
            cli_number(json_array_get(summary, 0), "seeds"), cli_number(j, "run"));
     cli_table_print(t);
+    tests_show(j);
 }
 
 typedef struct words {
@@ -58,14 +79,14 @@ static bool word_add(words *w, const char *text, size_t n) {
     return list[w->count++] != NULL;
 }
 
-/* "head,seq_bn,fuse:A,B;lora": pieces between ';', in each of them methods between ',' (outside brackets) until a
- * fusion, which takes the rest. */
+/* "head,seq_bn,fuse:A,B;lora": pieces between ';', in each of them methods between ',' (outside brackets) until one
+ * that names others behind a ':', which takes the rest. */
 static bool methods_split(const char *text, words *out) {
     int depth = 0;
     for (const char *at = text; *at;) {
         const char *end = at;
-        const bool fusion = strncmp(at, "fuse:", 5) == 0 || strncmp(at, "fusion:", 7) == 0;
-        for (depth = 0; *end && (depth > 0 || (*end != ';' && (fusion || *end != ','))); end++)
+        const bool names = at[strcspn(at, ":,;[{")] == ':';
+        for (depth = 0; *end && (depth > 0 || (*end != ';' && (names || *end != ','))); end++)
             depth += (*end == '[' || *end == '{') - (*end == ']' || *end == '}');
         if (end > at && !word_add(out, at, (size_t)(end - at))) return false;
         at = *end ? end + 1 : end;
@@ -118,8 +139,11 @@ static int run(const cli_args *a) {
 }
 
 static const cli_option options[] = {
-    {"--methods", "LIST", "head, full, seq_bn, ..., fuse:A,B[@static]; a fusion stands last, or ';' ends it", CLI_TEXT,
-     CLI_AT(methods)},
+    {"--methods", "LIST",
+     "head, full, seq_bn, ...; fuse:A,B[@static] (own: trained here), average:A,B, weighted:A,B, best:A,B; of other "
+     "tasks "
+     "joint:T,U[@METHOD], multihead:T,U, mtfuse:T,U; what names others stands last, or ';' ends it",
+     CLI_TEXT, CLI_AT(methods)},
     {"--rows", "N,N,...", "training rows to try, nested stratified samples (default: all)", CLI_TEXT,
      CLI_AT(rows_list)},
     {"--seeds", "N", "seeds 0 to N-1 (default: 3)", CLI_INT, CLI_AT(seeds)},
@@ -135,7 +159,12 @@ const cli_command cli_compare = {
     .options = options,
     .run = run,
     .summary = "train and score several methods over sizes and seeds",
-    .text = "Every method is trained with its own defaults unless you set them. Nothing is kept in the lab but the "
+    .text = "A fusion may name \"own\": an adapter of the task trained on the same rows. average, weighted (by dev) "
+            "and best (on dev) keep the\n"
+            "adapters frozen under a new head. joint shares one adapter, multihead the whole base with other tasks; "
+            "mtfuse fuses adapters that\n"
+            "were each trained jointly with one of them, and own. Differences are tested on the test rows.\n"
+            "Every method is trained with its own defaults unless you set them. Nothing is kept in the lab but the "
             "scores. A comparison that was\n"
             "interrupted goes on with weft resume, where it stopped.",
     .example = "weft compare editorials --methods head,seq_bn,fuse:amazon,movies,tweets --rows 100,300,1000 --seeds 3",

@@ -134,7 +134,7 @@ wf_status wfi_job_parts_make(const wf_job *job, const wf_trained *t, wf_job_part
     WF_TRY(wfi_job_encode(t, &job->task->dev, job->task, &p->dev, err));
     WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
     wf_encoded *const all[] = {&p->train, &p->dev, &p->test};
-    for (int k = 0; k < 3 && job->settings->kind == WF_METHOD_HEAD; k++)
+    for (int k = 0; k < 3 && wfi_settings_frozen(job->settings); k++)
         if (all[k] != &p->train || !wfi_context_drops(t->context)) WF_TRY(wfi_features_make(t->context, all[k], err));
     return weights_make(job, &p->train, &p->weights, err);
 }
@@ -193,7 +193,8 @@ static wf_status identity_make(const wf_job *job, const wf_trained *t, const wf_
         wfi_buffer_printf(&b, "|against overfitting %.17g %.17g %.17g %.17g %.17g", s->stochastic_depth, o->mixout,
                           o->agreement, (double)o->focal, o->class_evenness);
     if (o->average > 0) wfi_buffer_printf(&b, "|mean %.17g", o->average); /* else as before it was known */
-    for (size_t i = 0; i < t->fused_count; i++) { /* by content: another adapter may have the name by now */
+    /* By content: another adapter may have the name by now. Without a checkpoint nothing is told apart by it. */
+    for (size_t i = 0; job->checkpoint && i < t->fused_count; i++) {
         wf_record r = {0};
         wf_status found = wfi_registry_get(job->lab->registry, "model", t->fused[i]->name, &r, err);
         if (found == WF_OK) wfi_buffer_printf(&b, "|%s", r.hash);
@@ -271,11 +272,24 @@ wf_status wfi_job_probe(wf_trained *t, const wf_job *job, json_t **out, wf_err *
     return st;
 }
 
-wf_status wfi_job_score(wf_trained *t, const wf_encoded *e, json_t *into, const char *key, wf_err *err) {
+wf_status wfi_job_score(wf_trained *t, const wf_encoded *e, const char *file, json_t *into, const char *key,
+                        wf_err *err) {
     wf_scores s = {0};
-    if (e->rows) WF_TRY(wfi_evaluate(t->context, e, t->classes, 0, 0, &s, err));
-    json_object_set_new(into, key, wfi_lab_scores_json(&s, false));
-    return WF_OK;
+    wf_outputs o = {0};
+    wf_predictions p;
+    double *target = NULL;
+    wf_status st = WF_OK;
+    if (e->rows) {
+        st = wfi_evaluate_outputs(t->context, e, t->classes, &o, err);
+        if (st == WF_OK) st = wfi_outputs_judged(t->context, e, &o, &p, &target, err);
+        if (st == WF_OK) st = wfi_metrics_compute(&p, 0, 0, &s, err);
+        if (st == WF_OK && file)
+            st = wfi_file_write(file, (const char *)o.scores, o.rows * (size_t)o.classes * sizeof *o.scores, err);
+    }
+    if (st == WF_OK) json_object_set_new(into, key, wfi_lab_scores_json(&s, false));
+    wfi_free(target);
+    wfi_outputs_clear(&o);
+    return st;
 }
 
 json_t *wfi_job_result(const wf_job *job, const wf_trained *t, const wf_train_options *o, const wf_train_result *r,
@@ -329,8 +343,8 @@ wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err 
     if (st == WF_OK) st = wfi_trained_freeze(t, err);
     if (st == WF_OK && !(j = wfi_job_result(job, t, &o, &r, (int64_t)parts.train.rows)))
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK) st = wfi_job_score(t, &parts.dev, j, "dev", err);
-    if (st == WF_OK) st = wfi_job_score(t, &parts.test, j, "test", err);
+    if (st == WF_OK) st = wfi_job_score(t, &parts.dev, NULL, j, "dev", err);
+    if (st == WF_OK) st = wfi_job_score(t, &parts.test, job->outputs, j, "test", err);
     if (st == WF_OK && !job->part) st = wfi_gap_measure(job, t, &parts.dev, (int64_t)parts.train.rows, &gap, err);
     if (gap) json_object_set_new(j, "gap", gap);
     if (st == WF_OK && !job->part) st = wfi_job_probe(t, job, &probe, err);

@@ -14,6 +14,7 @@ typedef struct wf_job {
     const char *folder;     /* the run's own, for what does not fit into memory; NULL: none */
     const char *log;        /* file for epoch notes, appended; NULL: none */
     const char *stage;      /* for progress */
+    const char *outputs;    /* file for what the test rows got, floats [rows, classes]; NULL: none */
     bool part; /* of a comparison: epoch notes go to the log only, and no outputs are recorded for verify */
 } wf_job;
 

@@ -23,7 +23,9 @@ void wfi_job_watch_open(const wf_job *job, wf_job_watch *out);
 void wfi_job_watch_close(wf_job_watch *w);
 int wfi_job_event(const wf_train_event *e, void *watch);
 
-wf_status wfi_job_score(wf_trained *t, const wf_encoded *e, json_t *into, const char *key, wf_err *err);
+/* Scores of rows, as into[key]. file: where the outputs are written, floats [rows, classes]; NULL: nowhere. */
+wf_status wfi_job_score(wf_trained *t, const wf_encoded *e, const char *file, json_t *into, const char *key,
+                        wf_err *err);
 /* Everything but scores and probe; NULL when out of memory. */
 json_t *wfi_job_result(const wf_job *job, const wf_trained *t, const wf_train_options *o, const wf_train_result *r,
                        int64_t train_rows);

@@ -9,11 +9,15 @@ typedef struct wf_joint { /* free with wfi_joint_clear */
     wf_record records[WF_JOINT_TASKS];
     wf_sampling sampling;
     wf_weighing weighing;
+    bool help;                 /* the first task is what counts: state and scores are its own */
+    wf_settings help_settings; /* of the others, set by wfi_joint_help */
 } wf_joint;
 
 /* The tasks and words of the settings' "joint": {"tasks":[...],"sampling","loss_weights"}. */
 wf_status wfi_joint_open(wf_lab *lab, const json_t *settings, wf_joint *out, wf_err *err);
 void wfi_joint_clear(wf_joint *j);
+/* From here on all but the first task only help it: settings->rows is for the first alone. */
+void wfi_joint_help(wf_joint *j, const wf_settings *settings);
 /* A spec as settings, defaults filled in. */
 wf_status wfi_joint_settings(const wf_joint_spec *spec, json_t **out, wf_err *err);
 /* Whether the texts of each task can be cut at max_length. */

@@ -37,9 +37,17 @@ void wfi_joint_clear(wf_joint *j) {
     *j = (wf_joint){0};
 }
 
-/* The job as if it were of one task. */
+void wfi_joint_help(wf_joint *j, const wf_settings *settings) {
+    j->help = true;
+    j->help_settings = *settings;
+    j->help_settings.rows = 0;
+}
+
+/* The job as if it were of one task. Where the others only help the first, all their rows are used, and none to
+ * choose a state by. */
 static wf_job of_task(const wf_job *job, const wf_joint *joint, size_t k) {
     wf_job one = *job;
+    if (joint->help && k) one.settings = &joint->help_settings;
     one.task = joint->tasks[k];
     one.task_record = &joint->records[k];
     return one;
@@ -83,8 +91,8 @@ static wf_status head_result(const wf_job *job, const wf_joint *joint, size_t k,
                           "classes", (int)t->classes, "train_rows", (json_int_t)parts->train.rows, "batches",
                           (json_int_t)r->task[k].batches, "loss_weight", r->task[k].factor);
     wf_status st = j ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK) st = wfi_job_score(t, &parts->dev, j, "dev", err);
-    if (st == WF_OK) st = wfi_job_score(t, &parts->test, j, "test", err);
+    if (st == WF_OK) st = wfi_job_score(t, &parts->dev, NULL, j, "dev", err);
+    if (st == WF_OK) st = wfi_job_score(t, &parts->test, k ? NULL : job->outputs, j, "test", err);
     if (st == WF_OK && !job->part) st = wfi_job_probe(t, &one, &probe, err);
     if (probe) json_object_set_new(j, "probe", probe);
     if (st == WF_OK)
@@ -158,6 +166,11 @@ typedef struct work {
     wf_train_result r;
 } work;
 
+static void dev_drop(wf_encoded *e) {
+    wfi_encoded_clear(e);
+    *e = (wf_encoded){0};
+}
+
 static wf_status work_make(const wf_job *job, const wf_joint *joint, wf_trained *t, work *w, wf_err *err) {
     WF_TRY(wfi_trained_sets(t, job->settings, w->sets, &w->set_count, err));
     for (size_t k = 0; k < joint->count; k++) {
@@ -165,6 +178,10 @@ static wf_status work_make(const wf_job *job, const wf_joint *joint, wf_trained 
         wfi_trained_use(t, k, one.task);
         WF_TRY(wfi_job_parts_make(&one, t, &w->parts[k], err));
         w->rows += (int64_t)w->parts[k].train.rows;
+        if (joint->help && k) {
+            dev_drop(&w->parts[k].dev);
+            dev_drop(&w->parts[k].test);
+        }
         w->tasks[k] = (wf_train_task){.name = one.task->name,
                                       .head = t->heads[k],
                                       .head_set = w->set_count - joint->count + k,

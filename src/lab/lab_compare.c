@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "lab/compare.h"
+#include "lab/compare_cell.h"
 #include "lab/job.h"
 #include "lab/precision.h"
 #include <math.h>
@@ -17,94 +18,6 @@ typedef struct cell {
     int64_t seed;
 } cell;
 
-/* "fusion:A,B" or "fuse:A,B[@config]" to method and names; anything else is a method as it is. */
-static wf_status method_split(const char *text, json_t *spec, wf_err *err) {
-    const char *names = strncmp(text, "fusion:", 7) == 0 ? text + 7 : strncmp(text, "fuse:", 5) == 0 ? text + 5 : NULL;
-    json_t *from = json_array();
-    if (!from) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    json_object_set_new(spec, "from", from);
-    if (!names) {
-        json_object_set_new(spec, "method", json_string(text));
-        return WF_OK;
-    }
-    json_object_set_new(spec, "method", json_string("fusion"));
-    const char *at = strchr(names, '@');
-    const size_t end = at ? (size_t)(at - names) : strlen(names);
-    for (size_t i = 0; i < end;) {
-        const size_t n = strcspn(names + i, ",@");
-        if (n == 0) return wfi_fail(err, WF_E_ARG, "\"%s\": an adapter's name is missing", text);
-        json_array_append_new(from, json_stringn(names + i, n));
-        i += n + 1;
-    }
-    json_object_set_new(spec, "config", json_string(at ? at + 1 : "dynamic"));
-    return WF_OK;
-}
-
-/* The settings of one cell: the common ones, with the method's own defaults where the user gave none. */
-static wf_status cell_spec(const json_t *common, const cell *c, const char *task, const char *base, json_t **out,
-                           wf_err *err) {
-    json_t *j = json_deep_copy(common), *method = json_object();
-    wf_status st = j && method ? method_split(c->method, method, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    const char *from[64];
-    wf_train_spec s = {.task = task,
-                       .base = base,
-                       .rows = c->rows,
-                       .seed = (uint64_t)c->seed,
-                       .base_dtype = "f32"}; /* settled in common, unless older */
-    if (st == WF_OK) {
-        const json_t *names = json_object_get(method, "from");
-        if (json_array_size(names) > 64) st = wfi_fail(err, WF_E_ARG, "at most 64 adapters can be fused");
-        for (size_t i = 0; st == WF_OK && i < json_array_size(names); i++)
-            from[s.from_count++] = json_string_value(json_array_get(names, i));
-        s.from = from;
-        s.method = json_string_value(json_object_get(method, "method"));
-        s.config = json_string_value(json_object_get(method, "config"));
-        json_t *defaults = NULL;
-        if (st == WF_OK) st = wfi_settings_resolve(&s, &defaults, err);
-        if (st == WF_OK) json_object_update_missing(j, defaults);
-        for (size_t i = 0; st == WF_OK && i < 7; i++) { /* what the cell fixes */
-            static const char *const keys[] = {"task", "method", "from", "config", "rows", "seed", "base"};
-            json_object_set(j, keys[i], json_object_get(defaults, keys[i]));
-        }
-        json_decref(defaults);
-    }
-    json_decref(method);
-    if (st != WF_OK)
-        json_decref(j);
-    else
-        *out = j;
-    return st;
-}
-
-static wf_status cell_run(wf_lab *lab, const json_t *spec, const cell *c, const wf_task *task, const wf_record *record,
-                          const char *stage, const char *folder, const char *log, json_t **out, wf_err *err) {
-    json_t *settings = NULL;
-    wf_settings s;
-    wf_trained t = {0};
-    char name[65];
-    WF_TRY(cell_spec(json_object_get(spec, "train"), c, task->name, json_string_value(json_object_get(spec, "base")),
-                     &settings, err));
-    wf_status st = wfi_settings_read(settings, &s, err);
-    snprintf(name, sizeof name, "%.48s-compared", task->name);
-    const wf_job job = {.lab = lab,
-                        .settings = &s,
-                        .name = name,
-                        .task = task,
-                        .task_record = record,
-                        .stage = stage,
-                        .folder = folder,
-                        .log = log,
-                        .part = true};
-    if (st == WF_OK) st = wfi_job_run(&job, &t, out, err);
-    wfi_trained_clear(&t);
-    json_decref(settings);
-    if (st == WF_OK) {
-        json_object_set_new(*out, "method", json_string(c->method));
-        json_object_set(*out, "metrics", json_object_get(*out, "test"));
-    }
-    return st;
-}
-
 static json_t *cell_find(const json_t *rows, const cell *c) {
     size_t i;
     json_t *row;
@@ -116,42 +29,6 @@ static json_t *cell_find(const json_t *rows, const cell *c) {
             return row;
     }
     return NULL;
-}
-
-/* Mean and standard deviation (n - 1) of every metric over the seeds of one (method, rows). */
-static void summary_add(json_t *summary, const json_t *rows, const char *method, int64_t asked) {
-    json_t *sums = json_object(), *mean = json_object(), *sd = json_object();
-    size_t i, n = 0;
-    json_t *row, *value;
-    const char *key;
-    double wall = 0, params = 0, train_rows = 0;
-    json_array_foreach(rows, i, row) {
-        if (strcmp(json_string_value(json_object_get(row, "method")), method) != 0 ||
-            json_integer_value(json_object_get(row, "asked_rows")) != asked)
-            continue;
-        n++;
-        wall += json_number_value(json_object_get(row, "wall_seconds"));
-        params = json_number_value(json_object_get(row, "trainable_params"));
-        train_rows = json_number_value(json_object_get(row, "train_rows"));
-        json_object_foreach(json_object_get(row, "metrics"), key, value) {
-            json_t *list = json_object_get(sums, key);
-            if (!list) json_object_set_new(sums, key, list = json_array());
-            json_array_append(list, value);
-        }
-    }
-    json_object_foreach(sums, key, value) {
-        double m = 0, v = 0;
-        const size_t k = json_array_size(value);
-        for (i = 0; i < k; i++) m += json_number_value(json_array_get(value, i)) / (double)k;
-        for (i = 0; i < k; i++) v += pow(json_number_value(json_array_get(value, i)) - m, 2);
-        json_object_set_new(mean, key, json_real(m));
-        json_object_set_new(sd, key, k > 1 ? json_real(sqrt(v / (double)(k - 1))) : json_null());
-    }
-    json_decref(sums);
-    json_array_append_new(summary, json_pack("{s:s, s:I, s:I, s:o, s:o, s:f, s:I}", "method", method, "train_rows",
-                                             (json_int_t)train_rows, "seeds", (json_int_t)n, "mean", mean, "sd", sd,
-                                             "wall_seconds", n ? wall / (double)n : 0.0, "trainable_params",
-                                             (json_int_t)params));
 }
 
 /* A line for people when a cell is done. Nonzero: cancel. */
@@ -167,57 +44,81 @@ static int cell_tell(wf_lab *lab, const char *stage, const cell *c, const char *
     return wfi_lab_tick(lab, &p, true);
 }
 
-static wf_status cells_run(wf_lab *lab, const json_t *spec, const char *folder, const char *file, const char *log,
-                           json_t *done, json_t *summary, wf_err *err) {
-    const json_t *methods = json_object_get(spec, "methods"), *sizes = json_object_get(spec, "rows");
-    const int64_t seeds = json_integer_value(json_object_get(spec, "seeds"));
-    wf_task *task = NULL;
-    wf_record record = {0};
-    wf_status st = wfi_lab_task(lab, json_string_value(json_object_get(spec, "task")), &task, &record, err);
-    const size_t total = json_array_size(methods) * json_array_size(sizes) * (size_t)seeds;
-    size_t at = 0;
-    for (size_t r = 0; st == WF_OK && r < json_array_size(sizes); r++)
-        for (int64_t seed = 0; st == WF_OK && seed < seeds; seed++)
-            for (size_t m = 0; st == WF_OK && m < json_array_size(methods); m++) {
-                const cell c = {.method = json_string_value(json_array_get(methods, m)),
-                                .rows = json_integer_value(json_array_get(sizes, r)),
-                                .seed = seed};
-                char stage[96];
-                json_t *row = NULL;
-                snprintf(stage, sizeof stage, "%zu/%zu %.40s", ++at, total, c.method);
-                if (cell_find(done, &c)) continue;
-                st = cell_run(lab, spec, &c, task, &record, stage, folder, log, &row, err);
-                if (st != WF_OK) break;
-                json_object_set_new(row, "asked_rows", json_integer(c.rows));
-                json_array_append_new(done, row);
-                st = wfi_json_write(file, done, err);
-                if (st == WF_OK && cell_tell(lab, stage, &c, task->metric, row))
-                    st = wfi_fail(err, WF_E_CANCELLED, "cancelled after %zu of %zu trainings", at, total);
-            }
-    for (size_t r = 0; st == WF_OK && r < json_array_size(sizes); r++)
-        for (size_t m = 0; m < json_array_size(methods); m++)
-            summary_add(summary, done, json_string_value(json_array_get(methods, m)),
-                        json_integer_value(json_array_get(sizes, r)));
-    wfi_record_clear(&record);
-    wfi_task_free(task);
-    return st;
+typedef struct course { /* of one comparison */
+    wf_lab *lab;
+    const json_t *spec;
+    const char *folder, *file, *log;
+    wf_task *task;
+    wf_record record;
+    json_t *done; /* rows */
+    size_t at, total;
+} course;
+
+static wf_status cell_do(course *k, size_t method, size_t size, int64_t seed, wf_err *err) {
+    const cell c = {.method = json_string_value(json_array_get(json_object_get(k->spec, "methods"), method)),
+                    .rows = json_integer_value(json_array_get(json_object_get(k->spec, "rows"), size)),
+                    .seed = seed};
+    char stage[96];
+    json_t *row = NULL;
+    wf_compare_method m;
+    snprintf(stage, sizeof stage, "%zu/%zu %.40s", ++k->at, k->total, c.method);
+    if (cell_find(k->done, &c)) return WF_OK;
+    WF_TRY(wfi_compare_method(c.method, &m, err));
+    char *outputs = wfi_cell_outputs(k->folder, method, size, seed);
+    const wf_cell work = {.lab = k->lab,
+                          .method = &m,
+                          .rows = c.rows,
+                          .seed = seed,
+                          .common = json_object_get(k->spec, "train"),
+                          .base = json_string_value(json_object_get(k->spec, "base")),
+                          .task = k->task,
+                          .record = &k->record,
+                          .stage = stage,
+                          .folder = k->folder,
+                          .log = k->log,
+                          .outputs = outputs};
+    wf_status st = outputs ? wfi_cell_run(&work, &row, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wfi_free(outputs);
+    wfi_compare_method_clear(&m);
+    WF_TRY(st);
+    json_object_set_new(row, "asked_rows", json_integer(c.rows));
+    json_array_append_new(k->done, row);
+    WF_TRY(wfi_json_write(k->file, k->done, err));
+    return cell_tell(k->lab, stage, &c, k->task->metric, row)
+               ? wfi_fail(err, WF_E_CANCELLED, "cancelled after %zu of %zu trainings", k->at, k->total)
+               : WF_OK;
+}
+
+static wf_status cells_run(course *k, wf_err *err) {
+    const size_t methods = json_array_size(json_object_get(k->spec, "methods")),
+                 sizes = json_array_size(json_object_get(k->spec, "rows"));
+    const int64_t seeds = json_integer_value(json_object_get(k->spec, "seeds"));
+    k->total = methods * sizes * (size_t)seeds;
+    for (size_t r = 0; r < sizes; r++)
+        for (int64_t seed = 0; seed < seeds; seed++)
+            for (size_t m = 0; m < methods; m++) WF_TRY(cell_do(k, m, r, seed, err));
+    return WF_OK;
 }
 
 static wf_status compare_store(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
-    json_t *done = NULL, *summary = json_array();
     char *file = wfi_run_path(lab, run, "cells.json"), *log = wfi_run_path(lab, run, "log.txt"),
          *folder = wfi_run_path(lab, run, "");
-    wf_status st =
-        file && log && folder && summary ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK && wfi_file_exists(file)) st = wfi_json_read(file, (size_t)1 << 28, &done, err);
-    if (st == WF_OK && !done) done = json_array();
-    if (st == WF_OK) st = cells_run(lab, spec, folder, file, log, done, summary, err);
+    course k = {.lab = lab, .spec = spec, .folder = folder, .file = file, .log = log};
+    json_t *tests = NULL;
+    wf_status st = file && log && folder ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = wfi_lab_task(lab, json_string_value(json_object_get(spec, "task")), &k.task, &k.record, err);
+    if (st == WF_OK && wfi_file_exists(file)) st = wfi_json_read(file, (size_t)1 << 28, &k.done, err);
+    if (st == WF_OK && !k.done) k.done = json_array();
+    if (st == WF_OK) st = cells_run(&k, err);
+    if (st == WF_OK) st = wfi_compare_tests(spec, k.task, folder, &tests, err);
     if (st == WF_OK)
-        st = wfi_lab_give(json_pack("{s:O, s:I, s:O, s:O}", "task", json_object_get(spec, "task"), "run",
-                                    (json_int_t)run, "rows", done, "summary", summary),
+        st = wfi_lab_give(json_pack("{s:O, s:I, s:O, s:o, s:o}", "task", json_object_get(spec, "task"), "run",
+                                    (json_int_t)run, "rows", k.done, "summary", wfi_compare_summary(spec, k.done),
+                                    "tests", tests),
                           json, err);
-    json_decref(done);
-    json_decref(summary);
+    json_decref(k.done);
+    wfi_record_clear(&k.record);
+    wfi_task_free(k.task);
     wfi_free(file);
     wfi_free(log);
     wfi_free(folder);
@@ -277,25 +178,49 @@ static json_t *common_make(const wf_train_spec *s) {
 }
 
 /* The same training twice would only cost time, and count double in the summary. */
-static wf_status twice_check(const wf_compare_spec *s, wf_err *err) {
-    json_t *seen = json_array(), *one = NULL;
-    wf_status st = seen ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    for (size_t i = 0; st == WF_OK && i < s->method_count; i++) {
-        if (!(one = json_object())) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-        if (st == WF_OK) st = method_split(s->methods[i], one, err);
-        for (size_t k = 0; st == WF_OK && k < i; k++)
-            if (json_equal(one, json_array_get(seen, k)))
-                st = strcmp(s->methods[i], s->methods[k]) == 0
-                         ? wfi_fail(err, WF_E_ARG, "method \"%.80s\" stands twice", s->methods[i])
-                         : wfi_fail(err, WF_E_ARG, "methods \"%.80s\" and \"%.80s\" are the same", s->methods[k],
-                                    s->methods[i]);
-        json_array_append_new(seen, one);
-    }
-    json_decref(seen);
-    for (size_t i = 0; st == WF_OK && i < s->rows_count; i++)
-        for (size_t k = 0; st == WF_OK && k < i; k++)
+static wf_status twice_check(const wf_compare_spec *s, const wf_compare_method *m, wf_err *err) {
+    for (size_t i = 0; i < s->method_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (wfi_compare_methods_same(&m[i], &m[k]))
+                return strcmp(s->methods[i], s->methods[k]) == 0
+                           ? wfi_fail(err, WF_E_ARG, "method \"%.80s\" stands twice", s->methods[i])
+                           : wfi_fail(err, WF_E_ARG, "methods \"%.80s\" and \"%.80s\" are the same", s->methods[k],
+                                      s->methods[i]);
+    for (size_t i = 0; i < s->rows_count; i++)
+        for (size_t k = 0; k < i; k++)
             if (s->rows[i] == s->rows[k])
-                st = wfi_fail(err, WF_E_ARG, "--rows %lld stands twice", (long long)s->rows[i]);
+                return wfi_fail(err, WF_E_ARG, "--rows %lld stands twice", (long long)s->rows[i]);
+    return WF_OK;
+}
+
+/* A plain method's own words, and what the others name. */
+static wf_status method_check(wf_lab *lab, const wf_compare_spec *s, const wf_compare_method *m, const json_t *common,
+                              const wf_open_base *base, wf_err *err) {
+    static const char *const methods[] = {NULL, "fusion", "fusion", "mean", "mean", "mean", NULL, "full"};
+    const wf_cell c = {.common = common, .base = s->base};
+    const char *method = m->kind == WF_COMPARE_PLAIN   ? m->text
+                         : m->kind == WF_COMPARE_JOINT ? (m->at ? m->at : "seq_bn")
+                                                       : methods[m->kind];
+    const bool fuses = m->kind == WF_COMPARE_FUSE || m->kind == WF_COMPARE_MTFUSE;
+    json_t *j = NULL;
+    if (m->kind == WF_COMPARE_JOINT && (strncmp(method, "head", 4) == 0 || strncmp(method, "full", 4) == 0))
+        return wfi_fail(err, WF_E_ARG,
+                        "\"%.80s\": behind the @ stands an adapter method; for the whole base: multihead:", m->text);
+    WF_TRY(wfi_cell_settings(&c, method, m->names, fuses && m->at ? m->at : NULL, &j, err));
+    json_decref(j);
+    return wfi_compare_method_check(lab, m, s->task, s->train.max_length, base, err);
+}
+
+static wf_status methods_check(wf_lab *lab, const wf_compare_spec *s, const json_t *common, const wf_open_base *base,
+                               wf_err *err) {
+    if (s->method_count == 0) return wfi_fail(err, WF_E_ARG, "which methods? e.g. --methods head,seq_bn,fuse:A,B");
+    wf_compare_method *m = wfi_alloc(s->method_count, sizeof *m);
+    wf_status st = m ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (size_t i = 0; st == WF_OK && i < s->method_count; i++) st = wfi_compare_method(s->methods[i], &m[i], err);
+    if (st == WF_OK) st = twice_check(s, m, err);
+    for (size_t i = 0; st == WF_OK && i < s->method_count; i++) st = method_check(lab, s, &m[i], common, base, err);
+    for (size_t i = 0; m && i < s->method_count; i++) wfi_compare_method_clear(&m[i]);
+    wfi_free(m);
     return st;
 }
 
@@ -306,25 +231,11 @@ static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json
     wf_record record = {0};
     WF_TRY(wfi_lab_task(lab, s->task, &task, &record, err));
     wf_status st = wfi_job_length_check(lab, base, &record, s->train.max_length, err);
-    if (st == WF_OK) st = twice_check(s, err);
-    if (st == WF_OK && s->method_count == 0)
-        st = wfi_fail(err, WF_E_ARG, "which methods? e.g. --methods head,seq_bn,fuse:A,B");
+    if (st == WF_OK) st = methods_check(lab, s, common, base, err);
     for (size_t i = 0; st == WF_OK && i < s->rows_count; i++)
         if (s->rows[i] < 1 || (size_t)s->rows[i] > task->train.count)
             st = wfi_fail(err, WF_E_ARG, "task \"%s\" has %zu training rows; --rows %lld is not possible", s->task,
                           task->train.count, (long long)s->rows[i]);
-    for (size_t i = 0; st == WF_OK && i < s->method_count; i++) {
-        const cell c = {.method = s->methods[i]};
-        json_t *j = NULL;
-        st = cell_spec(common, &c, s->task, s->base, &j, err);
-        const json_t *from = st == WF_OK ? json_object_get(j, "from") : NULL;
-        for (size_t k = 0; st == WF_OK && k < json_array_size(from); k++) {
-            wf_record r = {0};
-            st = wfi_registry_get(lab->registry, "model", json_string_value(json_array_get(from, k)), &r, err);
-            wfi_record_clear(&r);
-        }
-        json_decref(j);
-    }
     wfi_record_clear(&record);
     wfi_task_free(task);
     return st;

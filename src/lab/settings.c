@@ -15,6 +15,7 @@ static const struct {
 } DEFAULTS[] = {{"head", WF_METHOD_HEAD, 2e-3},
                 {"full", WF_METHOD_FULL, 5e-5},
                 {"fusion", WF_METHOD_FUSION, 5e-4},
+                {"mean", WF_METHOD_MEAN, 2e-3},
                 {"lora", WF_METHOD_ADAPTER, 1e-3}};
 static const double ADAPTER_LR = 1e-3;
 
@@ -52,7 +53,7 @@ static wf_status range_check(const char *what, double value, double low, double 
 
 static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err *err) {
     if (!s->task) return wfi_fail(err, WF_E_ARG, "which task? see: weft task list");
-    if (kind == WF_METHOD_FUSION && s->from_count == 0)
+    if ((kind == WF_METHOD_FUSION || kind == WF_METHOD_MEAN) && s->from_count == 0)
         return wfi_fail(err, WF_E_ARG, "a fusion needs the names of the adapters it joins (--from A,B)");
     WF_TRY(range_check("epochs", s->epochs, 0, 10000, err));
     WF_TRY(range_check("learning rate", s->lr, 0, 10, err));
@@ -193,6 +194,7 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
                        .class_weights = text_get(j, "class_weights"),
                        .class_sampling = text_get(j, "class_sampling"),
                        .from = json_object_get(j, "from"),
+                       .weights = json_object_get(j, "weights"),
                        .train_adapters = json_is_true(json_object_get(j, "train_adapters")),
                        .keep_fusion = json_is_true(json_object_get(j, "keep_fusion"))};
     if (!s->task || !s->method || !s->schedule || !s->class_weights)
@@ -239,6 +241,10 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
         return wfi_fail(err, WF_E_DATA, "%s: base_dtype \"%.40s\" is none of f32, bf16, int8", where, type);
     if (s->kind == WF_METHOD_FULL) s->base_dtype = WF_DTYPE_F32;
     return WF_OK;
+}
+
+bool wfi_settings_frozen(const wf_settings *s) {
+    return s->kind == WF_METHOD_HEAD || s->kind == WF_METHOD_MEAN;
 }
 
 double wfi_settings_epochs(const wf_settings *s, int64_t rows) {

@@ -7,7 +7,20 @@
 #include "weft/lab.h"
 #include <stdbool.h>
 
-typedef enum wf_method_kind { WF_METHOD_HEAD, WF_METHOD_FULL, WF_METHOD_ADAPTER, WF_METHOD_FUSION } wf_method_kind;
+typedef enum wf_method_kind {
+    WF_METHOD_HEAD,
+    WF_METHOD_FULL,
+    WF_METHOD_ADAPTER,
+    WF_METHOD_FUSION,
+    WF_METHOD_MEAN /* of adapters that stay frozen; the head is trained */
+} wf_method_kind;
+
+struct wf_adapter;
+enum { WF_MADE = 32 };
+typedef struct wf_made { /* adapters that are in no lab; a fusion or mean of such a name takes them over (NULL then) */
+    struct wf_adapter *adapter[WF_MADE];
+    size_t count;
+} wf_made;
 
 typedef struct wf_settings { /* strings borrowed from the JSON */
     wf_method_kind kind;
@@ -21,11 +34,14 @@ typedef struct wf_settings { /* strings borrowed from the JSON */
     int head_layers, patience;
     uint64_t seed;
     bool train_adapters, keep_fusion;
+    const json_t *weights; /* of a mean, as many as `from`; NULL: equal ones */
+    wf_made *made;         /* looked at before the lab; NULL: none */
 } wf_settings;
 
 /* Checks the spec and fills the method's defaults; what depends on the data (epochs 0, pooling, base) stays open. */
 wf_status wfi_settings_resolve(const wf_train_spec *spec, json_t **out, wf_err *err);
 wf_status wfi_settings_read(const json_t *json, wf_settings *out, wf_err *err);
+bool wfi_settings_frozen(const wf_settings *s); /* a head alone is trained: what it starts from can be kept */
 /* Epochs when none were given: enough passes for small data, few for large. */
 double wfi_settings_epochs(const wf_settings *s, int64_t rows);
 /* Bytes of memory for what the frozen layers make of the rows; when none were given: a quarter of what is free, 1 GiB

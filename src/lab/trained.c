@@ -6,6 +6,7 @@
 #include "formats/safetensors.h"
 #include "hub/hub.h"
 #include "lab/heads.h"
+#include "lab/mean.h"
 #include "lab/packs.h"
 #include "lab/precision.h"
 #include <stdio.h>
@@ -48,6 +49,37 @@ wf_status wfi_fused_open(wf_lab *lab, const wf_open_base *base, const char *name
     return st;
 }
 
+/* Out of what was made for this training, else out of the lab. */
+static wf_status source_take(wf_lab *lab, const wf_trained *t, const wf_settings *s, const char *name, wf_adapter **out,
+                             wf_err *err) {
+    for (size_t i = 0; s->made && i < s->made->count; i++) {
+        wf_adapter **a = &s->made->adapter[i];
+        if (!*a || strcmp((*a)->name, name) != 0) continue;
+        *out = *a;
+        *a = NULL;
+        return WF_OK;
+    }
+    return wfi_fused_open(lab, t->base, name, out, err);
+}
+
+static wf_status mean_new(wf_lab *lab, wf_trained *t, const wf_settings *s, const char *name, wf_err *err) {
+    const size_t n = json_array_size(s->from);
+    wf_adapter **all = wfi_alloc(n, sizeof *all);
+    double *weights = wfi_alloc(n, sizeof *weights);
+    wf_status st = all && weights ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (size_t i = 0; st == WF_OK && i < n; i++) {
+        const json_t *w = json_array_get(s->weights, i);
+        weights[i] = s->weights ? json_number_value(w) : 1;
+        st = source_take(lab, t, s, json_string_value(json_array_get(s->from, i)), &all[i], err);
+    }
+    if (st == WF_OK) st = wfi_adapters_mean(all, weights, n, name, &t->adapter, err);
+    t->adapter_frozen = true;
+    for (size_t i = 0; all && i < n; i++) wfi_adapter_free(all[i]);
+    wfi_free(all);
+    wfi_free(weights);
+    return st;
+}
+
 static wf_status fusion_new(wf_lab *lab, wf_trained *t, const wf_settings *s, const char *name, wf_err *err) {
     const size_t n = json_array_size(s->from);
     t->fused = wfi_alloc(n, sizeof *t->fused);
@@ -57,7 +89,7 @@ static wf_status fusion_new(wf_lab *lab, wf_trained *t, const wf_settings *s, co
         for (size_t k = 0; k < i; k++)
             if (strcmp(from, t->fused[k]->name) == 0)
                 return wfi_fail(err, WF_E_ARG, "adapter \"%s\" stands twice in the fusion", from);
-        WF_TRY(wfi_fused_open(lab, t->base, from, &t->fused[i], err));
+        WF_TRY(source_take(lab, t, s, from, &t->fused[i], err));
         t->fused_count = i + 1;
     }
     const wf_base_shape shape = wfi_context_shape(t->base->model);
@@ -92,8 +124,10 @@ static wf_status body_make(wf_lab *lab, const wf_settings *s, const char *name, 
     if (!(t->name = wfi_strdup(name))) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (s->kind == WF_METHOD_ADAPTER) WF_TRY(adapter_new(t, s, name, &shape, err));
     if (s->kind == WF_METHOD_FUSION) WF_TRY(fusion_new(lab, t, s, name, err));
+    if (s->kind == WF_METHOD_MEAN) WF_TRY(mean_new(lab, t, s, name, err));
     if (s->kind == WF_METHOD_FULL) WF_TRY(wfi_bert_copy_trainable(t->base->model, &t->full, err));
-    return wfi_bert_pack(t->base->model, s->kind != WF_METHOD_HEAD && s->kind != WF_METHOD_FULL, t->base->dtype, err);
+    return wfi_bert_pack(t->base->model, s->kind == WF_METHOD_ADAPTER || s->kind == WF_METHOD_FUSION, t->base->dtype,
+                         err);
 }
 
 static wf_status ready(wf_trained *t, const wf_settings *s, wf_status st, wf_err *err) {
@@ -145,7 +179,7 @@ wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF
                            wf_err *err) {
     size_t n = 0;
     if (t->full) sets[n++] = &t->full->params;
-    if (t->adapter) sets[n++] = &t->adapter->params;
+    if (t->adapter && s->kind != WF_METHOD_MEAN) sets[n++] = &t->adapter->params;
     if (t->fusion) sets[n++] = &t->fusion->params;
     if (t->fusion && s->train_adapters) {
         if (t->fused_count + n + 1 > WF_TRAINED_SETS)
@@ -174,7 +208,8 @@ wf_status wfi_trained_freeze(wf_trained *t, wf_err *err) {
 int64_t wfi_trained_size(const wf_trained *t) {
     int64_t heads = t->head_count ? 0 : t->head->params.total;
     for (size_t k = 0; k < t->head_count; k++) heads += t->heads[k]->params.total;
-    return heads + (t->full ? t->full->params.total : 0) + (t->adapter ? t->adapter->params.total : 0) +
+    return heads + (t->full ? t->full->params.total : 0) +
+           (t->adapter && !t->adapter_frozen ? t->adapter->params.total : 0) +
            (t->fusion ? t->fusion->params.total : 0);
 }
 

@@ -12,7 +12,8 @@ typedef struct wf_trained {
     wf_dtype own_dtype; /* that it was trained in */
     wf_bert *full;      /* method full: the trained copy */
     wf_adapter *adapter;
-    wf_adapter **fused; /* [fused_count] of a fusion, owned */
+    bool adapter_frozen; /* it was not trained: a mean of others */
+    wf_adapter **fused;  /* [fused_count] of a fusion, owned */
     size_t fused_count;
     wf_fusion *fusion;
     wf_head *head;     /* in use */

@@ -30,6 +30,16 @@ void wfi_chart_reliability(wf_buffer *b, const char *title, const wf_reliable *s
 void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, bool fixed);
 void wfi_chart_end(wf_buffer *b, const char *title);
 
+/* Quality over cost: a numbered point each over a logarithmic x axis (x above 0), and a line through those that nothing
+ * beats in both. */
+typedef struct wf_point {
+    const char *name;
+    double x, y;
+} wf_point;
+void wfi_chart_points(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_point *points,
+                      size_t count);
+bool wfi_chart_on_front(const wf_point *points, size_t count, size_t at);
+
 typedef struct wf_bar {
     const char *name;
     double value, low, high;

@@ -10,7 +10,7 @@
 enum { METHODS_MAX = 24, SIZES_MAX = 24, SEEDS_MAX = 1000, METRICS_MAX = 12 };
 
 static bool is_fusion(const char *method) {
-    return strncmp(method, "fuse:", 5) == 0 || strncmp(method, "fusion:", 7) == 0;
+    return strncmp(method, "fuse:", 5) == 0 || strncmp(method, "fusion:", 7) == 0 || strncmp(method, "mtfuse:", 7) == 0;
 }
 
 /* ---- in words ---- */
@@ -156,13 +156,14 @@ static void verdict_write(wf_buffer *b, const json_t *result, const char *metric
 /* ---- table ---- */
 
 static void table_write(wf_buffer *b, const json_t *summary, const char *const *metrics, size_t n) {
-    const char *heads[METRICS_MAX + 5] = {"rows", "method"};
+    const char *heads[METRICS_MAX + 6] = {"rows", "method"};
     size_t i, columns = 2;
     const json_t *s;
     for (i = 0; i < n; i++) heads[columns++] = metrics[i];
     heads[columns++] = "seeds";
     heads[columns++] = "trained parameters";
     heads[columns++] = "seconds a training";
+    heads[columns++] = "tokens a training";
     wfi_html_table(b,
                    "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the "
                    "others as they are",
@@ -182,6 +183,10 @@ static void table_write(wf_buffer *b, const json_t *summary, const char *const *
         wfi_html_number(b, "%.0f", wfi_report_number(s, "seeds"));
         wfi_html_number(b, "%.0f", wfi_report_number(s, "trainable_params"));
         wfi_html_number(b, "%.1f", wfi_report_number(s, "wall_seconds"));
+        if (json_object_get(s, "tokens"))
+            wfi_html_number(b, "%.0f", wfi_report_number(s, "tokens"));
+        else
+            wfi_html_cell(b, "–"); /* recorded by an older version */
     }
     wfi_html_table_end(b);
 }
@@ -246,6 +251,8 @@ void wfi_comparison_write(wf_buffer *b, const char *title, const json_t *result)
     wfi_buffer_adds(b, "</h3>\n");
     verdict_write(b, result, metric);
     table_write(b, summary, names, n);
+    wfi_comparison_tests(b, result);
+    wfi_comparison_pareto(b, result, metric);
     curves_draw(b, summary, task, metric);
     for (size_t k = 0, drawn = 0; k < n && drawn < 1; k++) /* a second view: the first of the others */
         if (strcmp(names[k], metric) != 0) {

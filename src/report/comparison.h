@@ -6,4 +6,8 @@
 
 /* result: what the comparison recorded ("rows", "summary"). title: in front of the table. */
 void wfi_comparison_write(wf_buffer *b, const char *title, const json_t *result);
+
+/* comparison_cost.c: its parts about claims and cost; nothing where nothing was recorded of them. */
+void wfi_comparison_tests(wf_buffer *b, const json_t *result);
+void wfi_comparison_pareto(wf_buffer *b, const json_t *result, const char *metric);
 #endif

@@ -89,6 +89,33 @@ static char *words_of(const double (*scores)[2], size_t sizes, size_t seeds) {
     return text;
 }
 
+/* What nothing beats in both stands on the front; a difference is claimed only with a winner. */
+static void test_cost_and_claims(void **state) {
+    (void)state;
+    static const wf_point points[] = {{"cheap", 10, 70}, {"dear <b>", 100, 80}, {"worse", 50, 65}, {"twin", 10, 70}};
+    static const bool front[] = {true, true, false, true};
+    for (size_t i = 0; i < 4; i++) assert_true(wfi_chart_on_front(points, 4, i) == front[i]);
+    json_t *j =
+        json_pack("{s:s, s:[{s:s, s:i, s:{s:f}, s:i}, {s:s, s:i, s:{s:f}, s:i}], s:[{s:i, s:s, s:s, s:s, s:f, s:f, "
+                  "s:f, s:f, s:f, s:n}, {s:i, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:s}]}",
+                  "task", "t", "summary", "method", "a<", "train_rows", 8, "mean", "accuracy", 0.7, "tokens", 1000,
+                  "method", "b", "train_rows", 8, "mean", "accuracy", 0.6, "tokens", 2000, "tests", "train_rows", 8,
+                  "a", "a<", "b", "b", "metric", "accuracy", "difference", 0.1, "low", -0.05, "high", 0.2, "p", 0.2,
+                  "p_holm", 0.4, "better", "train_rows", 8, "a", "a<", "b", "c", "metric", "accuracy", "difference",
+                  0.2, "low", 0.1, "high", 0.3, "p", 0.001, "p_holm", 0.002, "better", "a<");
+    wf_buffer b = {0};
+    assert_non_null(j);
+    wfi_comparison_tests(&b, j);
+    wfi_comparison_pareto(&b, j, "accuracy");
+    balanced(b.data);
+    has(b.data, "+10.0");
+    has(b.data, "-5.0 to +20.0");
+    has(b.data, "not told apart");
+    has(b.data, "a&lt;: 70 at 1000 (on the front). b: 60 at 2000. ");
+    wfi_buffer_clear(&b);
+    json_decref(j);
+}
+
 static void test_verdicts(void **state) {
     (void)state;
     /* ahead by 5.0 points +- 0.1 at the first size, behind at the second, undecided at the third; 4 seeds */
@@ -321,7 +348,7 @@ static void test_page(void **state) {
     has(text, "16 rows: fuse:a,b has accuracy");
     has(text, "f: mean attention per layer and adapter");
     has(text, "<td>a, b</td>");
-    assert_int_equal(3, count_of(text, "role=\"img\"")); /* two curves, one heat map */
+    assert_int_equal(4, count_of(text, "role=\"img\"")); /* two curves, quality over cost, one heat map */
     free(text);
     check_status(WF_E_ARG, wf_report(lab, top, NULL, err));
     check_status(WF_E_NOTFOUND, wf_report(lab, at("absent/page.html"), NULL, err));
@@ -330,8 +357,9 @@ static void test_page(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts), cmocka_unit_test(test_paired_interval),
-                                       cmocka_unit_test(test_scores),   cmocka_unit_test(test_charts),
-                                       cmocka_unit_test(test_speed),    cmocka_unit_test(test_page)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_verdicts), cmocka_unit_test(test_cost_and_claims), cmocka_unit_test(test_paired_interval),
+        cmocka_unit_test(test_scores),   cmocka_unit_test(test_charts),          cmocka_unit_test(test_speed),
+        cmocka_unit_test(test_page)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,54 @@
+/* lab/compare_cell.h - the methods of a comparison, one training of it, and what all together say. Layer 10. */
+#ifndef WF_LAB_COMPARE_CELL_H
+#define WF_LAB_COMPARE_CELL_H
+#include "lab/joint.h"
+
+typedef enum wf_compare_kind {
+    WF_COMPARE_PLAIN,    /* "seq_bn": a method of wf_train */
+    WF_COMPARE_FUSE,     /* "fuse:A,B[@CONFIG]": adapters of the lab; "own" is one trained here, on the same rows */
+    WF_COMPARE_MTFUSE,   /* "mtfuse:T,U[@CONFIG]": an adapter trained jointly with each of these tasks, and "own", fused
+                          */
+    WF_COMPARE_AVERAGE,  /* "average:A,B": the mean of adapters, frozen, and a head */
+    WF_COMPARE_WEIGHTED, /* "weighted:A,B": weighted by what each alone reaches on dev */
+    WF_COMPARE_BEST,     /* "best:A,B": the one that alone reaches most on dev */
+    WF_COMPARE_JOINT,    /* "joint:T,U[@METHOD]": one adapter shared with these tasks, all their rows */
+    WF_COMPARE_MULTIHEAD, /* "multihead:T,U": the whole base shared with them */
+} wf_compare_kind;
+
+typedef struct wf_compare_method { /* of one text; names is owned */
+    wf_compare_kind kind;
+    const char *text, *at; /* at: what stands behind '@', or NULL */
+    json_t *names;         /* adapters or tasks */
+    bool tasks;            /* names are tasks */
+} wf_compare_method;
+wf_status wfi_compare_method(const char *text, wf_compare_method *out, wf_err *err);
+void wfi_compare_method_clear(wf_compare_method *m);
+bool wfi_compare_methods_same(const wf_compare_method *a, const wf_compare_method *b);
+/* Whether all that it names is there. */
+wf_status wfi_compare_method_check(wf_lab *lab, const wf_compare_method *m, const char *task, int64_t max_length,
+                                   const wf_open_base *base, wf_err *err);
+
+typedef struct wf_cell { /* one training: a method, a size, a seed */
+    wf_lab *lab;
+    const wf_compare_method *method;
+    int64_t rows, seed;
+    const json_t *common; /* settings the user gave, for all */
+    const char *base;
+    const wf_task *task;
+    const wf_record *record;
+    const char *stage, *folder, *log, *outputs;
+} wf_cell;
+/* The row of the result. Cost is that of everything trained for it. */
+wf_status wfi_cell_run(const wf_cell *c, json_t **out, wf_err *err);
+/* The settings of one training of it; with each method's own defaults where the user gave none. */
+wf_status wfi_cell_settings(const wf_cell *c, const char *method, const json_t *from, const char *config, json_t **out,
+                            wf_err *err);
+/* File of a cell's outputs on test (wfi_free). */
+char *wfi_cell_outputs(const char *folder, size_t method, size_t size, int64_t seed);
+
+/* Mean and standard deviation of each method and size over the seeds. */
+json_t *wfi_compare_summary(const json_t *spec, const json_t *rows);
+/* Paired bootstrap over test rows and seeds: each fusion (without one: the last method) against each of the others at
+ * the same size, p corrected by Holm over all of a size. Without kept outputs: an empty array. */
+wf_status wfi_compare_tests(const json_t *spec, const wf_task *task, const char *folder, json_t **out, wf_err *err);
+#endif

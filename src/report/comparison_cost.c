@@ -1,0 +1,62 @@
+/* report/comparison_cost.c - of a comparison: what may be claimed from its test rows, and quality over cost. See
+ * comparison.h. */
+#include "report/chart.h"
+#include "report/comparison.h"
+#include "report/html.h"
+#include "report/scores.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { POINTS_MAX = 24 };
+
+void wfi_comparison_tests(wf_buffer *b, const json_t *result) {
+    static const char *const heads[] = {"rows",          "method", "against",  "difference",
+                                        "95 % interval", "p",      "p (Holm)", "better"};
+    const json_t *tests = json_object_get(result, "tests"), *t;
+    size_t i;
+    if (json_array_size(tests) == 0) return;
+    wfi_html_table(b,
+                   "Differences on the test rows: paired bootstrap over rows and seeds, p corrected by Holm over all "
+                   "questions of a size; below 0.05 one is called better",
+                   heads, 8);
+    json_array_foreach(tests, i, t) {
+        const char *metric = wfi_report_text(t, "metric"), *better = wfi_report_text(t, "better");
+        const double scale = wfi_report_scale(metric);
+        const int digits = scale > 1 ? 1 : 3;
+        wfi_html_row(b);
+        wfi_html_number(b, "%.0f", wfi_report_number(t, "train_rows"));
+        wfi_html_cell(b, wfi_report_text(t, "a"));
+        wfi_html_cell(b, wfi_report_text(t, "b"));
+        wfi_html_number(b, "%+.*f", digits, scale * wfi_report_number(t, "difference"));
+        wfi_html_number(b, "%+.*f to %+.*f", digits, scale * wfi_report_number(t, "low"), digits,
+                        scale * wfi_report_number(t, "high"));
+        wfi_html_number(b, "%.3g", wfi_report_number(t, "p"));
+        wfi_html_number(b, "%.3g", wfi_report_number(t, "p_holm"));
+        wfi_html_cell(b, *better ? better : "not told apart");
+    }
+    wfi_html_table_end(b);
+}
+
+void wfi_comparison_pareto(wf_buffer *b, const json_t *result, const char *metric) {
+    const json_t *summary = json_object_get(result, "summary"), *s;
+    const double scale = wfi_report_scale(metric), sign = wfi_report_lower_is_better(metric) ? -1 : 1;
+    wf_point points[POINTS_MAX];
+    double largest = 0;
+    size_t count = 0, i;
+    char title[256], y_label[64];
+    json_array_foreach(summary, i, s) largest = fmax(largest, wfi_report_number(s, "train_rows"));
+    json_array_foreach(summary, i, s) {
+        const double x = wfi_report_number(s, "tokens"),
+                     y = sign * scale * wfi_report_number(json_object_get(s, "mean"), metric);
+        if (wfi_report_number(s, "train_rows") != largest || !(x > 0) || !isfinite(y) || count == POINTS_MAX) continue;
+        points[count++] = (wf_point){.name = wfi_report_text(s, "method"), .x = x, .y = y};
+    }
+    if (count < 2) return;
+    snprintf(
+        title, sizeof title,
+        "%.60s: %.30s on test over the tokens trained on, with %.0f rows; nothing on the dashed line is beaten in both",
+        wfi_report_text(result, "task"), metric, largest);
+    snprintf(y_label, sizeof y_label, "%s%.30s%s", sign < 0 ? "less " : "", metric, scale > 1 ? " (points)" : "");
+    wfi_chart_points(b, title, "tokens in training, with all that is trained for a method", y_label, points, count);
+}
