@@ -34,8 +34,7 @@ static wf_status names_read(const char *text, size_t end, const char *names, jso
             }
         json_array_append_new(out, name);
         i += n + 1;
-        if (i == end && names[end - 1] == ',')
-            return wfi_fail(err, WF_E_ARG, "\"%.80s\": a name is missing", text);
+        if (i == end && names[end - 1] == ',') return wfi_fail(err, WF_E_ARG, "\"%.80s\": a name is missing", text);
     }
     return WF_OK;
 }
