@@ -188,6 +188,10 @@ typedef struct wf_bench_spec {
 WF_API wf_status wf_bench(wf_lab *lab, const wf_bench_spec *spec, char **json, wf_err *err);
 
 WF_API wf_status wf_report(wf_lab *lab, const char *path, char **json, wf_err *err); /* one self-contained HTML file */
+/* A model card, from what the lab has recorded about the model and the studies it was in: Markdown, or HTML where the
+ * file ends in .html. What has no record is said to be not measured. path NULL: NAME-card.md. {"card","name","format"}
+ */
+WF_API wf_status wf_card_write(wf_lab *lab, const char *name, const char *path, char **json, wf_err *err);
 WF_API wf_status wf_inspect(wf_lab *lab, const char *name, char **json, wf_err *err);
 WF_API wf_status wf_verify(wf_lab *lab, char **json,
                            wf_err *err); /* {"ok","checked","failures":[]}; WF_E_CHECK (json still set) when not ok */

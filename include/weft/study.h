@@ -58,6 +58,22 @@ typedef struct wf_interact_spec {
 } wf_interact_spec;
 WF_API wf_status wf_study_interact(wf_lab *lab, const wf_interact_spec *spec, char **json, wf_err *err);
 
+/* Whether groups of people are treated alike: each group of the rows against all others in errors, false alarms and
+ * misses (Fisher's exact test, Holm), ranking and calibration, equalised odds; and whether the probability changes when
+ * one identity stands in a text in the place of another. Where rows have one class. */
+typedef struct wf_fair_spec {
+    const char *const *models; /* of tasks with the same labels */
+    size_t model_count;
+    const char *task, *data; /* whose test rows; default: the first model's own. data: a file instead */
+    const char *positive;    /* label whose false alarms, misses and probability are looked at; default: of two labels
+                                the second */
+    const char *terms;       /* JSON file {SET: {IDENTITY: [TERM, ...]}} or {SET: [TERM, ...]}; default: built in */
+    int64_t rows;            /* rows used, a stratified sample; 0: 1,000 at most; -1: all */
+    uint64_t seed;           /* of the sample and the resampling */
+    int resamples;           /* of every bootstrap; 0: 1,000 */
+} wf_fair_spec;
+WF_API wf_status wf_study_fair(wf_lab *lab, const wf_fair_spec *spec, char **json, wf_err *err);
+
 /* One prediction taken apart: what each token adds (integrated gradients over the embeddings, from the text with every
  * word masked; they add up to the difference between the two, which is checked), and what each adapter gives (taken out
  * exactly). Nothing is recorded. Not for multiple choice. In float32, whatever the model was trained in. */

@@ -8,16 +8,15 @@
 #include "report/chart.h"
 #include "report/comparison.h"
 #include "report/html.h"
+#include "report/page.h"
 #include "report/safeguards.h"
 #include "report/scores.h"
 #include "report/speed.h"
 #include "report/studies.h"
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* A lab is known by its folder's name; where that lies is nobody's business. */
 static void lab_name_write(wf_buffer *b, const char *dir) {
@@ -283,17 +282,6 @@ static wf_status page_write(wf_lab *lab, wf_buffer *b, const json_t *all, wf_err
     return b->failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for the report") : WF_OK;
 }
 
-/* A pipe or device (-o /dev/stdout) is written into; anything else is written aside and renamed. */
-static wf_status page_store(const char *path, const wf_buffer *b, wf_err *err) {
-    struct stat s;
-    if (stat(path, &s) != 0 || S_ISREG(s.st_mode)) return wfi_file_write(path, b->data, b->len, err);
-    if (S_ISDIR(s.st_mode)) return wfi_fail(err, WF_E_ARG, "%s is a folder; the report needs the name of a file", path);
-    FILE *f = fopen(path, "w");
-    if (!f) return wfi_fail(err, WF_E_IO, "cannot write %s: %s", path, strerror(errno));
-    const bool whole = fwrite(b->data, 1, b->len, f) == b->len;
-    return fclose(f) == 0 && whole ? WF_OK : wfi_fail(err, WF_E_IO, "cannot write %s: %s", path, strerror(errno));
-}
-
 wf_status wf_report(wf_lab *lab, const char *path, char **json, wf_err *err) {
     char *text = NULL;
     json_t *all = NULL;
@@ -302,7 +290,7 @@ wf_status wf_report(wf_lab *lab, const char *path, char **json, wf_err *err) {
     WF_TRY(wf_list(lab, &text, err));
     wf_status st = wfi_json_parse(text, strlen(text), "list", &all, err);
     if (st == WF_OK) st = page_write(lab, &b, all, err);
-    if (st == WF_OK) st = page_store(path, &b, err);
+    if (st == WF_OK) st = wfi_page_store(path, &b, err);
     if (st == WF_OK) st = wfi_lab_give(json_pack("{s:s, s:I}", "report", path, "bytes", (json_int_t)b.len), json, err);
     wfi_buffer_clear(&b);
     json_decref(all);

@@ -11,7 +11,8 @@ static const struct {
     void (*write)(wf_buffer *b, const char *title, const json_t *result);
 } studies[] = {{"study robust", "Robustness", wfi_robust_write},
                {"study failures", "Failures", wfi_failures_write},
-               {"study interact", "Interaction", wfi_interact_write}};
+               {"study interact", "Interaction", wfi_interact_write},
+               {"study fair", "Fairness", wfi_fair_write}};
 
 wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err) {
     wf_run *runs = NULL;

@@ -13,4 +13,6 @@ void wfi_robust_write(wf_buffer *b, const char *title, const json_t *result);
 void wfi_failures_write(wf_buffer *b, const char *title, const json_t *result);
 /* One study of a fusion's adapters, as recorded. */
 void wfi_interact_write(wf_buffer *b, const char *title, const json_t *result);
+/* One study of fairness, as recorded. */
+void wfi_fair_write(wf_buffer *b, const char *title, const json_t *result);
 #endif

@@ -8,7 +8,7 @@ static const char *const commands[] = {
     "init",    "base add", "base list", "base check", "task add", "task list",    "train",          "fuse",
     "joint",   "eval",     "predict",   "compare",    "report",   "study robust", "study failures", "study interact",
     "explain", "inspect",  "verify",    "list",       "rm",       "log",          "resume",         "bench",
-    "gate",    "gate set", "gate rm",   "plan",       "rank",     "prune"};
+    "gate",    "gate set", "gate rm",   "plan",       "rank",     "prune",        "study fair",     "card"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 static const char TRAINED_KEYS[] =
     "name task method seed dev test trainable_params steps tokens tokens_per_second wall_seconds peak_rss_bytes run";
@@ -53,10 +53,13 @@ static void test_main_job(void **state) {
            "rev against fused");
     prints("-C lab study robust rev --kinds case --strengths 1,5 --sets notes --resamples 100", "on notes: ");
     prints("-C lab study failures rev,fused --task target", "doubtful labels");
+    prints("-C lab study fair rev,fused --task target --resamples 100", "no groups of at least 10 rows");
     prints("-C lab explain fused 'the film was great'", "what each token adds");
     prints("-C lab explain rev 'the film was great' --label negative -o why.html", "taken out exactly");
     prints("-C lab study interact fused --rows 20 --resamples 100", "nothing is trained anew");
     prints("-C lab report -o page.html", "wrote page.html");
+    prints("-C lab card rev -o rev.html", "wrote rev.html");
+    prints("-C lab card fused", "wrote fused-card.md");
     prints("-C lab bench --work infer:seq_bn,grow:threads --from rev --seconds 0.01 --rounds 1 --threads 1",
            "fastest matrix products: f32");
     prints("-C lab rank target", "the best first");
