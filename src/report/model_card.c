@@ -274,6 +274,22 @@ static void limits_write(wf_card *c, const json_t *m, const json_t *task, const 
     json_array_foreach(json_object_get(task, "warnings"), i, warning) wfi_card_line(c, json_string_value(warning));
 }
 
+/* Adds "run", the newest one that made just this model; no run may be on record. */
+static wf_status run_add(wf_lab *lab, const wf_record *record, json_t *info, wf_err *err) {
+    wf_run *runs = NULL;
+    size_t count = 0;
+    WF_TRY(wfi_run_list(lab->registry, &runs, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        json_t *result = strstr(runs[i].result, record->hash) ? json_loads(runs[i].result, 0, NULL) : NULL;
+        if (strcmp(wfi_report_text(result, "hash"), record->hash) == 0 &&
+            !(wfi_report_number(info, "run") >= (double)runs[i].id))
+            json_object_set_new(info, "run", json_integer(runs[i].id));
+        json_decref(result);
+    }
+    wfi_runs_free(runs, count);
+    return WF_OK;
+}
+
 /* The task as it was when the model was trained, or NULL when the lab's is another one by now. */
 static wf_status task_find(wf_lab *lab, const json_t *info, json_t **out, wf_err *err) {
     wf_record r = {0};
@@ -331,7 +347,8 @@ wf_status wf_card_write(wf_lab *lab, const char *name, const char *path, char **
     }
     const bool html = ends_in(path, ".html") || ends_in(path, ".htm");
     wfi_card_begin(&c, html, name);
-    wf_status st = task_find(lab, info, &task, err);
+    wf_status st = run_add(lab, &record, info, err);
+    if (st == WF_OK) st = task_find(lab, info, &task, err);
     if (st == WF_OK) st = content_write(&c, lab, name, &record, info, task, err);
     wfi_card_end(&c);
     if (st == WF_OK && c.text.failed) st = wfi_fail(err, WF_E_NOMEM, "out of memory for the card");

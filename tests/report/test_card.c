@@ -64,6 +64,7 @@ static void test_nothing_measured(void **state) {
     }
     has(text, "# model\n");
     has(text, "- **Train rows**: 160\n");
+    has(text, "- **Run**: 1\n");
     has(text, "- **Labels it can give**: negative, positive\n");
     has(text, "| negative | 80 | 20 | ");
     has(text, "| accuracy | ");
