@@ -45,6 +45,13 @@ static void into(wf_card *c, int piece) {
     c->open = piece;
 }
 
+/* Ends what is open; what follows stands behind an empty line. */
+static void apart(wf_card *c) {
+    const bool plain = c->open == WF_CARD_PLAIN;
+    into(c, WF_CARD_PLAIN);
+    if (!c->html && plain) wfi_buffer_adds(&c->text, "\n");
+}
+
 void wfi_card_begin(wf_card *c, bool html, const char *title) {
     *c = (wf_card){.html = html};
     if (html) {
@@ -62,8 +69,8 @@ void wfi_card_end(wf_card *c) {
 }
 
 void wfi_card_section(wf_card *c, const char *title) {
-    into(c, WF_CARD_PLAIN);
-    wfi_buffer_adds(&c->text, c->html ? "<h2>" : "\n## ");
+    apart(c);
+    wfi_buffer_adds(&c->text, c->html ? "<h2>" : "## ");
     text_add(c, title);
     wfi_buffer_adds(&c->text, c->html ? "</h2>\n" : "\n");
 }
@@ -94,11 +101,10 @@ void wfi_card_line(wf_card *c, const char *text) {
 }
 
 void wfi_card_table(wf_card *c, const char *caption, const char *const *heads, size_t n) {
-    into(c, WF_CARD_PLAIN);
+    apart(c);
     if (c->html) {
         wfi_html_table(&c->text, caption, heads, n);
     } else {
-        wfi_buffer_adds(&c->text, "\n");
         markdown_text(&c->text, caption);
         wfi_buffer_adds(&c->text, "\n\n|");
         for (size_t i = 0; i < n; i++) {

@@ -12,6 +12,12 @@ json_t *wfi_fair_interval(double value, double low, double high) {
                      wfi_study_real(high));
 }
 
+int wfi_fair_draws(const wf_fair *f, size_t questions) {
+    enum { EACH = 100, MOST = 100000 };
+    const size_t least = questions < MOST / EACH ? questions * EACH : MOST;
+    return (size_t)f->resamples > least ? f->resamples : (int)least;
+}
+
 /* The class whose false alarms and misses are counted: the named one, of two the second. */
 static wf_status positive_settle(wf_fair *f, wf_err *err) {
     const wf_task *task = f->task;

@@ -43,5 +43,7 @@ void wfi_fair_texts_clear(wf_fair *f);
 wf_status wfi_fair_groups(const wf_fair *f, const wf_predictions *p, json_t **out, wf_err *err);
 /* fair_swaps.c: array over sets and kinds of texts. */
 wf_status wfi_fair_swaps(const wf_fair *f, const wf_predictions *p, json_t **out, wf_err *err);
+/* Resamples for one of so many questions: Holm's correction of the least p value must be able to fall below 0.05. */
+int wfi_fair_draws(const wf_fair *f, size_t questions);
 json_t *wfi_fair_interval(double value, double low, double high);
 #endif

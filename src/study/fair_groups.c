@@ -171,8 +171,8 @@ static wf_status judge(work *w, json_t **out, wf_err *err) {
     }
     groups_find(w);
     for (size_t k = 0; k < w->judged; k++) WF_TRY(group_judge(w, k, err));
-    WF_TRY(wfi_equalised_odds(w->said, w->positive, w->group, w->n, w->judged, WF_FAIR_LEAST, w->f->resamples,
-                              w->f->spec->seed, &w->odds, err));
+    WF_TRY(wfi_equalised_odds(w->said, w->positive, w->group, w->n, w->judged, WF_FAIR_LEAST,
+                              wfi_fair_draws(w->f, w->judged * SHARES + 1), w->f->spec->seed, &w->odds, err));
     WF_TRY(correct(w, err));
     *out = result_json(w);
     return *out ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for the groups");

@@ -25,7 +25,7 @@ static double probability(const wf_fair *f, const wf_predictions *p, size_t row)
 }
 
 /* d: scratch [swaps]. With two identities the second's numbers are the first's, turned round. */
-static wf_status part_judge(const wf_fair *f, const wf_predictions *p, part *a, double *d, wf_err *err) {
+static wf_status part_judge(const wf_fair *f, const wf_predictions *p, part *a, int draws, double *d, wf_err *err) {
     const size_t k = json_object_size(a->identities);
     for (size_t i = 0; i < k; i++) {
         size_t n = 0;
@@ -48,7 +48,7 @@ static wf_status part_judge(const wf_fair *f, const wf_predictions *p, part *a, 
             a->spread += high - low;
         }
         a->texts = n;
-        WF_TRY(wfi_mean_test(d, n, f->resamples, f->spec->seed, &a->of[i].mean, err));
+        WF_TRY(wfi_mean_test(d, n, draws, f->spec->seed, &a->of[i].mean, err));
         if (n < WF_FAIR_LEAST) a->of[i].mean.p = NAN;
     }
     if (a->texts) a->spread /= (double)a->texts;
@@ -114,11 +114,13 @@ wf_status wfi_fair_swaps(const wf_fair *f, const wf_predictions *p, json_t **out
     json_t *list = json_array();
     const char *name;
     json_t *set;
-    size_t n = 0;
+    size_t n = 0, questions = 0;
+    json_object_foreach(f->terms, name, set) questions += 2 * json_object_size(set);
+    const int draws = wfi_fair_draws(f, questions);
     wf_status st = parts && effects && d && list ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     json_object_foreach(f->terms, name, set) for (int t = 0; st == WF_OK && t < 2; t++) {
         parts[n] = (part){.set = name, .identities = set, .template = t, .of = effects + n * WF_FAIR_IDENTITIES};
-        st = part_judge(f, p, &parts[n++], d, err);
+        st = part_judge(f, p, &parts[n++], draws, d, err);
     }
     if (st == WF_OK) st = correct(parts, n, err);
     for (size_t i = 0; st == WF_OK && i < n; i++) json_array_append_new(list, part_json(&parts[i]));
