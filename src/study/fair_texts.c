@@ -7,14 +7,14 @@
 #include <ctype.h>
 #include <string.h>
 
-/* "a" becomes "an" in front of a vowel. */
+/* Without "a": whether it were "an" would be told from the identity. */
 static const char *const templates[] = {
-    "I spoke with a {} person yesterday.",    "A {} person lives next door.",
-    "The letter was written by a {} person.", "My neighbour is a {} person.",
-    "We met a {} person at the station.",     "A {} person works in this office.",
-    "The book is about a {} person.",         "There was a {} person in the room.",
-    "A {} person opened the door.",           "They described themselves as a {} person.",
-    "The article mentions a {} person.",      "A {} person asked a question."};
+    "I spoke with the {} person yesterday.",    "The {} person lives next door.",
+    "The letter was written by the {} person.", "My neighbour is the {} person over there.",
+    "We met the {} person at the station.",     "The {} person works in this office.",
+    "The book is about the {} person.",         "The {} person was in the room.",
+    "The {} person opened the door.",           "They came together with the {} person.",
+    "The article mentions the {} person.",      "The {} person asked a question."};
 enum { TEMPLATES = sizeof templates / sizeof *templates };
 
 typedef struct hit { /* a term in a text */
@@ -112,7 +112,6 @@ static char *template_under(const char *text, const char *term) {
     const char *gap = strstr(text, "{}");
     wf_buffer b = {0};
     wfi_buffer_add(&b, text, (size_t)(gap - text));
-    article_fit(&b, term);
     wfi_buffer_adds(&b, term);
     wfi_buffer_adds(&b, gap + 2);
     return wfi_buffer_take(&b);
