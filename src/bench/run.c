@@ -36,7 +36,8 @@ static wf_status train_stretch(wf_bench_running *r, stretch *s, wf_err *err) {
     wf_train_result result = {0};
     wf_err stopped = {0};
     if (!wfi_schedule_parse(set->schedule, &schedule.kind)) return wfi_fail(err, WF_E_ARG, "schedule is not known");
-    const wf_train_options o = {.epochs = s->epochs > 0 ? s->epochs : (double)(2 + EPOCH_ROWS / (int64_t)r->data->rows),
+    const int64_t epochs = 2 + EPOCH_ROWS / (int64_t)r->data->rows;
+    const wf_train_options o = {.epochs = s->epochs > 0 ? s->epochs : (double)epochs,
                                 .lr = set->lr,
                                 .weight_decay = set->weight_decay,
                                 .warmup_share = set->warmup,

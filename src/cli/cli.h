@@ -35,7 +35,8 @@ typedef struct cli_args { /* everything any command can be given */
     long long rounds;
 } cli_args;
 
-typedef enum cli_type { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_REAL, CLI_SEED } cli_type;
+/* CLI_COUNT: a whole number from 1; CLI_AMOUNT: a number above 0. The library takes 0 for "not given". */
+typedef enum cli_type { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_COUNT, CLI_REAL, CLI_AMOUNT, CLI_SEED } cli_type;
 typedef struct cli_option {
     const char *name;  /* "--rows", or "-o" */
     const char *value; /* how its value is called in help; NULL: a flag */

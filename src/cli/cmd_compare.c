@@ -98,7 +98,7 @@ static wf_status sizes_read(const char *text, int64_t **out, size_t *count, wf_e
     char **list = cli_list(text, ',', count), *end = NULL;
     wf_status st =
         list && (*out = calloc(*count + 1, sizeof **out)) ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory");
-    for (size_t i = 0; st == WF_OK && i < *count; i++) {
+    for (size_t i = 0; st == WF_OK && list && i < *count; i++) {
         errno = 0;
         (*out)[i] = strtoll(list[i], &end, 10);
         if (*end || errno || (*out)[i] < 1)
@@ -146,7 +146,7 @@ static const cli_option options[] = {
      CLI_TEXT, CLI_AT(methods)},
     {"--rows", "N,N,...", "training rows to try, nested stratified samples (default: all)", CLI_TEXT,
      CLI_AT(rows_list)},
-    {"--seeds", "N", "seeds 0 to N-1 (default: 3)", CLI_INT, CLI_AT(seeds)},
+    {"--seeds", "N", "seeds 0 to N-1 (default: 3)", CLI_COUNT, CLI_AT(seeds)},
     CLI_TRAINING_OPTIONS,
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };

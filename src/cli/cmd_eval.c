@@ -151,7 +151,7 @@ static const cli_option options[] = {
      CLI_AT(of_task)},
     {"--data", "FILE", "score on this file instead (JSONL, CSV, TSV with the task's fields)", CLI_TEXT, CLI_AT(data)},
     {"--split", "S", "test (default), dev or train", CLI_TEXT, CLI_AT(split)},
-    {"--resamples", "N", "bootstrap resamples for the intervals (default: 1000)", CLI_INT, CLI_AT(resamples)},
+    {"--resamples", "N", "bootstrap resamples for the intervals (default: 1000)", CLI_COUNT, CLI_AT(resamples)},
     {"--base-dtype", "T",
      "multiply the base in f32, bf16 or int8 instead of the model's own type, and say what it changes", CLI_TEXT,
      CLI_AT(train.base_dtype)},

@@ -58,7 +58,7 @@ static int run(const cli_args *a) {
 }
 
 static const cli_option options[] = {
-    {"--keep", "K", "keep this many adapters", CLI_INT, CLI_AT(keep)},
+    {"--keep", "K", "keep this many adapters", CLI_COUNT, CLI_AT(keep)},
     {"--loss", "L", "or: remove adapters as long as dev falls by at most L points (0.2: from 90.0 to 89.8)", CLI_REAL,
      CLI_AT(points)},
     {"--by", "B", "leave-one-out (default: whose absence dev misses least goes) or attention (what is looked at least)",

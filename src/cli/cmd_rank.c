@@ -92,7 +92,7 @@ static int run(const cli_args *a) {
 static const cli_option options[] = {
     {"--by", "E", "order by: all (default: the mean place by the three), leep, neighbours, fisher", CLI_TEXT,
      CLI_AT(by)},
-    {"--rows", "N", "training rows to look at (default: 300)", CLI_INT, CLI_AT(train.rows)},
+    {"--rows", "N", "training rows to look at (default: 300)", CLI_COUNT, CLI_AT(train.rows)},
     {"--seed", "S", "of the sample and of --check (default: 0)", CLI_SEED, CLI_AT(train.seed)},
     {"--check", NULL, "also fuse each source alone, and say how the estimates agree with the true gains", CLI_FLAG,
      CLI_AT(check)},

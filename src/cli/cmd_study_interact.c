@@ -135,7 +135,7 @@ static const cli_option options[] = {
     {"--margin", "X", "an adapter that gives less than this either way is useless (default: 0.01)", CLI_REAL,
      CLI_AT(margin)},
     {"--seed", "N", "of the samples and the resampling (default: 0)", CLI_SEED, CLI_AT(train.seed)},
-    {"--resamples", "N", "bootstrap resamples (default: 1000, more for many adapters)", CLI_INT, CLI_AT(resamples)},
+    {"--resamples", "N", "bootstrap resamples (default: 1000, more for many adapters)", CLI_COUNT, CLI_AT(resamples)},
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
 

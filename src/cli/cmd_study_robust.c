@@ -205,7 +205,7 @@ static const cli_option options[] = {
     {"--rows", "N", "test rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_INT,
      CLI_AT(train.rows)},
     {"--seed", "N", "of the sample, the disturbances and the resampling (default: 0)", CLI_SEED, CLI_AT(train.seed)},
-    {"--resamples", "N", "bootstrap resamples (default: 1000)", CLI_INT, CLI_AT(resamples)},
+    {"--resamples", "N", "bootstrap resamples (default: 1000)", CLI_COUNT, CLI_AT(resamples)},
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
 

@@ -68,8 +68,8 @@ static const cli_option options[] = {
     {"--split-group", "FIELD", "keep rows of one value of this field in one part when splitting", CLI_TEXT,
      CLI_AT(task.split_group)},
     {"--metric", "M", "what training is judged by (default: by kind and balance)", CLI_TEXT, CLI_AT(task.metric)},
-    {"--dev-share", "P", "share for dev when one file is split (default: 0.1)", CLI_REAL, CLI_AT(task.dev_share)},
-    {"--test-share", "P", "share for test when one file is split (default: 0.2)", CLI_REAL, CLI_AT(task.test_share)},
+    {"--dev-share", "P", "share for dev when one file is split (default: 0.1)", CLI_AMOUNT, CLI_AT(task.dev_share)},
+    {"--test-share", "P", "share for test when one file is split (default: 0.2)", CLI_AMOUNT, CLI_AT(task.test_share)},
     {"--seed", "S", "of the split (default: 0)", CLI_SEED, CLI_AT(task.seed)},
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };

@@ -85,9 +85,11 @@ static bool option_set(const cli_option *o, const char *value, cli_args *a) {
     case CLI_TEXT:
         memcpy(at, &value, sizeof value);
         return true;
-    case CLI_INT: {
+    case CLI_INT:
+    case CLI_COUNT: {
         const long long v = strtoll(value, &end, 10);
         if (!*value || *end || errno) return number_bad(o, value, "a whole number");
+        if (o->type == CLI_COUNT && v < 1) return number_bad(o, value, "a whole number from 1");
         memcpy(at, &v, sizeof v);
         return true;
     }
@@ -97,9 +99,11 @@ static bool option_set(const cli_option *o, const char *value, cli_args *a) {
         memcpy(at, &v, sizeof v);
         return true;
     }
-    case CLI_REAL: {
+    case CLI_REAL:
+    case CLI_AMOUNT: {
         const double v = strtod(value, &end);
         if (!*value || *end || errno || v != v) return number_bad(o, value, "a number");
+        if (o->type == CLI_AMOUNT && !(v > 0)) return number_bad(o, value, "a number above 0");
         memcpy(at, &v, sizeof v);
         return true;
     }

@@ -85,9 +85,10 @@ static wf_status word_fill(const reader *r, const char *word, const json_t *valu
     json_array_foreach(pieces, i, piece) length += json_string_length(piece);
     char *whole = malloc(length + 1), *to = whole;
     if (st == WF_OK && !whole) st = no_memory(err);
-    if (st == WF_OK) {
+    if (st == WF_OK && to) {
         json_array_foreach(pieces, i, piece) {
-            memcpy(to, json_string_value(piece), json_string_length(piece));
+            const char *text = json_string_value(piece);
+            if (text) memcpy(to, text, json_string_length(piece));
             to += json_string_length(piece);
         }
         *to = 0;
@@ -231,7 +232,7 @@ wf_status cli_plan_read(const char *path, cli_plan *out, wf_err *err) {
     out->steps = r.steps;
     const json_t *steps = json_object_get(file, "steps");
     if (!r.steps) st = no_memory(err);
-    if (st == WF_OK && !json_is_array(steps)) st = wrong(&r, err, "needs {\"steps\": [...]}", "");
+    if (st == WF_OK && json_array_size(steps) == 0) st = wrong(&r, err, "needs {\"steps\": [...]}, at least one", "");
     if (st == WF_OK) st = keys_check(&r, file, keys, err);
     if (st == WF_OK) st = plan_name(&r, json_object_get(file, "plan"), out, err);
     if (st == WF_OK) st = let_check(&r, err);

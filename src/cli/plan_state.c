@@ -20,7 +20,7 @@ wf_status cli_plan_state_read(const char *lab, const char *name, json_t **out, w
     size_t cap = 0;
     FILE *f = path ? fopen(path, "r") : NULL;
     wf_status st = path && (*out = json_object()) ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory for the plan");
-    if (st == WF_OK && !f && errno != ENOENT && errno != ENOTDIR)
+    if (st == WF_OK && path && !f && errno != ENOENT && errno != ENOTDIR)
         st = cli_wrong(err, WF_E_IO, "%s: %s", path, strerror(errno));
     while (st == WF_OK && f && getline(&line, &cap, f) > 0) {
         json_t *event = json_loads(line, JSON_REJECT_DUPLICATES, NULL); /* NULL: cut off */
@@ -60,7 +60,7 @@ static bool line_append(int fd, const char *text) {
 wf_status cli_plan_state_add(const char *lab, const char *name, const json_t *event, wf_err *err) {
     char *path = state_path(lab, name), *text = json_dumps(event, JSON_COMPACT);
     wf_status st = path && text ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory for the plan");
-    if (st == WF_OK) {
+    if (st == WF_OK && path && text) {
         char *slash = strrchr(path, '/');
         *slash = 0;
         const bool made = mkdir(path, 0777) == 0 || errno == EEXIST;

@@ -8,9 +8,10 @@
     {"--base", "NAME", "the base to train on (default: the lab's only one)", CLI_TEXT, CLI_AT(train.base)},            \
         {"--base-dtype", "T", "f32, bf16, int8 or auto: bf16 where this machine is faster with it (default)",          \
          CLI_TEXT, CLI_AT(train.base_dtype)},                                                                          \
-        {"--epochs", "E", "passes over the data (default: 5 to 30, about 600 steps)", CLI_REAL, CLI_AT(train.epochs)}, \
-        {"--steps", "N", "train for about N optimiser steps instead", CLI_INT, CLI_AT(train.steps)},                   \
-        {"--lr", "R", "learning rate (default: the method's)", CLI_REAL, CLI_AT(train.lr)},                            \
+        {"--epochs", "E", "passes over the data (default: 5 to 30, about 600 steps)", CLI_AMOUNT,                      \
+         CLI_AT(train.epochs)},                                                                                        \
+        {"--steps", "N", "train for about N optimiser steps instead", CLI_COUNT, CLI_AT(train.steps)},                 \
+        {"--lr", "R", "learning rate (default: the method's)", CLI_AMOUNT, CLI_AT(train.lr)},                          \
         {"--schedule", "S", "linear (default), cosine or constant", CLI_TEXT, CLI_AT(train.schedule)},                 \
         {"--warmup", "SHARE", "share of the steps that warm up (default: 0.1; -1: none)", CLI_REAL,                    \
          CLI_AT(train.warmup)},                                                                                        \
@@ -38,11 +39,11 @@
         {"--class-weights", "W", "auto (default: sqrt where classes are uneven), sqrt, balanced, none", CLI_TEXT,      \
          CLI_AT(train.class_weights)},                                                                                 \
         {"--pooling", "P", "mean, cls or pooler (default: the base's own)", CLI_TEXT, CLI_AT(train.pooling)},          \
-        {"--head-layers", "N", "layers of the head, 1 or 2 (default: 2)", CLI_INT, CLI_AT(head_layers)},               \
-        {"--max-length", "N", "tokens a text is cut at (default: 256)", CLI_INT, CLI_AT(train.max_length)},            \
-        {"--batch-rows", "N", "rows a batch at most (default: 32)", CLI_INT, CLI_AT(train.batch_rows)},                \
-        {"--batch-tokens", "T", "tokens a batch at most (default: 8192)", CLI_INT, CLI_AT(train.batch_tokens)},        \
-        {"--accumulate", "N", "batches an optimiser step (default: 1)", CLI_INT, CLI_AT(train.accumulate)},            \
+        {"--head-layers", "N", "layers of the head, 1 or 2 (default: 2)", CLI_COUNT, CLI_AT(head_layers)},             \
+        {"--max-length", "N", "tokens a text is cut at (default: 256)", CLI_COUNT, CLI_AT(train.max_length)},          \
+        {"--batch-rows", "N", "rows a batch at most (default: 32)", CLI_COUNT, CLI_AT(train.batch_rows)},              \
+        {"--batch-tokens", "T", "tokens a batch at most (default: 8192)", CLI_COUNT, CLI_AT(train.batch_tokens)},      \
+        {"--accumulate", "N", "batches an optimiser step (default: 1)", CLI_COUNT, CLI_AT(train.accumulate)},          \
         {"--cache-memory", "MIB",                                                                                      \
          "memory for what the frozen layers make of the rows, kept between epochs, on disk beyond (default: a "        \
          "quarter of what is free, 1024 at most; 0: none)",                                                            \
@@ -55,7 +56,7 @@
 
 #define CLI_ONE_RUN_OPTIONS(otherwise)                                                                                 \
     {"--name", "A", "what to call it (default: " otherwise ")", CLI_TEXT, CLI_AT(train.name)},                         \
-        {"--rows", "N", "training rows to use, a stratified sample by the seed (default: all)", CLI_INT,               \
+        {"--rows", "N", "training rows to use, a stratified sample by the seed (default: all)", CLI_COUNT,             \
          CLI_AT(train.rows)},                                                                                          \
     {                                                                                                                  \
         "--seed", "S", "of all randomness; the same seed and threads give the same bits (default: 0)", CLI_SEED,       \

@@ -44,7 +44,7 @@ wf_status wfi_rows_by_class(const wf_encoded *e, double evenness, uint64_t key, 
         for (int64_t i = 0; i < n; i++)
             if (e->label[i] == c) of[m++] = i;
         /* Round after round of the class in a new order: no row is drawn twice more often than another. */
-        for (int64_t k = 0; k < quota[c]; k++) {
+        for (int64_t k = 0; m > 0 && k < quota[c]; k++) {
             if (k % m == 0)
                 wfi_random_shuffle(wfi_random_key(key, "class", (uint64_t)c, (uint64_t)(k / m)), of, (size_t)m);
             order[at++] = of[k % m];

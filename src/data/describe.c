@@ -135,12 +135,24 @@ static void unjudged_warn(const wf_task *t, const parts *p, json_t *warnings) {
     }
 }
 
+static bool blank(const char *text) {
+    return text[strspn(text, " \t\r\n")] == 0;
+}
+
+static wf_status texts_check(const wf_task *t, wf_err *err) {
+    for (size_t i = 0; i < t->train.count; i++)
+        if (!blank(t->train.rows[i].text)) return WF_OK;
+    return wfi_fail(err, WF_E_DATA,
+                    "task \"%s\": the text of every training row is empty; is \"%s\" the right field? (--text)",
+                    t->name, t->text_field ? t->text_field : "text");
+}
+
 static void empty_warn(const parts *p, json_t *warnings) {
     long long empty = 0;
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < p->rows[k]->count; i++) {
             const wf_row *r = &p->rows[k]->rows[i];
-            empty += r->text[strspn(r->text, " \t\r\n")] == 0 || (r->pair && r->pair[strspn(r->pair, " \t\r\n")] == 0);
+            empty += blank(r->text) || (r->pair && blank(r->pair));
         }
     if (empty) warn(warnings, "%lld %s an empty text", empty, empty == 1 ? "row has" : "rows have");
 }
@@ -214,6 +226,7 @@ static void repeats_warn(const repeats *r, json_t *warnings) {
 wf_status wfi_task_describe(const wf_task *t, char **json, wf_err *err) {
     const parts p = {{&t->train, &t->dev, &t->test}};
     repeats r = {0};
+    WF_TRY(texts_check(t, err));
     WF_TRY(repeats_count(&p, t->kind, &r, err));
     json_t *warnings = json_array(), *labels = json_array(), *rows = json_object(), *inside = json_object();
     evenness even = {0};

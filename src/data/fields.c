@@ -246,6 +246,26 @@ static void label_by_content(const look *l, wf_fields *f) {
     snprintf(f->label, sizeof f->label, "%s", found);
 }
 
+static bool same_given(const char *a, const char *b) {
+    return a && b && *a && strcmp(a, b) == 0;
+}
+
+/* One field cannot have two roles. Of two names the one that was given counts; "answer" may be a label or a second
+ * text. */
+static wf_status roles_apart(const wf_task_options *o, wf_fields *f, wf_err *err) {
+    const char *twice = same_given(o->text, o->label)   ? "--text and --label"
+                        : same_given(o->text, o->pair)  ? "--text and --pair"
+                        : same_given(o->pair, o->label) ? "--pair and --label"
+                                                        : NULL;
+    if (twice)
+        return wfi_fail(err, WF_E_ARG, "%s name the same field \"%.80s\"", twice,
+                        o->text && strncmp(twice, "--text", 6) == 0 ? o->text : o->pair);
+    if (f->pair[0] && strcmp(f->pair, f->label) == 0) (o->pair && !o->label ? f->label : f->pair)[0] = 0;
+    if (f->pair[0] && strcmp(f->pair, f->text) == 0) (o->pair && !o->text ? f->text : f->pair)[0] = 0;
+    if (f->label[0] && strcmp(f->label, f->text) == 0) (o->label && !o->text ? f->text : f->label)[0] = 0;
+    return WF_OK;
+}
+
 static wf_status roles(const look *l, const char *path, const wf_task_options *o, const wf_task *known, bool need_label,
                        wf_fields *f, wf_err *err) {
     char have[SHOWN_BYTES];
@@ -257,8 +277,7 @@ static wf_status roles(const look *l, const char *path, const wf_task_options *o
     WF_TRY(role(seen, path, o->group, "--group", NULL, group_names, f->group, err));
     WF_TRY(role(seen, path, o->split_group, "--split-group", NULL, NULL, f->together, err));
     WF_TRY(role(seen, path, NULL, "", NULL, choices_names, f->choices, err));
-    if (strcmp(f->pair, f->label) == 0 || strcmp(f->pair, f->text) == 0) f->pair[0] = 0; /* "answer" may be the label */
-    if (strcmp(f->label, f->text) == 0) f->label[0] = 0;
+    WF_TRY(roles_apart(o, f, err));
     names_list(seen, have);
     const bool generates = json_object_get(seen, "source") && json_object_get(seen, "target");
     if (!f->text[0] && !generates && !json_object_get(seen, "image")) text_by_content(l, need_label, f);

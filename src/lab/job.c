@@ -95,7 +95,7 @@ static wf_status weights_make(const wf_job *job, const wf_encoded *train, float 
         const double balanced = count[c] ? (double)train->rows / ((double)present * (double)count[c]) : 1;
         w[c] = (float)(whole ? balanced : sqrt(balanced));
     }
-    if (present && !job->part)
+    if (present && most > least && !job->part)
         wfi_lab_message(
             job->lab, "note",
             use ? "%s: the largest class has %.3g times the training rows of the smallest (%lld, %lld), so "

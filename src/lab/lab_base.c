@@ -80,6 +80,16 @@ done:
     return st;
 }
 
+/* The copy that was read is gone when the message is: it names the file it was made of. */
+static void path_renamed(wf_err *err, const char *copy, const char *path) {
+    char text[sizeof err->text];
+    const size_t n = copy ? strlen(copy) : 0;
+    const char *at = err && n ? strstr(err->text, copy) : NULL;
+    if (!at) return;
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - err->text), err->text, path, at + n);
+    memcpy(err->text, text, sizeof text);
+}
+
 wf_status wf_base_add(wf_lab *lab, const char *name, const char *path, char **json, wf_err *err) {
     WF_TRY(wfi_lab_name_check("base", name, err));
     wf_record record = {0};
@@ -91,6 +101,7 @@ wf_status wf_base_add(wf_lab *lab, const char *name, const char *path, char **js
     wf_status st = wfi_aside_open(lab, "bases", name, &aside, err);
     if (st == WF_OK) st = wfi_base_files(lab, path, aside.path, err);
     if (st == WF_OK) st = base_store(lab, name, aside.path, json, err);
+    if (st != WF_OK && st != WF_E_IO) path_renamed(err, aside.path, path); /* WF_E_IO is of the copy itself */
     wfi_aside_close(&aside);
     return st;
 }

@@ -85,7 +85,7 @@ static void by_class_set(json_t *j, const wf_task *task, const wf_by_class *by) 
         json_object_set_new(classes, task->labels[c], one);
         if (by->cells) json_object_set_new(confusion, task->labels[c], json_object());
     }
-    for (size_t i = 0; i < by->cell_count; i++)
+    for (size_t i = 0; by->cells && i < by->cell_count; i++)
         json_object_set_new(json_object_get(confusion, task->labels[by->cells[i].is]), task->labels[by->cells[i].said],
                             json_integer(by->cells[i].rows));
     json_object_set_new(j, "per_class", classes);

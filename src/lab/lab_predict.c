@@ -152,7 +152,7 @@ static wf_status outputs_make(wf_predictor *p, const wf_rows *rows, json_t **out
         json_t *row = json_pack("{s:s, s:{}}", "text", rows->rows[i].text, "results");
         if (!row) {
             json_decref(outputs);
-            return wfi_fail(err, WF_E_DATA, "row %zu: text is not valid UTF-8", i + 1);
+            return wfi_fail(err, WF_E_DATA, "row %lld: text is not valid UTF-8", (long long)rows->rows[i].line);
         }
         if (rows->rows[i].pair) json_object_set_new(row, "text_pair", json_string(rows->rows[i].pair));
         json_array_append_new(outputs, row);
@@ -194,8 +194,10 @@ static wf_status lines_read(const char *path, char **memory, wf_rows *out, wf_er
     for (char *at = *memory, *next; at && at < *memory + size; at = next) {
         next = memchr(at, '\n', (size_t)(*memory + size - at));
         if (next) *next++ = 0;
-        const size_t n = strlen(at);
+        const size_t n = strlen(at), bytes = next ? (size_t)(next - 1 - at) : (size_t)(*memory + size - at);
         line++;
+        if (n != bytes)
+            return wfi_fail_at(err, WF_E_DATA, "text", line, "%s:%lld: a text with a NUL byte", path, (long long)line);
         if (n && at[n - 1] == '\r') at[n - 1] = 0;
         if (*at) out->rows[out->count++] = (wf_row){.text = at, .label = -1, .line = line};
     }
@@ -234,6 +236,7 @@ wf_status wf_predictor_file(wf_predictor *p, const char *path, wf_line_fn emit, 
                               .count = rows.count - i < FILE_BATCH ? rows.count - i : FILE_BATCH};
         json_t *outputs = NULL;
         st = outputs_make(p, &some, &outputs, err);
+        if (st == WF_E_DATA) st = wfi_fail_in(err, st, "%s", path);
         for (size_t k = 0; st == WF_OK && k < some.count; k++) {
             char *line = wfi_json_text(json_array_get(outputs, k), false);
             if (!line)

@@ -243,8 +243,9 @@ static wf_status spec_check(const wf_prune_spec *s, const wf_trained *t, const w
     if (task->dev.count == 0)
         return wfi_fail(err, WF_E_NOTFOUND, "task \"%s\" has no dev rows to choose by", task->name);
     if ((s->keep > 0) == (s->loss != 0))
-        return wfi_fail(err, WF_E_ARG,
-                        "how far? name the adapters to keep (--keep K) or the points to lose (--loss L)");
+        return wfi_fail(
+            err, WF_E_ARG,
+            "how far? name the number of adapters to keep (--keep K) or the points to lose (--loss L), one of them");
     if (s->keep < 0 || (s->keep > 0 && (size_t)s->keep >= t->fused_count))
         return wfi_fail(err, WF_E_ARG, "keep is %lld; \"%s\" has %zu adapters, so 1 to %zu can be kept",
                         (long long)s->keep, s->name, t->fused_count, t->fused_count - 1);

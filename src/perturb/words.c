@@ -1,6 +1,7 @@
 /* perturb/words.c - words left out, words replaced by a synonym, sentences put in front that have nothing to do with
  * it. Negations stay, and so do the words that they may belong to. */
 #include "perturb/kind.h"
+#include <stdio.h>
 #include <string.h>
 
 /* A negation may stand inside a token ("(not"). */
@@ -48,9 +49,7 @@ static bool is_function_word(const char *word) {
     char key[40];
     const size_t n = strlen(word);
     if (n + 3 > sizeof key) return false;
-    key[0] = ' ';
-    memcpy(key + 1, word, n);
-    memcpy(key + 1 + n, " ", 2);
+    snprintf(key, sizeof key, " %s ", word);
     return strstr(list, key) != NULL;
 }
 

@@ -130,6 +130,7 @@ wf_status wfi_interact_gradients(wf_interact *x, json_t **out, wf_err *err) {
         *out = json_null();
         return WF_OK;
     }
+    x->study.total += (int64_t)(w.tasks * BATCHES * BATCH_ROWS); /* at most: small tasks have fewer rows */
     w.width = (size_t)set->total < SKETCH ? (size_t)set->total : SKETCH;
     w.x = wfi_alloc(w.tasks * BATCHES, w.width * sizeof *w.x);
     w.rows = wfi_alloc(w.tasks, sizeof *w.rows);
