@@ -98,7 +98,7 @@ static wf_status sizes_read(const char *text, int64_t **out, size_t *count, wf_e
     char **list = cli_list(text, ',', count), *end = NULL;
     wf_status st =
         list && (*out = calloc(*count + 1, sizeof **out)) ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory");
-    for (size_t i = 0; st == WF_OK && list && i < *count; i++) {
+    for (size_t i = 0; st == WF_OK && list && *out && i < *count; i++) {
         errno = 0;
         (*out)[i] = strtoll(list[i], &end, 10);
         if (*end || errno || (*out)[i] < 1)

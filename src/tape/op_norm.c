@@ -82,7 +82,7 @@ wf_value *wfi_op_norm_dropped(wf_tape *t, int n, wf_value *const *x, float p, ui
     if (!wfi_tape_drops(t)) p = 0.0f;
     const int64_t T = x[0]->rows, H = x[0]->cols;
     const bool summed = n > 1 || p > 0.0f;
-    const float *gamma = norm->gamma->data, *beta = norm->beta->data, *in[MOST];
+    const float *gamma = norm->gamma->data, *beta = norm->beta->data, *in[MOST] = {0};
     saved from = {.p = p, .key = key, .norm = *norm};
     addends(&from, n, x);
     for (int i = 0; i < n; i++) in[i] = x[i]->data;

@@ -28,7 +28,7 @@ wf_status wfi_unicode_init(wf_unicode *u, wf_err *err) {
     size_t run = 0, count = 0, filled = RUNS; /* filled: the run that the block before lies in whole */
     for (uint32_t b = 0; b < BLOCKS; b++) {
         while (run + 1 < RUNS && unicode_runs[run + 1] >> 9 <= b << 8) run++;
-        const bool whole = run + 1 == RUNS || unicode_runs[run + 1] >> 9 >= (b + 1) << 8;
+        const bool whole = run + 1 >= RUNS || unicode_runs[run + 1] >> 9 >= (b + 1) << 8;
         if (!whole || run != filled) {
             filled = whole ? run : RUNS;
             expand(b, &run, now);

@@ -107,7 +107,7 @@ static int64_t judge_every(const wf_loop *l) {
         train += tokens_of(&l->part[k].train);
         dev += l->part[k].dev.rows ? tokens_of(&l->part[k].dev) : 0;
     }
-    return dev ? (dev + train - 1) / train : 1;
+    return dev && train ? (dev + train - 1) / train : 1;
 }
 
 /* A file with a right hash may still have been made by hand. */
