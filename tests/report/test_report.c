@@ -10,6 +10,7 @@
 #include <math.h>
 
 static void has(const char *page, const char *want) {
+    assert_non_null(page);
     if (!strstr(page, want)) fail_msg("\"%s\" is not in: %.3000s", want, page);
 }
 
