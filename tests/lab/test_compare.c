@@ -2,30 +2,13 @@
  * by hand; the best source is the one dev likes best; refusals. */
 #include "base/alloc.h"
 #include "base/json.h"
+#include "in_lab.h"
 #include "lab/compare_cell.h"
 #include "lab/mean.h"
-#include "tiny.h"
 #include "weft/weft.h"
 #include <math.h>
 
-static char top[256];
 static wf_lab *lab;
-
-static const char *at(const char *relative) {
-    static char path[4][512];
-    static int k;
-    k = (k + 1) % 4;
-    snprintf(path[k], sizeof path[k], "%s/%s", top, relative);
-    return path[k];
-}
-
-static json_t *parsed(char *text) {
-    json_t *j = NULL;
-    assert_non_null(text);
-    check_ok(wfi_json_parse(text, strlen(text), "result", &j, err));
-    wf_free(text);
-    return j;
-}
 
 static int setup(void **state) {
     (void)state;

@@ -2,28 +2,11 @@
  * broken off and resumed, the same bits; lineage, verify, fusing what was shared, refusals. */
 #include "base/alloc.h"
 #include "base/json.h"
-#include "tiny.h"
+#include "in_lab.h"
 #include "weft/study.h"
 #include "weft/weft.h"
 
-static char top[256];
 static wf_lab *lab;
-
-static const char *at(const char *relative) {
-    static char path[4][512];
-    static int k;
-    k = (k + 1) % 4;
-    snprintf(path[k], sizeof path[k], "%s/%s", top, relative);
-    return path[k];
-}
-
-static json_t *parsed(char *text) {
-    json_t *j = NULL;
-    assert_non_null(text);
-    check_ok(wfi_json_parse(text, strlen(text), "result", &j, err));
-    wf_free(text);
-    return j;
-}
 
 /* The value at keys a, b and c (NULL: no more). */
 static json_t *deep(const json_t *j, const char *a, const char *b, const char *c) {

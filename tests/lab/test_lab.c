@@ -2,29 +2,11 @@
  * damage. */
 #include "base/alloc.h"
 #include "base/json.h"
-#include "tiny.h"
+#include "in_lab.h"
 #include "weft/weft.h"
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char top[256];
-
-static const char *at(const char *relative) {
-    static char path[4][512];
-    static int k;
-    k = (k + 1) % 4;
-    snprintf(path[k], sizeof path[k], "%s/%s", top, relative);
-    return path[k];
-}
-
-static json_t *parsed(char *text) {
-    json_t *j = NULL;
-    assert_non_null(text);
-    check_ok(wfi_json_parse(text, strlen(text), "result", &j, err));
-    wf_free(text);
-    return j;
-}
 
 static double number(const json_t *j, const char *a, const char *b) {
     return json_number_value(json_object_get(b ? json_object_get(j, a) : j, b ? b : a));

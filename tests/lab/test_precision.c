@@ -2,31 +2,13 @@
  * remembered. */
 #include "base/alloc.h"
 #include "base/json.h"
+#include "in_lab.h"
 #include "kernels/gemm.h"
 #include "lab/precision.h"
-#include "tiny.h"
 #include "weft/weft.h"
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static char top[256];
-
-static const char *at(const char *relative) {
-    static char path[4][512];
-    static int k;
-    k = (k + 1) % 4;
-    snprintf(path[k], sizeof path[k], "%s/%s", top, relative);
-    return path[k];
-}
-
-static json_t *parsed(char *text) {
-    json_t *j = NULL;
-    assert_non_null(text);
-    check_ok(wfi_json_parse(text, strlen(text), "result", &j, err));
-    wf_free(text);
-    return j;
-}
 
 static wf_lab *lab_make(const char *name) {
     wf_lab *lab = NULL;
