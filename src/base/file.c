@@ -171,6 +171,18 @@ bool wfi_dir_exists(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* The name stands where something else does, which its giver can mend; a parent that is missing all the same is the
+ * file system's refusal (/proc), no wrong name. */
+static wf_status dir_fail(const char *work, int number, wf_err *err) {
+    if (number == EEXIST || number == ENOTDIR)
+        return wfi_fail_at(err, WF_E_EXISTS, work, -1,
+                           "cannot make folder %s: something that is no folder stands there", work);
+    if (number == ENOENT)
+        return wfi_fail_at(err, WF_E_IO, work, -1, "cannot make folder %s: the system makes none there", work);
+    errno = number;
+    return io_fail(err, "make folder", work);
+}
+
 wf_status wfi_dir_make(const char *path, wf_err *err) {
     char *work = wfi_strdup(path);
     if (!work) return wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -179,8 +191,8 @@ wf_status wfi_dir_make(const char *path, wf_err *err) {
         if (*p && *p != '/') continue;
         const char end = *p;
         *p = 0;
-        if (mkdir(work, 0777) != 0 && (errno != EEXIST || !wfi_dir_exists(work)))
-            st = io_fail(err, "make folder", work);
+        const int number = mkdir(work, 0777) == 0 ? 0 : errno;
+        if (number && !(number == EEXIST && wfi_dir_exists(work))) st = dir_fail(work, number, err);
         *p = end;
         if (!end) break;
     }

@@ -31,23 +31,27 @@ const cli_command *cli_find(int argc, char **argv, int *used) {
     return NULL;
 }
 
-/* Edit distance, for words up to 31 bytes. */
+static size_t least_of(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Edit distance for words up to 31 bytes, where two letters that changed places are one slip ("lsit"). */
 static size_t distance(const char *a, const char *b) {
-    size_t row[33];
-    const size_t n = strlen(b);
-    if (strlen(a) > 31 || n > 31) return SIZE_MAX;
-    for (size_t j = 0; j <= n; j++) row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t corner = row[0];
+    size_t rows[3][33] = {{0}};
+    const size_t m = strlen(a), n = strlen(b);
+    if (m > 31 || n > 31) return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++) rows[0][j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= n; j++) {
-            const size_t swap = corner + (a[i - 1] != b[j - 1]);
-            corner = row[j];
-            row[j] = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
-            if (swap < row[j]) row[j] = swap;
+            row[j] = least_of(above[j - 1] + (a[i - 1] != b[j - 1]), least_of(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least_of(row[j], before[j - 2] + 1);
         }
     }
-    return row[n];
+    return rows[m % 3][n];
 }
 
 const char *cli_nearest(const char *word, const char *(*candidate)(size_t i)) {

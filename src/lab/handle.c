@@ -22,6 +22,7 @@ void wf_free(void *p) {
 
 wf_status wf_lab_init(const char *dir, wf_err *err) {
     static const char *const folders[] = {"bases", "tasks", "models", "runs"};
+    if (!dir || !*dir) return wfi_fail(err, WF_E_ARG, "a lab needs a folder; name one, or . for this one");
     char *file = wfi_path_join(dir, "weft.db");
     wf_registry *registry = NULL;
     if (!file) return wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -127,8 +128,9 @@ wf_status wfi_lab_name_check(const char *what, const char *name, wf_err *err) {
     if (!name || !*name) return wfi_fail(err, WF_E_ARG, "%s needs a name", what);
     const size_t n = strlen(name);
     const size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-    if (n > 64 || good != n)
-        return wfi_fail(err, WF_E_ARG, "%s name \"%.80s\": use 1 to 64 letters, digits, '_' and '-'", what, name);
+    if (n > 64 || good != n || *name == '-') /* a command would take one with '-' in front for an option */
+        return wfi_fail(err, WF_E_ARG, "%s name \"%.80s\": use 1 to 64 letters, digits, '_' and '-', the first no '-'",
+                        what, name);
     return WF_OK;
 }
 

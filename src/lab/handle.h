@@ -44,7 +44,8 @@ void wfi_lab_message(wf_lab *lab, const char *level, const char *format, ...) __
 /* Calls the progress function unless the last call is under 0.1 s ago and `always` is not set. Nonzero: cancel. */
 int wfi_lab_tick(wf_lab *lab, const wf_progress *p, bool always);
 char *wfi_lab_path(const wf_lab *lab, const char *relative); /* wfi_free */
-/* Names are 1 to 64 of letters, digits, '_' and '-': they stand in tensor names and file names. */
+/* Names are 1 to 64 of letters, digits, '_' and '-', the first no '-': they stand in tensor names, file names and
+ * commands. */
 wf_status wfi_lab_name_check(const char *what, const char *name, wf_err *err);
 /* JSON result out: steals `value`. */
 wf_status wfi_lab_give(json_t *value, char **json, wf_err *err);

@@ -4,6 +4,7 @@
  * and is then judged by the old one's score. */
 #include "base/error.h"
 #include "base/hash.h"
+#include "lab/heads.h"
 #include "lab/job.h"
 #include "weft/guard.h"
 #include <math.h>
@@ -37,9 +38,9 @@ static bool gate_read(wf_lab *lab, const char *task, gate *g, wf_status *st, wf_
 
 /* ---- scores ---- */
 
-static wf_status task_of(const wf_trained *t, const char *model, const char *task, wf_err *err) {
+static wf_status task_of(const json_t *info, const char *model, const char *task, wf_err *err) {
     const char *own = NULL;
-    WF_TRY(wfi_json_str(t->info, "task", model, &own, err));
+    WF_TRY(wfi_json_str(info, "task", model, &own, err));
     return strcmp(own, task) == 0
                ? WF_OK
                : wfi_fail(err, WF_E_ARG, "model \"%s\" answers task \"%s\", not \"%s\"", model, own, task);
@@ -54,7 +55,7 @@ static wf_status score(wf_lab *lab, const char *model, const wf_task *task, cons
     wf_scores s;
     if (rows->count == 0) return wfi_fail(err, WF_E_NOTFOUND, "task \"%s\" has no %s rows", task->name, split);
     WF_TRY(wfi_trained_open(lab, model, &t, err));
-    wf_status st = task_of(&t, model, task->name, err);
+    wf_status st = task_of(t.info, model, task->name, err);
     if (st == WF_OK) st = wfi_job_encode(&t, rows, task, &e, err);
     if (st == WF_OK) st = wfi_evaluate(t.context, &e, t.classes, resamples, 0, &s, err);
     const wf_metric_value *m = st == WF_OK ? wfi_scores_find(&s, task->metric) : NULL;
@@ -173,18 +174,37 @@ static json_t *finite_json(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
+static wf_status gate_need(wf_lab *lab, const char *task, gate *g, wf_err *err) {
+    wf_record r = {0};
+    wf_status st = WF_OK;
+    if (gate_read(lab, task, g, &st, err) || st != WF_OK) return st;
+    WF_TRY(wfi_registry_get(lab->registry, "task", task, &r, err));
+    wfi_record_clear(&r);
+    return wfi_fail(err, WF_E_NOTFOUND, "task \"%.64s\" has no gate; make one: weft gate set %.64s", task, task);
+}
+
+/* A mistyped word is no score that fell, and is said before others are scored. */
+static wf_status words_check(wf_lab *lab, const char *task, const char *model, wf_err *err) {
+    gate g;
+    json_t *info = NULL;
+    wf_status st = gate_need(lab, task, &g, err);
+    if (st == WF_OK && model) st = wfi_model_find(lab, model, NULL, &info, NULL, err);
+    if (info) st = task_of(info, model, task, err);
+    json_decref(info);
+    json_decref(g.j);
+    return st;
+}
+
 /* One gate's row; what keeps a model from being scored is a gate that does not hold. */
 static wf_status gate_judge(wf_lab *lab, const char *name, const char *asked, json_t **out, wf_err *err) {
     gate g;
     wf_task *task = NULL;
     wf_metric_value m = {.value = NAN, .low = NAN, .high = NAN};
     wf_err why = {0};
-    wf_status st = WF_OK;
-    if (!gate_read(lab, name, &g, &st, err)) {
+    const wf_status st = gate_need(lab, name, &g, err);
+    if (st != WF_OK) {
         json_decref(g.j);
-        return st != WF_OK ? st
-                           : wfi_fail(err, WF_E_NOTFOUND, "task \"%.64s\" has no gate; make one: weft gate set %.64s",
-                                      name, name);
+        return st;
     }
     const char *model = asked ? asked : g.model;
     wf_status scored = wfi_lab_task(lab, name, &task, NULL, &why);
@@ -212,6 +232,7 @@ static wf_status gate_judge(wf_lab *lab, const char *name, const char *asked, js
 static wf_status all_judge(wf_lab *lab, const char *const *tasks, const char *const *models, size_t count, json_t *all,
                            wf_err *err) {
     wf_status st = WF_OK;
+    for (size_t i = 0; st == WF_OK && i < count; i++) st = words_check(lab, tasks[i], models ? models[i] : NULL, err);
     for (size_t i = 0; st == WF_OK && i < count; i++) {
         json_t *one = NULL;
         const wf_progress p = {.stage = "gate",

@@ -126,8 +126,9 @@ static void test_folders(void **state) {
     assert_true(wfi_dir_exists(in("a/b/c")));
     check_ok(wfi_dir_make(in("a/b"), err)); /* there already */
     check_ok(wfi_file_write(in("a/file"), "", 0, err));
-    check_status(WF_E_IO, wfi_dir_make(in("a/file"), err));
-    check_status(WF_E_IO, wfi_dir_make(in("a/file/x"), err));
+    check_status(WF_E_EXISTS, wfi_dir_make(in("a/file"), err));
+    check_status(WF_E_EXISTS, wfi_dir_make(in("a/file/x"), err));
+    check_status(WF_E_IO, wfi_dir_make("/proc/x", err)); /* a wish the system does not grant, no wrong name */
     check_ok(wfi_dir_sync(in("a"), err));
     check_status(WF_E_NOTFOUND, wfi_dir_sync(in("none"), err));
     char **names = NULL;

@@ -8,6 +8,8 @@ static int setup(void **state) {
     top_make(state);
     lab_make("lab");
     free(weft_ok("-C lab train reviews --name rev --epochs 1"));
+    free(weft_ok("-C lab train notes --name noted --method head --epochs 1"));
+    free(weft_ok("-C lab gate set reviews"));
     setenv("WEFT_LAB", "lab", 1);
     return 0;
 }
@@ -16,6 +18,9 @@ static void test_words_and_options(void **state) {
     (void)state;
     static const char *const cases[][3] = {
         {"trian reviews", "no command \"trian\"", "did you mean train?"},
+        {"lsit", "no command \"lsit\"", "did you mean list?"}, /* init is as near by single letters */
+        {"fues target", "no command \"fues\"", "did you mean fuse?"},
+        {"train reviews --epohcs 3", "no option --epohcs", "did you mean --epochs?"},
         {"lists", "no command \"lists\"", "did you mean list?"},
         {"xyzzy", "no command \"xyzzy\"", "weft --help"},
         {"base", "weft base add", "weft base check"},
@@ -93,7 +98,7 @@ static void test_words_and_options(void **state) {
         {"inspect absent", "nothing named \"absent\"", "weft list"},
         {"rm absent", "nothing named \"absent\"", "weft list"},
         {"rm reviews-x", "nothing named", ""},
-        {"rm tiny", "cannot be removed", "model \"rev\" needs it"},
+        {"rm tiny", "cannot be removed", "model \"rev\""},
         {"log x", "a run is a number", "weft list"},
         {"log 99", "no run 99", "weft list"},
         {"resume 0", "a run is a number", "weft list"},
@@ -125,6 +130,23 @@ static void test_words_and_options(void **state) {
         {"predict rev --input latin.txt", "latin.txt: row 1: text is not valid UTF-8", ""},
         {"base add other broken", "broken/config.json", ""},
         {"init lab", "lab is a lab already", ""},
+        {"init blank.csv", "cannot make folder blank.csv", "no folder stands there"},
+        {"init blank.csv/lab", "cannot make folder blank.csv", "no folder stands there"},
+        {"init ''", "a lab needs a folder", ""},
+        {"gate target", "task \"target\" has no gate", "weft gate set target"},
+        {"gate revews", "no task \"revews\"", "did you mean \"reviews\"?"},
+        {"gate reviews=0.5x", "no model \"0.5x\"", ""},
+        {"gate reviews=raw", "no model \"raw\"", ""},
+        {"gate reviews=noted", "model \"noted\" answers task \"notes\"", "not \"reviews\""},
+        {"gate reviews=rev:notes", "of task \"reviews\", not of \"notes\"", ""},
+        {"gate reviews=", "needs a name", ""},
+        {"gate set reviews --tolerance x", "--tolerance needs a number", "\"x\""},
+        {"gate set reviews --tolerance 101", "must lie in [0, 100]", ""},
+        {"task add -- -x reviews", "task name \"-x\"", "the first no '-'"},
+        {"base add -- -x base", "base name \"-x\"", "the first no '-'"},
+        {"train target --name=-x", "model name \"-x\"", "the first no '-'"},
+        {"fuse target --from rev --name=-x", "model name \"-x\"", "the first no '-'"},
+        {"joint reviews,notes --name=-x", "model name \"-x\"", "the first no '-'"},
         {"-C absent list", "absent is no lab", "weft init absent"},
         {"report -o absent/page.html", "absent/page.html", "No such file"},
         {"report -o reviews", "reviews is a folder", ""},
@@ -144,6 +166,7 @@ static void test_words_and_options(void **state) {
     assert_int_equal(0, mkfifo(in_top("pipes/dev.csv"), 0600));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         weft_says(2, cases[i][0], cases[i][1], cases[i][2], (char *)NULL);
+    weft_says(1, "init /proc/x", "cannot make folder /proc/x", "the system makes none there", (char *)NULL);
     ran r = weft("%s", ""); /* no command: help, as wrong usage */
     assert_int_equal(2, r.code);
     assert_non_null(strstr(r.out, "usage: weft"));
