@@ -1,34 +1,83 @@
 /* cli/cmd_inspect.c - weft inspect. */
 #include "cli/cli.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* {"accuracy": 0.91, ...} in one line. */
-static void scores_print(const char *key, const json_t *scores) {
-    const char *name;
-    const json_t *v;
-    const char *separator = " ";
-    printf("  %s:", key);
-    json_object_foreach((json_t *)scores, name, v) {
-        printf("%s%s %.4g", separator, name, json_number_value(v));
-        separator = ", ";
-    }
-    puts("");
+enum { WORD_BYTES = 24 /* longer ones in a list are sentences, a line each */ };
+
+static bool is_scalar(const json_t *v) {
+    return !json_is_object(v) && !json_is_array(v);
 }
 
-static void value_print(const char *key, const json_t *value) {
-    if (strcmp(key, "dev") == 0 || strcmp(key, "test") == 0)
-        scores_print(key, value);
-    else if (json_is_string(value))
-        printf("  %s: %s\n", key, json_string_value(value));
-    else if (json_is_real(value))
-        printf("  %s: %.6g\n", key, json_real_value(value));
-    else {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        printf("  %s: %s\n", key, text ? text : "");
-        free(text);
+static void scalar_print(const json_t *v, int digits) {
+    if (json_is_string(v))
+        fputs(json_string_value(v), stdout);
+    else if (json_is_real(v))
+        printf("%.*g", digits, json_real_value(v));
+    else if (json_is_integer(v))
+        printf("%lld", (long long)json_integer_value(v));
+    else
+        fputs(json_is_null(v) ? "none" : json_is_true(v) ? "true" : "false", stdout);
+}
+
+/* {"accuracy": 0.91, ...}: short enough for one line. */
+static bool is_row(const json_t *object) {
+    const char *name;
+    const json_t *v;
+    size_t numbers = 0;
+    json_object_foreach((json_t *)object, name, v) {
+        if (!json_is_number(v) && !json_is_null(v)) return false;
+        numbers += json_is_number(v);
     }
+    return numbers > 0;
+}
+
+static bool is_words(const json_t *array) {
+    size_t i;
+    const json_t *v;
+    json_array_foreach(array, i, v) if (!is_scalar(v) || json_string_length(v) > WORD_BYTES) return false;
+    return true;
+}
+
+static void value_print(int indent, const char *key, const json_t *value);
+
+static void members_print(int indent, const json_t *value) {
+    const char *name;
+    const json_t *v;
+    size_t i;
+    json_object_foreach((json_t *)value, name, v) /* settings: with --json */
+        if (strcmp(name, "settings") != 0) value_print(indent, name, v);
+    json_array_foreach(value, i, v) value_print(indent, "-", v);
+}
+
+static void value_print(int indent, const char *key, const json_t *value) {
+    const char *name, *separator = "";
+    const json_t *v;
+    size_t i;
+    printf("%*s%s%s", indent, "", key, strcmp(key, "-") == 0 ? "" : ":");
+    if (is_scalar(value)) {
+        putchar(' ');
+        scalar_print(value, 6);
+    } else if (json_object_size(value) + json_array_size(value) == 0) {
+        fputs(" none", stdout);
+    } else if (json_is_object(value) && is_row(value)) {
+        json_object_foreach((json_t *)value, name, v) {
+            printf("%s %s ", separator, name);
+            scalar_print(v, 4);
+            separator = ",";
+        }
+    } else if (json_is_array(value) && is_words(value)) {
+        json_array_foreach(value, i, v) {
+            printf("%s ", separator);
+            scalar_print(v, 4);
+            separator = ",";
+        }
+    } else {
+        puts("");
+        members_print(indent + 2, value);
+        return;
+    }
+    puts("");
 }
 
 /* A line a block: how much of the attention each adapter gets, and how undecided it is. */
@@ -71,7 +120,7 @@ static void inspect_show(const json_t *j) {
                                             "children", "files",          "settings"}; /* the last two with --json */
         size_t i = 0;
         while (i < sizeof apart / sizeof *apart && strcmp(apart[i], key) != 0) i++;
-        if (i == sizeof apart / sizeof *apart) value_print(key, value);
+        if (i == sizeof apart / sizeof *apart) value_print(2, key, value);
     }
     relatives_print("made from", json_object_get(j, "parents"));
     relatives_print("used by", json_object_get(j, "children"));

@@ -113,29 +113,23 @@ static void failures_show(const json_t *j) {
     }
 }
 
-static int failures(const cli_args *a, char **models, size_t count) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    cli_stop_gently();
+static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    size_t count = 0;
+    char **models = cli_list(a->words[0], ',', &count);
+    if (!models) return cli_wrong(err, WF_E_NOMEM, "out of memory");
     const wf_failures_spec spec = {.models = (const char *const *)models,
                                    .model_count = count,
                                    .task = a->train.task,
                                    .rows = a->train.rows,
                                    .seed = a->train.seed};
-    const wf_status st = wf_study_failures(lab, &spec, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, failures_show);
+    cli_stop_gently();
+    const wf_status st = wf_study_failures(lab, &spec, text, err);
+    cli_list_free(models, count);
+    return st;
 }
 
 static int run(const cli_args *a) {
-    size_t count = 0;
-    char **models = cli_list(a->words[0], ',', &count);
-    const int code = models ? failures(a, models, count) : cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
-    cli_list_free(models, count);
-    return code;
+    return cli_call(a, call, failures_show);
 }
 
 static const cli_option options[] = {

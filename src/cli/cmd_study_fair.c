@@ -124,13 +124,10 @@ static void fair_show(const json_t *j) {
     }
 }
 
-static int fair(const cli_args *a, char **models, size_t count) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    cli_stop_gently();
+static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    size_t count = 0;
+    char **models = cli_list(a->words[0], ',', &count);
+    if (!models) return cli_wrong(err, WF_E_NOMEM, "out of memory");
     const wf_fair_spec spec = {.models = (const char *const *)models,
                                .model_count = count,
                                .task = a->train.task,
@@ -140,18 +137,15 @@ static int fair(const cli_args *a, char **models, size_t count) {
                                .rows = a->train.rows,
                                .seed = a->train.seed,
                                .resamples = (int)a->resamples};
-    const wf_status st = wf_study_fair(lab, &spec, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, fair_show);
+    cli_stop_gently();
+    const wf_status st = wf_study_fair(lab, &spec, text, err);
+    cli_list_free(models, count);
+    return st;
 }
 
 static int run(const cli_args *a) {
-    size_t count = 0;
     if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [100, 1000000]");
-    char **models = cli_list(a->words[0], ',', &count);
-    const int code = models ? fair(a, models, count) : cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
-    cli_list_free(models, count);
-    return code;
+    return cli_call(a, call, fair_show);
 }
 
 static const cli_option options[] = {

@@ -1,9 +1,7 @@
 /* cli/cmd_study_robust.c - weft study robust. */
 #include "cli/cli.h"
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { STRENGTHS = 5 };
@@ -124,10 +122,10 @@ static void robust_show(const json_t *j) {
 }
 
 /* "1..5" or "1,3,5". */
-static int strengths_read(const char *text, int out[STRENGTHS], size_t *n) {
+static wf_status strengths_read(const char *text, int out[STRENGTHS], size_t *n, wf_err *err) {
     int low, high, used = 0;
     *n = 0;
-    if (!text) return EXIT_DONE;
+    if (!text) return WF_OK;
     if (sscanf(text, "%1d..%1d%n", &low, &high, &used) == 2 && !text[used] && low >= 1 && high <= STRENGTHS) {
         for (int x = low; x <= high; x++) out[(*n)++] = x;
     } else {
@@ -139,55 +137,41 @@ static int strengths_read(const char *text, int out[STRENGTHS], size_t *n) {
             out[(*n)++] = *c - '0';
         }
     }
-    return *n ? EXIT_DONE : cli_usage("--strengths needs 1 to 5, such as 1..5 or 1,3,5, not \"%s\"", text);
+    return *n ? WF_OK : cli_wrong(err, WF_E_ARG, "--strengths needs 1 to 5, such as 1..5 or 1,3,5, not \"%s\"", text);
 }
 
-typedef struct lists {
-    char **models, **kinds, **sets;
-    size_t model_count, kind_count, set_count;
-} lists;
-
-static int robust(const cli_args *a, const lists *l, const int *strengths, size_t strength_count) {
-    wf_lab *lab = NULL;
-    wf_err err = {0};
-    char *text = NULL;
-    const int code = cli_open(a, &lab);
-    if (code != EXIT_DONE) return code;
-    cli_stop_gently();
-    const wf_robust_spec spec = {.models = (const char *const *)l->models,
-                                 .model_count = l->model_count,
+static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) {
+    int strengths[STRENGTHS];
+    size_t model_count = 0, kind_count = 0, set_count = 0, strength_count = 0;
+    char **models = cli_list(a->words[0], ',', &model_count),
+         **kinds = cli_list(a->kinds ? a->kinds : "", ',', &kind_count),
+         **sets = cli_list(a->sets ? a->sets : "", ',', &set_count);
+    wf_status st = models && kinds && sets ? strengths_read(a->strengths, strengths, &strength_count, err)
+                                           : cli_wrong(err, WF_E_NOMEM, "out of memory");
+    const wf_robust_spec spec = {.models = (const char *const *)models,
+                                 .model_count = model_count,
                                  .task = a->train.task,
-                                 .kinds = (const char *const *)l->kinds,
-                                 .kind_count = l->kind_count,
+                                 .kinds = (const char *const *)kinds,
+                                 .kind_count = kind_count,
                                  .strengths = strengths,
                                  .strength_count = strength_count,
-                                 .sets = (const char *const *)l->sets,
-                                 .set_count = l->set_count,
+                                 .sets = (const char *const *)sets,
+                                 .set_count = set_count,
                                  .wordnet = a->wordnet,
                                  .rows = a->train.rows,
                                  .seed = a->train.seed,
                                  .resamples = (int)a->resamples};
-    const wf_status st = wf_study_robust(lab, &spec, &text, &err);
-    wf_lab_close(lab);
-    return cli_finish(a, st, &err, text, robust_show);
+    cli_stop_gently();
+    if (st == WF_OK) st = wf_study_robust(lab, &spec, text, err);
+    cli_list_free(models, model_count);
+    cli_list_free(kinds, kind_count);
+    cli_list_free(sets, set_count);
+    return st;
 }
 
 static int run(const cli_args *a) {
-    lists l = {0};
-    int strengths[STRENGTHS];
-    size_t n = 0;
     if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [100, 1000000]");
-    int code = strengths_read(a->strengths, strengths, &n);
-    if (code != EXIT_DONE) return code;
-    l.models = cli_list(a->words[0], ',', &l.model_count);
-    l.kinds = cli_list(a->kinds ? a->kinds : "", ',', &l.kind_count);
-    l.sets = cli_list(a->sets ? a->sets : "", ',', &l.set_count);
-    code = l.models && l.kinds && l.sets ? robust(a, &l, strengths, n)
-                                         : cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
-    cli_list_free(l.models, l.model_count);
-    cli_list_free(l.kinds, l.kind_count);
-    cli_list_free(l.sets, l.set_count);
-    return code;
+    return cli_call(a, call, robust_show);
 }
 
 static const cli_option options[] = {

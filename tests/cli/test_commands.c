@@ -23,6 +23,18 @@ static void prints(const char *command, const char *want) {
     free(text);
 }
 
+/* Nested values are lines of their own, not JSON. */
+static void inspect_is_for_people(const char *name) {
+    char *text = weft_ok("-C lab inspect %s", name);
+    contains(text, "\n  benefit:\n    certain: ");
+    contains(text, "\n    difference: high ");
+    contains(text, "\n    own:\n      dev: accuracy ");
+    contains(text, "\n  config:\n    ");
+    contains(text, "\n      from: rev, notes-seq_bn\n");
+    assert_null(strpbrk(text, "{}"));
+    free(text);
+}
+
 static void test_main_job(void **state) {
     (void)state;
     prints("init lab", "made a lab in lab; next: weft -C lab base add");
@@ -68,7 +80,7 @@ static void test_main_job(void **state) {
     prints("-C lab gate", "holds");
     prints("-C lab gate target=fused", "holds");
     weft_says(2, "-C lab gate set target --tolerance -1", "--tolerance is -1 points", (char *)NULL);
-    weft_says(2, "-C lab gate nothing", "has no gate; make one", (char *)NULL);
+    weft_says(2, "-C lab gate nothing", "no task \"nothing\"", (char *)NULL);
     prints("-C lab gate rm target", "removed the gate of target");
     prints("-C lab prune fused --keep 1 --name slim", "slim: fused without");
     prints("-C lab rm slim", "removed model slim");
@@ -77,6 +89,8 @@ static void test_main_job(void **state) {
     prints("-C lab list", "run 4: compare target, done");
     prints("-C lab list", "run 6: study robust reviews, done");
     prints("-C lab log 1", "epoch 2: loss");
+    free(weft_ok("-C lab fuse target --from rev,notes-seq_bn --epochs 1 --rows 40 --name judged"));
+    inspect_is_for_people("judged");
     prints("-C lab joint reviews,notes --sampling equal --loss-weights pcgrad --epochs 1 --rows 40 --name both",
            "both: seq_bn for reviews,notes");
     prints("-C lab eval both --task notes --resamples 100", "both:notes on notes");
