@@ -69,6 +69,6 @@ const cli_command cli_base_check = {
     .words = "[NAME]",
     .most = 1,
     .run = check,
-    .summary = "hash bases again; exit code 3 when one changed since import",
+    .summary = "hash bases again and look at their weights; exit code 3 when one changed or holds NaN",
     .example = "weft base check minilm",
 };

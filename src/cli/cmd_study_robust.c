@@ -1,6 +1,5 @@
 /* cli/cmd_study_robust.c - weft study robust. */
 #include "cli/cli.h"
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -3,6 +3,8 @@
 #include "tape/param.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static wf_param *set_grow(wf_pset *s) {
@@ -111,4 +113,40 @@ wf_param *wfi_pset_find(const wf_pset *s, const char *name) {
     for (size_t i = 0; i < s->count; i++)
         if (strcmp(s->params[i]->name, name) == 0) return s->params[i];
     return NULL;
+}
+
+enum { BLOCK = 1024, SIGN = 0x80000000, EXPONENT_ONE = 0x00800000 };
+
+/* By bits: only an exponent of ones carries into the sign when one is added to it. A loop that compilers make wide. */
+static bool block_finite(const float x[BLOCK]) {
+    uint32_t carried = 0;
+    for (int i = 0; i < BLOCK; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        carried |= (bits & ~(uint32_t)SIGN) + EXPONENT_ONE;
+    }
+    return !(carried & SIGN);
+}
+
+static wf_status place_refuse(const wf_param *p, int64_t at, const char *what, wf_err *err) {
+    char place[112] = "";
+    int64_t rest = at, size = p->count;
+    for (int i = 0, n = 0; i < p->rank; i++) {
+        size /= p->shape[i];
+        n += snprintf(place + n, sizeof place - (size_t)n, "%s%lld", i ? ", " : "", (long long)(rest / size));
+        rest %= size;
+    }
+    return wfi_fail_at(err, WF_E_DATA, p->name, -1, "%s: tensor \"%.120s\" has %s at [%s]; it is damaged", what,
+                       p->name, isnan(p->data[at]) ? "NaN" : "an infinite value", place);
+}
+
+wf_status wfi_pset_finite(const wf_pset *s, const char *what, wf_err *err) {
+    for (size_t k = 0; k < s->count; k++) {
+        const wf_param *p = s->params[k];
+        for (int64_t i = 0; i < p->count; i++) {
+            while (p->count - i >= BLOCK && block_finite(p->data + i)) i += BLOCK;
+            if (i < p->count && !isfinite(p->data[i])) return place_refuse(p, i, what, err);
+        }
+    }
+    return WF_OK;
 }

@@ -34,6 +34,9 @@ wf_status wfi_pset_commit(wf_pset *s, wf_err *err);             /* allocates the
 wf_status wfi_pset_trainable(wf_pset *s, bool on, wf_err *err); /* gives or takes the gradient buffer */
 void wfi_pset_clear(wf_pset *s);
 wf_param *wfi_pset_find(const wf_pset *s, const char *name); /* NULL when absent */
+/* WF_E_DATA names the first value of the file `what` that is no finite number, by tensor and place. One pass over
+ * memory, without branches while all is well. */
+wf_status wfi_pset_finite(const wf_pset *s, const char *what, wf_err *err);
 
 struct wf_packed;
 typedef struct wf_linear { /* y = x W^T + b, W (out, in) */

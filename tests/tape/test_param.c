@@ -3,6 +3,8 @@
 #include "base/alloc.h"
 #include "check.h"
 #include "tape/param.h"
+#include <float.h>
+#include <math.h>
 
 static void test_flat_order(void **state) {
     wf_pset s = {0};
@@ -101,9 +103,40 @@ static void test_out_of_memory(void **state) {
     }
 }
 
+/* Every kind of value at every place that blocks have: first, last, between, in the rest. */
+static void test_finite(void **state) {
+    enum { ROWS = 5, COLUMNS = 1000, BEHIND = ROWS * COLUMNS };
+    static const float fine[] = {0, -0.0f, FLT_MAX, -FLT_MAX, FLT_MIN, 1e-45f};
+    static const float wrong[] = {NAN, -NAN, INFINITY, -INFINITY};
+    static const int64_t places[] = {0, 1, 1023, 1024, 2047, 4095, 4096, 4999};
+    wf_pset s = {0};
+    float *x = malloc((BEHIND + 1) * sizeof *x); /* what stands behind it is not looked at */
+    for (int i = 0; i < BEHIND; i++) x[i] = fine[i % 6];
+    x[BEHIND] = NAN;
+    wfi_pset_borrow(&s, "none", 1, (int64_t[]){0}, x);
+    wfi_pset_borrow(&s, "a.weight", 2, (int64_t[]){ROWS, COLUMNS}, x);
+    check_ok(wfi_pset_finite(&s, "file", err));
+    for (size_t k = 0; k < sizeof places / sizeof *places; k++)
+        for (int w = 0; w < 4; w++) {
+            const float kept = x[places[k]];
+            char want[48];
+            wf_err e = {0};
+            x[places[k]] = wrong[w];
+            snprintf(want, sizeof want, "at [%d, %d]", (int)(places[k] / COLUMNS), (int)(places[k] % COLUMNS));
+            assert_int_equal(WF_E_DATA, wfi_pset_finite(&s, "file", &e));
+            assert_non_null(strstr(e.text, want));
+            assert_non_null(strstr(e.text, "file: tensor \"a.weight\" has "));
+            assert_non_null(strstr(e.text, w < 2 ? "NaN" : "an infinite value"));
+            x[places[k]] = kept;
+        }
+    free(x);
+    wfi_pset_clear(&s);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_flat_order), cmocka_unit_test(test_many_keep_their_place),
-                                       cmocka_unit_test(test_only_borrowed), cmocka_unit_test(test_impossible_sizes),
-                                       cmocka_unit_test(test_out_of_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flat_order),    cmocka_unit_test(test_many_keep_their_place),
+        cmocka_unit_test(test_only_borrowed), cmocka_unit_test(test_impossible_sizes),
+        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_finite)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
