@@ -15,9 +15,10 @@ static int number_of(wf_registry *r, int code) {
 }
 
 static wf_status io_fail(wf_registry *r, int code, const char *doing, wf_err *err) {
-    const int number = number_of(r, code);
+    const int number = (code & 0xff) == SQLITE_FULL ? ENOSPC : number_of(r, code);
+    if (number == ENOSPC || number == EDQUOT || number == EFBIG) r->no_room = number;
     const char *said = r->db ? sqlite3_errmsg(r->db) : sqlite3_errstr(code);
-    if ((code & 0xff) == SQLITE_FULL || number == ENOSPC || number == EDQUOT)
+    if (number == ENOSPC || number == EDQUOT)
         return wfi_fail_at(err, WF_E_IO, r->file, -1, "%s: %s failed: no space is left on its disk", r->file, doing);
     if (number != 0)
         return wfi_fail_at(err, WF_E_IO, r->file, -1, "%s: %s failed: %s (%s)", r->file, doing, said, strerror(number));
@@ -26,6 +27,10 @@ static wf_status io_fail(wf_registry *r, int code, const char *doing, wf_err *er
 }
 
 static wf_status readonly_fail(wf_registry *r, const char *doing, wf_err *err) {
+    if (r->copied)
+        return wfi_fail_at(err, WF_E_IO, r->file, -1,
+                           "%s: %s failed: %s; until there is room (the lab's folder cache may go) it can only be read",
+                           r->file, doing, r->no_room == EFBIG ? strerror(r->no_room) : "no space is left on its disk");
     return wfi_fail_at(err, WF_E_IO, r->file, -1,
                        "%s: the lab is read-only (the file or its folder may not be written); %s failed", r->file,
                        doing);
@@ -93,7 +98,8 @@ wf_status wfi_db_prepare(wf_registry *r, sqlite3_stmt **out, wf_err *err, const 
 wf_status wfi_db_enter(wf_registry *r, bool *own, wf_err *err) {
     *own = sqlite3_get_autocommit(r->db) != 0;
     /* SQLite begins one on a read-only file all the same, and refuses only what follows. */
-    if (*own && sqlite3_db_readonly(r->db, "main") == 1) return readonly_fail(r, "beginning a transaction", err);
+    if (*own && (r->copied || sqlite3_db_readonly(r->db, "main") == 1))
+        return readonly_fail(r, "beginning a transaction", err);
     /* IMMEDIATE takes the write lock at once: a reader that turns writer later would fail instead of waiting. */
     return *own ? wfi_db_exec(r, "BEGIN IMMEDIATE", "beginning a transaction", err) : WF_OK;
 }

@@ -7,7 +7,8 @@
  *
  * Where this user may not write, the file is opened for reading. Reading in WAL mode needs the -shm file beside it,
  * which cannot be made then: without a -wal file everything is in the file itself, and SQLite is told that it does not
- * change ("immutable"); with one, some process that may write is at work or was cut off, and its -shm is read. */
+ * change ("immutable"); with one, some process that may write is at work or was cut off, and its -shm is read. On a
+ * full disk a copy in memory is read (copy.c). */
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/error.h"
@@ -165,6 +166,19 @@ done:
     return st;
 }
 
+/* An older file is brought up to date in the copy. */
+static wf_status copy_open(wf_registry *r, const char *path, wf_err *err) {
+    int64_t version = 0;
+    WF_TRY(wfi_db_copy(r, path, err));
+    WF_TRY(version_check(r, &version, err));
+    r->copied = false; /* while it may be written */
+    const wf_status st = migrate(r, err);
+    r->copied = true;
+    WF_TRY(st);
+    WF_TRY(configure(r, err));
+    return wfi_db_exec(r, "PRAGMA query_only = ON", "configuring", err);
+}
+
 static wf_status file_open(wf_registry *r, wf_err *err) {
     char path[PATH_MAX];
     struct stat info;
@@ -176,7 +190,8 @@ static wf_status file_open(wf_registry *r, wf_err *err) {
                            "%s is empty: it was not made by weft, or was cut off; put a copy of it back", r->file);
     const bool writable = may_write(path);
     WF_TRY(writable ? connect_to(r, path, SQLITE_OPEN_READWRITE, err) : read_only_open(r, path, err));
-    const wf_status st = version_check(r, &version, err); /* before anything is written into a file that is not ours */
+    wf_status st = version_check(r, &version, err); /* before anything is written into a file that is not ours */
+    if (st == WF_E_IO && writable && r->no_room) return copy_open(r, path, err);
     const int code = sqlite3_errcode(r->db) & 0xff;
     if (st != WF_OK && !writable && (code == SQLITE_READONLY || code == SQLITE_CANTOPEN))
         return wfi_fail_at(err, WF_E_IO, r->file, -1,

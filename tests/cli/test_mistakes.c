@@ -277,46 +277,6 @@ static void test_nowhere_to_write(void **state) {
     weft_says(1, "report -o closed/page.html", "Permission denied", (char *)NULL);
 }
 
-/* Somebody else's lab: everything that only reads works, and what writes says why it cannot. */
-static void read_only_use(void) {
-    static const char *const readers[] = {"list",        "base list",        "task list", "base check",
-                                          "inspect rev", "predict rev good", "verify",    "eval rev",
-                                          "log 1",       "report -o p.html"};
-    static const char *const writers[] = {"train reviews --name other", "task add other reviews", "rm rev",
-                                          "base add other base"};
-    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) free(weft_ok("%s", readers[i]));
-    for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) weft_says(1, writers[i], "lab", (char *)NULL);
-    weft_says(1, "task add other closed", "closed/train.jsonl: Permission denied", (char *)NULL);
-    weft_says(1, "train reviews --name other", "weft.db: the lab is read-only", (char *)NULL);
-}
-
-static void test_read_only_lab(void **state) {
-    (void)state;
-    enum { NOBODY = 65534, SKIPPED = 77, FINE = 42 };
-    char closed[700];
-    snprintf(closed, sizeof closed, "find %s -type d -exec chmod 0555 {} + && find %s -type f -exec chmod 0444 {} +",
-             in_top("lab"), in_top("lab"));
-    assert_int_equal(0, system(closed));
-    assert_int_equal(0, chmod(top, 0777));
-    assert_true(mkdir(in_top("closed"), 0) == 0 || chmod(in_top("closed"), 0) == 0);
-    unlink(in_top(".out"));
-    unlink(in_top(".err"));
-    const pid_t child = fork();
-    if (child == 0) {
-        if (geteuid() == 0 && setuid(NOBODY) != 0) _exit(1);
-        if (access(getenv("WEFT_PROGRAM"), X_OK) != 0) _exit(SKIPPED);
-        read_only_use(); /* a failed check ends the child with another code */
-        _exit(FINE);
-    }
-    const int code = weft_wait(child, NULL);
-    snprintf(closed, sizeof closed, "chmod -R u+rwX %s", in_top("lab"));
-    assert_int_equal(0, system(closed));
-    unlink(in_top(".out"));
-    unlink(in_top(".err"));
-    if (code == SKIPPED) skip(); /* the program lies where another user cannot reach it */
-    assert_int_equal(FINE, code);
-}
-
 /* A reader that has seen enough ends the program quietly: no message, no other harm. */
 static void test_reader_that_stops(void **state) {
     (void)state;
@@ -336,9 +296,9 @@ static void test_reader_that_stops(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words_and_options), cmocka_unit_test(test_broken_data),
-                                       cmocka_unit_test(test_broken_bases),      cmocka_unit_test(test_changed_files),
-                                       cmocka_unit_test(test_nowhere_to_write),  cmocka_unit_test(test_read_only_lab),
-                                       cmocka_unit_test(test_reader_that_stops)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_and_options), cmocka_unit_test(test_broken_data),
+        cmocka_unit_test(test_broken_bases),      cmocka_unit_test(test_changed_files),
+        cmocka_unit_test(test_nowhere_to_write),  cmocka_unit_test(test_reader_that_stops)};
     return cmocka_run_group_tests(tests, setup, top_remove);
 }

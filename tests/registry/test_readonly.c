@@ -74,7 +74,7 @@ static const char *read_all(void) {
     return NULL;
 }
 
-static const char *write_any(void) {
+static const char *write_refused(const char *why) {
     wf_registry *r = NULL;
     const wf_record task = {.kind = (char *)"task", .name = (char *)"more"};
     if (wfi_registry_open(file, false, &r, &e)) return e.text;
@@ -86,10 +86,14 @@ static const char *write_any(void) {
                              : i == 3 ? wfi_run_begin(r, "train", "more", "{}", NULL, &e)
                                       : wfi_run_claim(r, 1, &e);
         if (st != WF_E_IO) return "a write was not refused";
-        if (!strstr(e.text, "the lab is read-only") || !strstr(e.text, "weft.db")) return e.text;
+        if (!strstr(e.text, why) || !strstr(e.text, "weft.db")) return e.text;
     }
     wfi_registry_close(r);
     return NULL;
+}
+
+static const char *write_any(void) {
+    return write_refused("the lab is read-only");
 }
 
 static void test_closed_to_writers(void **state) {
@@ -171,6 +175,56 @@ static void test_no_room(void **state) {
     as_reader(read_all); /* nothing of it was stored */
 }
 
+/* No room for even the files that SQLite makes to read. */
+static const char *no_room_left(void) {
+    signal(SIGXFSZ, SIG_IGN);
+    return setrlimit(RLIMIT_FSIZE, &(struct rlimit){1, 1}) ? "no limit set" : NULL;
+}
+
+static const char *read_without_room(void) {
+    const char *wrong = no_room_left();
+    return wrong ? wrong : read_all();
+}
+
+static const char *write_without_room(void) {
+    const char *wrong = no_room_left();
+    return wrong ? wrong : write_refused("it can only be read");
+}
+
+/* Killed with changes in its log only; the index of the log is gone too. */
+static void writer_cut_off(void) {
+    char index[330];
+    int status = 0;
+    const pid_t writer = fork();
+    if (writer == 0) {
+        wf_registry *r = NULL;
+        if (wfi_registry_open(file, false, &r, NULL) || wfi_registry_remove(r, "task", "kept", NULL) ||
+            wfi_registry_put(r, &(wf_record){.kind = (char *)"base", .name = (char *)"kept"}, NULL, NULL))
+            _exit(1);
+        _exit(0); /* without closing */
+    }
+    waitpid(writer, &status, 0);
+    assert_int_equal(0, status);
+    snprintf(index, sizeof index, "%s-shm", file);
+    assert_int_equal(0, unlink(index));
+}
+
+static void test_no_room_to_open(void **state) {
+    (void)state;
+    close_lab(0666, 0777);
+    as_reader(read_without_room);
+    as_reader(write_without_room);
+    writer_cut_off();
+    char log[330];
+    struct stat info;
+    snprintf(log, sizeof log, "%s-wal", file);
+    assert_int_equal(0, chmod(log, 0666));
+    as_reader(read_without_room);
+    assert_true(stat(log, &info) == 0 && info.st_size > 0); /* what is in it alone was read, not lost */
+    as_reader(write_without_room);
+    as_reader(read_all); /* there is room again */
+}
+
 /* A lab that cannot be made whole is not begun. */
 static const char *begin(void) {
     wf_registry *r = NULL;
@@ -193,6 +247,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_closed_to_writers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_beside_a_writer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_room_to_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_half_lab, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
