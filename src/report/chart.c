@@ -6,18 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 760, HEIGHT = 360, LEFT = 56, RIGHT = 24, TOP = 34, BOTTOM = 46, LEGEND = 20, TICKS_MAX = 16 };
+enum {
+    WIDTH = 760,
+    HEIGHT = 360,
+    LEFT = 56,
+    RIGHT = 24,
+    TOP = 34,
+    BOTTOM = 46,
+    LEGEND = 20,
+    TICKS_MAX = 16,
+    NAME_MOST = 80,
+    TICK_WIDTH = 36
+};
 
 typedef struct frame {
     double x_low, x_high, y_low, y_high;
     double ticks[TICKS_MAX];
     int tick_count;
 } frame;
-
-static double nice_step(double span) {
-    const double raw = span / 5, power = pow(10, floor(log10(raw))), m = raw / power;
-    return (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10) * power;
-}
 
 static void tick_add(frame *f, double x) {
     for (int i = 0; i < f->tick_count; i++)
@@ -57,17 +63,23 @@ static double py(const frame *f, double y) {
 }
 
 static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const char *y_label) {
-    const double step = nice_step(f->y_high - f->y_low);
+    const double step = wfi_chart_step(f->y_high - f->y_low, 5);
     for (int64_t k = (int64_t)ceil(f->y_low / step); (double)k * step <= f->y_high; k++) {
         const double y = (double)k * step;
+        char text[24];
+        wfi_chart_tick(text, y);
         wfi_buffer_printf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, WIDTH - RIGHT,
                           py(f, y), py(f, y));
-        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>", LEFT - 6,
-                          py(f, y) + 4, y);
+        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", LEFT - 6,
+                          py(f, y) + 4, text);
     }
-    for (int i = 0; i < f->tick_count; i++)
+    for (int i = 0; i < f->tick_count; i++) {
+        bool room = true;
+        for (int k = 0; k < i; k++) room = room && fabs(px(f, f->ticks[i]) - px(f, f->ticks[k])) > TICK_WIDTH;
+        if (!room) continue;
         wfi_buffer_printf(b, "<text class=\"small\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>",
                           px(f, f->ticks[i]), HEIGHT - BOTTOM + 18, f->ticks[i]);
+    }
     wfi_buffer_printf(b, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, WIDTH - RIGHT,
                       HEIGHT - BOTTOM, HEIGHT - BOTTOM);
     wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8);
@@ -79,7 +91,10 @@ static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const c
 
 static const char *const dashes[] = {"none", "6 3", "2 3", "8 3 2 3"};
 
-static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t k) {
+/* Error bars of several series at one x stand side by side. */
+static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t k, size_t of) {
+    const double aside = s->spread ? 4 * ((double)k - 0.5 * (double)(of - 1)) : 0, most = 0.5 * (LEFT - 6);
+    const double dodge = fmax(-most, fmin(most, aside));
     wfi_buffer_printf(b, "<g style=\"color:var(--s%zu)\"><title>", k % 8);
     wfi_html_text(b, s->name);
     wfi_buffer_printf(
@@ -87,54 +102,43 @@ static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t
         "</title><polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-dasharray=\"%s\" points=\"",
         dashes[k / 8 % 4]);
     for (size_t i = 0; i < s->count; i++)
-        if (isfinite(s->y[i])) wfi_buffer_printf(b, "%.1f,%.1f ", px(f, s->x[i]), py(f, s->y[i]));
+        if (isfinite(s->y[i])) wfi_buffer_printf(b, "%.1f,%.1f ", px(f, s->x[i]) + dodge, py(f, s->y[i]));
     wfi_buffer_adds(b, "\"/>");
     for (size_t i = 0; i < s->count; i++) {
         if (!isfinite(s->y[i])) continue;
-        const double x = px(f, s->x[i]);
+        const double x = px(f, s->x[i]) + dodge;
         wfi_buffer_printf(b, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"currentColor\"/>", x, py(f, s->y[i]));
         if (s->spread && isfinite(s->spread[i]))
             wfi_buffer_printf(b, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"currentColor\"/>", x,
                               x, py(f, s->y[i] - s->spread[i]), py(f, s->y[i] + s->spread[i]));
+    }
+    if (of == 1) { /* the axis says what it is */
+        wfi_buffer_adds(b, "</g>");
+        return;
     }
     const int y = HEIGHT + 12 + (int)k * LEGEND; /* the legend stands below: names of fusions are long */
     wfi_buffer_printf(b,
                       "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-width=\"3\" "
                       "stroke-dasharray=\"%s\"/><text x=\"%d\" y=\"%d\">",
                       LEFT, LEFT + 26, y - 4, y - 4, dashes[k / 8 % 4], LEFT + 34, y);
-    wfi_html_text(b, s->name);
+    wfi_chart_name(b, s->name, NAME_MOST);
     wfi_buffer_adds(b, "</text></g>");
-}
-
-void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, bool fixed) {
-    wfi_buffer_printf(b, "<figure><div class=\"draw\"><svg viewBox=\"0 0 %d %d\"", width, height);
-    if (fixed) wfi_buffer_printf(b, " style=\"width:%dpx;min-width:%dpx;max-width:none\"", width, width);
-    wfi_buffer_adds(b, " role=\"img\" aria-label=\"");
-    wfi_html_text(b, title);
-    wfi_buffer_adds(b, "\"><title>");
-    wfi_html_text(b, title);
-    wfi_buffer_adds(b, "</title>");
-}
-
-void wfi_chart_end(wf_buffer *b, const char *title) {
-    wfi_buffer_adds(b, "</svg></div><figcaption>");
-    wfi_html_text(b, title);
-    wfi_buffer_adds(b, "</figcaption></figure>\n");
 }
 
 void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series,
                      size_t count) {
     const frame f = frame_fit(series, count);
-    wfi_chart_begin(b, title, WIDTH, HEIGHT + (int)count * LEGEND + 4, false);
+    wfi_chart_begin(b, title, WIDTH, HEIGHT + (count > 1 ? (int)count * LEGEND + 4 : 0), false);
     wfi_buffer_adds(b, "<desc>"); /* the numbers, for those who do not see the lines */
     for (size_t k = 0; k < count; k++) {
         wfi_html_text(b, series[k].name);
-        for (size_t i = 0; i < series[k].count; i++)
-            wfi_buffer_printf(b, "%s %.4g at %.0f", i ? "," : ":", series[k].y[i], series[k].x[i]);
+        for (size_t i = 0, n = 0; i < series[k].count; i++)
+            if (isfinite(series[k].y[i]))
+                wfi_buffer_printf(b, "%s %.4g at %.0f", n++ ? "," : ":", series[k].y[i], series[k].x[i]);
         wfi_buffer_adds(b, ". ");
     }
     wfi_buffer_adds(b, "</desc>");
     axes_draw(b, &f, x_label, y_label);
-    for (size_t k = 0; k < count; k++) series_draw(b, &f, &series[k], k);
+    for (size_t k = 0; k < count; k++) series_draw(b, &f, &series[k], k, count);
     wfi_chart_end(b, title);
 }

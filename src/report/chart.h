@@ -26,9 +26,13 @@ typedef struct wf_reliable {
 void wfi_chart_reliability(wf_buffer *b, const char *title, const wf_reliable *series, size_t count);
 
 /* The frame of a figure, with its title as text alternative and caption. fixed: as wide as it is drawn, scrolled where
- * the screen is narrower. */
+ * the screen is narrower, beside others where it is wide. */
 void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, bool fixed);
 void wfi_chart_end(wf_buffer *b, const char *title);
+/* A name of at most `most` characters, cut between characters; cut, the whole is its title. Inside an SVG text. */
+void wfi_chart_name(wf_buffer *b, const char *name, size_t most);
+double wfi_chart_step(double span, int steps); /* 1, 2 or 5 times a power of ten that makes about so many steps */
+void wfi_chart_tick(char out[24], double v);   /* 3 digits: 0.25, 840, 12.5 k, 3 M */
 
 /* Quality over cost: a numbered point each over a logarithmic x axis (x above 0), and a line through those that nothing
  * beats in both. */
@@ -46,4 +50,14 @@ typedef struct wf_bar {
 } wf_bar;
 /* A horizontal bar from zero for each, with its value and a line from low to high. */
 void wfi_chart_bars(wf_buffer *b, const char *title, const wf_bar *bars, size_t count);
+
+/* What was made from what, from left to right. Parents are indices of nodes that stand before; an edge that a longer
+ * way makes needless is left out. colour: 0 to 7. */
+typedef struct wf_graph_node {
+    const char *name, *kind;
+    int colour;
+    const size_t *parents;
+    size_t parent_count;
+} wf_graph_node;
+void wfi_chart_graph(wf_buffer *b, const char *title, const wf_graph_node *nodes, size_t count);
 #endif

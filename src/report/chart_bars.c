@@ -4,7 +4,7 @@
 #include <math.h>
 
 void wfi_chart_bars(wf_buffer *b, const char *title, const wf_bar *bars, size_t count) {
-    const int width = 760, row = 26, left = 190, right = 90;
+    const int width = 760, row = 26, left = 220, right = 90, most_letters = 26;
     double most = 0;
     for (size_t i = 0; i < count; i++)
         if (isfinite(bars[i].value)) most = fmax(most, fmax(bars[i].value, bars[i].high));
@@ -19,9 +19,10 @@ void wfi_chart_bars(wf_buffer *b, const char *title, const wf_bar *bars, size_t 
     for (size_t i = 0; i < count; i++) {
         const int y = (int)i * row + 4;
         const double end = left + scale * (isfinite(bars[i].value) ? bars[i].value : 0);
+        char text[24];
         double clear = end; /* the value stands behind the line */
         wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", left - 8, y + 15);
-        wfi_html_text(b, bars[i].name);
+        wfi_chart_name(b, bars[i].name, most_letters);
         wfi_buffer_printf(b,
                           "</text><rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"var(--s0)\" "
                           "fill-opacity=\"0.5\"/>",
@@ -31,7 +32,9 @@ void wfi_chart_bars(wf_buffer *b, const char *title, const wf_bar *bars, size_t 
             wfi_buffer_printf(b, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
                               left + scale * bars[i].low, left + scale * bars[i].high, y + 10, y + 10);
         }
-        wfi_buffer_printf(b, "<text x=\"%.1f\" y=\"%d\">%.0f</text>", clear + 6, y + 15, bars[i].value);
+        wfi_chart_tick(text, bars[i].value);
+        wfi_buffer_printf(b, "<text x=\"%.1f\" y=\"%d\">%s</text>", clear + 6, y + 15,
+                          isfinite(bars[i].value) ? text : "–");
     }
     wfi_chart_end(b, title);
 }

@@ -2,29 +2,17 @@
 #include "report/chart.h"
 #include "report/html.h"
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-enum { CELL_WIDTH = 92, CELL_HEIGHT = 28, LEFT = 190, TOP = 30 };
+enum { CELL_WIDTH = 92, CELL_HEIGHT = 28, LEFT = 200, TOP = 30 };
 
-/* A name of at most `most` characters, cut between characters. */
-static void name_add(wf_buffer *b, const char *name, size_t most) {
-    char text[128];
-    size_t n = 0, characters = 0;
-    for (; name[n] && n + 4 < sizeof text; n++)
-        if (((unsigned char)name[n] & 0xC0) != 0x80 && characters++ == most) break;
-    while (n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80) n--;
-    snprintf(text, sizeof text, "%.*s%s", (int)n, name, name[n] ? "…" : "");
-    wfi_html_text(b, text);
-}
-
+/* The deepest colour leaves the number readable, light and dark. */
 static void cell_draw(wf_buffer *b, int x, int y, double v, double low, double high) {
     const double end = v < 0 ? fmin(low, 0) : high, start = low < 0 ? 0 : low,
                  share = isfinite(v) && end != start ? fmin(1, fmax(0, (v - start) / (end - start))) : 0;
     wfi_buffer_printf(b,
                       "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"var(--s%d)\" "
                       "fill-opacity=\"%.3f\" stroke=\"var(--bg)\"/>",
-                      x, y, CELL_WIDTH, CELL_HEIGHT, v < 0 ? 1 : 0, isfinite(v) ? 0.06 + 0.6 * share : 0.0);
+                      x, y, CELL_WIDTH, CELL_HEIGHT, v < 0 ? 1 : 0, isfinite(v) ? 0.06 + 0.46 * share : 0.0);
     wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", x + CELL_WIDTH / 2, y + 18);
     if (isfinite(v))
         wfi_buffer_printf(b, "%.2f</text>", v);
@@ -38,13 +26,13 @@ void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, si
     for (size_t c = 0; c < column_count; c++) {
         wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">",
                           LEFT + (int)c * CELL_WIDTH + CELL_WIDTH / 2, TOP - 10);
-        name_add(b, columns[c], 12);
+        wfi_chart_name(b, columns[c], 12);
         wfi_buffer_adds(b, "</text>");
     }
     for (size_t r = 0; r < row_count; r++) {
         const int y = TOP + (int)r * CELL_HEIGHT;
         wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", LEFT - 8, y + 18);
-        name_add(b, rows[r], 24);
+        wfi_chart_name(b, rows[r], 24);
         wfi_buffer_adds(b, "</text>");
         for (size_t c = 0; c < column_count; c++)
             cell_draw(b, LEFT + (int)c * CELL_WIDTH, y, values[r * column_count + c], low, high);

@@ -3,7 +3,7 @@
 #include "report/html.h"
 #include <math.h>
 
-enum { SIDE = 320, EDGE_LEFT = 56, EDGE_TOP = 34, EDGE_BOTTOM = 46, EDGE_RIGHT = 24, LINE = 20 };
+enum { SIDE = 320, EDGE_LEFT = 56, EDGE_TOP = 34, EDGE_BOTTOM = 46, EDGE_RIGHT = 24, LINE = 20, NAME_MOST = 40 };
 
 static double px(double v) {
     return EDGE_LEFT + v * SIDE;
@@ -44,7 +44,7 @@ static void series_draw(wf_buffer *b, const wf_reliable *s, size_t k) {
     const int y = EDGE_TOP + SIDE + EDGE_BOTTOM + 12 + (int)k * LINE;
     wfi_buffer_printf(b, "<circle cx=\"%d\" cy=\"%d\" r=\"5\" fill=\"currentColor\"/><text x=\"%d\" y=\"%d\">",
                       EDGE_LEFT, y - 4, EDGE_LEFT + 14, y);
-    wfi_html_text(b, s->name);
+    wfi_chart_name(b, s->name, NAME_MOST);
     wfi_buffer_adds(b, "</text></g>");
 }
 

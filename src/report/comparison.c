@@ -156,7 +156,7 @@ static void verdict_write(wf_buffer *b, const json_t *result, const char *metric
 /* ---- table ---- */
 
 static void table_write(wf_buffer *b, const json_t *summary, const char *const *metrics, size_t n) {
-    const char *heads[METRICS_MAX + 6] = {"rows", "method"};
+    const char *heads[METRICS_MAX + 6] = {"method", "rows"};
     size_t i, columns = 2;
     const json_t *s;
     for (i = 0; i < n; i++) heads[columns++] = metrics[i];
@@ -171,14 +171,15 @@ static void table_write(wf_buffer *b, const json_t *summary, const char *const *
     json_array_foreach(summary, i, s) {
         const json_t *mean = json_object_get(s, "mean"), *sd = json_object_get(s, "sd");
         wfi_html_row(b);
+        wfi_html_cell(b, wfi_report_text(s, "method")); /* the column that stays in view */
         wfi_html_number(b, "%.0f", wfi_report_number(s, "train_rows"));
-        wfi_html_cell(b, wfi_report_text(s, "method"));
         for (size_t k = 0; k < n; k++) {
             char x[24], y[24];
             const double spread = wfi_report_number(sd, metrics[k]);
             wfi_report_score(x, metrics[k], wfi_report_number(mean, metrics[k]));
             wfi_report_score(y, metrics[k], spread);
-            wfi_html_number(b, "%s%s%s", x, isfinite(spread) ? " ± " : "", isfinite(spread) ? y : "");
+            wfi_html_number(b, "%s%s%s", x, isfinite(spread) ? "\u00a0±\u00a0" : "" /* no line ends here */,
+                            isfinite(spread) ? y : "");
         }
         wfi_html_number(b, "%.0f", wfi_report_number(s, "seeds"));
         wfi_html_number(b, "%.0f", wfi_report_number(s, "trainable_params"));

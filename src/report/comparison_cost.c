@@ -11,8 +11,8 @@
 enum { POINTS_MAX = 24 };
 
 void wfi_comparison_tests(wf_buffer *b, const json_t *result) {
-    static const char *const heads[] = {"rows",          "method", "against",  "difference",
-                                        "95 % interval", "p",      "p (Holm)", "better"};
+    static const char *const heads[] = {"method",        "against", "rows",     "difference",
+                                        "95 % interval", "p",       "p (Holm)", "better"};
     const json_t *tests = json_object_get(result, "tests"), *t;
     size_t i;
     if (json_array_size(tests) == 0) return;
@@ -24,15 +24,16 @@ void wfi_comparison_tests(wf_buffer *b, const json_t *result) {
         const char *metric = wfi_report_text(t, "metric"), *better = wfi_report_text(t, "better");
         const double scale = wfi_report_scale(metric);
         const int digits = scale > 1 ? 1 : 3;
+        char p[16];
         wfi_html_row(b);
-        wfi_html_number(b, "%.0f", wfi_report_number(t, "train_rows"));
         wfi_html_cell(b, wfi_report_text(t, "a"));
         wfi_html_cell(b, wfi_report_text(t, "b"));
+        wfi_html_number(b, "%.0f", wfi_report_number(t, "train_rows"));
         wfi_html_number(b, "%+.*f", digits, scale * wfi_report_number(t, "difference"));
         wfi_html_number(b, "%+.*f to %+.*f", digits, scale * wfi_report_number(t, "low"), digits,
                         scale * wfi_report_number(t, "high"));
-        wfi_html_number(b, "%.3g", wfi_report_number(t, "p"));
-        wfi_html_number(b, "%.3g", wfi_report_number(t, "p_holm"));
+        wfi_html_number(b, "%s", wfi_report_p(p, wfi_report_number(t, "p")));
+        wfi_html_number(b, "%s", wfi_report_p(p, wfi_report_number(t, "p_holm")));
         wfi_html_cell(b, *better ? better : "not told apart");
     }
     wfi_html_table_end(b);

@@ -31,7 +31,7 @@ static void text_write(wf_buffer *b, const json_t *tokens) {
         wfi_html_text(b, wfi_report_text(t, "before"));
         wfi_buffer_printf(
             b, "<span title=\"%+.3f\" style=\"background:color-mix(in srgb,var(--s%d) %.0f%%,transparent)\">", a,
-            a < 0 ? 1 : 0, 60 * share);
+            a < 0 ? 1 : 0, 50 * share); /* the word stays readable, light and dark */
         wfi_html_text(b, wfi_report_text(t, "text"));
         wfi_buffer_adds(b, "</span>");
     }

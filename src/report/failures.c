@@ -34,7 +34,7 @@ static void slices_write(wf_buffer *b, const json_t *model) {
     wfi_html_table(b, caption, heads, 7);
     json_array_foreach(json_object_get(model, "slices"), i, s) {
         const bool high = json_is_true(json_object_get(s, "high"));
-        const double p = wfi_report_number(s, "p_holm");
+        char p[16];
         if (i >= SLICES_SHOWN && !high) break;
         wfi_html_row(b);
         wfi_html_cell(b, wfi_report_text(s, "slice"));
@@ -42,7 +42,7 @@ static void slices_write(wf_buffer *b, const json_t *model) {
         wfi_html_number(b, "%.0f", wfi_report_number(s, "errors"));
         wfi_html_number(b, "%.1f %%", 100 * wfi_report_number(s, "rate"));
         wfi_html_number(b, "%.1f %%", 100 * wfi_report_number(s, "rest_rate"));
-        wfi_html_number(b, isfinite(p) ? "%.3f" : "–", p);
+        wfi_html_number(b, "%s", wfi_report_p(p, wfi_report_number(s, "p_holm")));
         wfi_html_cell(b, high ? "yes" : "");
     }
     wfi_html_table_end(b);
@@ -141,12 +141,13 @@ static void sources_write(wf_buffer *b, const json_t *model) {
     json_array_foreach(json_object_get(sources, "list"), i, one) {
         wfi_html_row(b);
         wfi_html_cell(b, wfi_report_text(one, "adapter"));
+        char p[16];
         percent_cell(b, one, "error_rate");
         wfi_html_number(b, "%.0f", wfi_report_number(one, "right_where_wrong"));
         wfi_html_number(b, "%.0f", wfi_report_number(one, "wrong_where_right"));
         percent_cell(b, one, "differs_where_wrong");
         percent_cell(b, one, "differs_where_right");
-        wfi_html_number(b, "%.3f", wfi_report_number(one, "p_holm"));
+        wfi_html_number(b, "%s", wfi_report_p(p, wfi_report_number(one, "p_holm")));
         wfi_html_cell(b, json_is_true(json_object_get(one, "knows_better")) ? "yes" : "");
     }
     wfi_html_table_end(b);

@@ -13,7 +13,9 @@ static const char *const shares[] = {"errors", "fpr", "fnr"}, *const share_names
 
 static void share_cell(wf_buffer *b, const json_t *of) {
     const double x = 100 * wfi_report_number(of, "rate"), p = wfi_report_number(of, "p_holm");
-    wfi_html_number(b, isfinite(x) ? isfinite(p) ? "%.1f %% (p %.3f)" : "%.1f %%" : "–", x, p);
+    char text[16];
+    wfi_report_p(text, p);
+    wfi_html_number(b, isfinite(x) ? isfinite(p) ? "%.1f %% (p %s)" : "%.1f %%" : "–", x, text);
 }
 
 static void interval_cell(wf_buffer *b, const json_t *of) {
@@ -33,10 +35,16 @@ static void differs_write(const json_t *group, char out[96]) {
 }
 
 static void groups_write(wf_buffer *b, const json_t *model) {
-    static const char *const heads[] = {
-        "group",           "rows",         "errors",          "false alarms",
-        "misses",          "AUC",          "less the rest's", "too sure (+) or unsure (-)",
-        "less the rest's", "than the rest"};
+    static const char *const heads[] = {"group",
+                                        "rows",
+                                        "errors",
+                                        "false alarms",
+                                        "misses",
+                                        "AUC",
+                                        "AUC less the rest's",
+                                        "too sure (+) or unsure (-)",
+                                        "that less the rest's",
+                                        "than the rest"};
     const json_t *g, *left = json_object_get(model, "left_out");
     char caption[200], text[96];
     size_t i;
@@ -88,7 +96,8 @@ static void groups_draw(wf_buffer *b, const json_t *model) {
 }
 
 static void swaps_write(wf_buffer *b, const json_t *model) {
-    static const char *const heads[] = {"set", "in", "texts", "identity", "changes the probability by", "p (Holm)", ""};
+    static const char *const heads[] = {"set",      "in",      "texts", "identity", "changes the probability by",
+                                        "p (Holm)", "so it is"};
     const json_t *s, *one, *swaps = json_object_get(model, "swaps");
     char caption[240];
     size_t i, k;
@@ -98,7 +107,7 @@ static void swaps_write(wf_buffer *b, const json_t *model) {
              wfi_report_text(model, "name"));
     wfi_html_table(b, caption, heads, 7);
     json_array_foreach(swaps, i, s) json_array_foreach(json_object_get(s, "identities"), k, one) {
-        const double p = wfi_report_number(one, "p_holm");
+        char p[16];
         const char *changes = wfi_report_text(one, "changes");
         wfi_html_row(b);
         wfi_html_cell(b, wfi_report_text(s, "set"));
@@ -106,7 +115,7 @@ static void swaps_write(wf_buffer *b, const json_t *model) {
         wfi_html_number(b, "%.0f", wfi_report_number(s, "texts"));
         wfi_html_cell(b, wfi_report_text(one, "identity"));
         interval_cell(b, one);
-        wfi_html_number(b, isfinite(p) ? "%.3f" : "–", p);
+        wfi_html_number(b, "%s", wfi_report_p(p, wfi_report_number(one, "p_holm")));
         wfi_html_cell(b, changes);
     }
     wfi_html_table_end(b);

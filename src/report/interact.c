@@ -51,8 +51,7 @@ static void effect_cells(wf_buffer *b, const char *metric, const json_t *e) {
     wfi_report_score(high, metric, wfi_report_number(e, "high"));
     snprintf(text, sizeof text, "%s [%s, %s]", value, low, high);
     wfi_html_number(b, "%s", text);
-    const double p = wfi_report_number(e, "p_holm");
-    wfi_html_number(b, isfinite(p) ? "%.3f" : "–", p);
+    wfi_html_number(b, "%s", wfi_report_p(value, wfi_report_number(e, "p_holm")));
     wfi_html_cell(b, wfi_report_text(e, "verdict"));
 }
 
@@ -136,13 +135,14 @@ static void pairs_write(wf_buffer *b, const json_t *result) {
         static const char *const which[][2] = {{"alone", "alone"}, {"inside", "inside the fusion"}};
         for (int k = 0; k < 2; k++) {
             const json_t *e = json_object_get(pair, which[k][0]);
+            char p[16];
             if (!*wfi_report_text(e, "verdict")) continue;
             wfi_buffer_adds(b, n++ ? "; " : "");
             wfi_html_text(b, wfi_report_text(pair, "a"));
             wfi_buffer_adds(b, " and ");
             wfi_html_text(b, wfi_report_text(pair, "b"));
-            wfi_buffer_printf(b, " %s: %s (p %.3f)", which[k][1], wfi_report_text(e, "verdict"),
-                              wfi_report_number(e, "p_holm"));
+            wfi_buffer_printf(b, " %s: %s (p %s)", which[k][1], wfi_report_text(e, "verdict"),
+                              wfi_report_p(p, wfi_report_number(e, "p_holm")));
         }
     }
     wfi_buffer_adds(b, n ? ".</p>\n" : "none can be claimed.</p>\n");

@@ -229,11 +229,12 @@ static void fair_write(wf_card *c, const found *f) {
     if (json_array_size(groups) == 0 && texts == 0) return; /* nothing was asked */
     json_array_foreach(groups, i, g) for (int q = 0; q < 3; q++) {
         const json_t *of = json_object_get(g, keys[q]);
+        char p[16];
         if (!*wfi_report_text(of, "differs")) continue;
-        snprintf(line, sizeof line, "%.80s has %s %s than the rest: %.1f against %.1f percent, p %.3f",
+        snprintf(line, sizeof line, "%.80s has %s %s than the rest: %.1f against %.1f percent, p %s",
                  wfi_report_text(g, "group"), wfi_report_text(of, "differs"), what[q],
                  100 * wfi_report_number(of, "rate"), 100 * wfi_report_number(of, "rest_rate"),
-                 wfi_report_number(of, "p_holm"));
+                 wfi_report_p(p, wfi_report_number(of, "p_holm")));
         wfi_card_line(c, line);
         said++;
     }

@@ -8,6 +8,7 @@
 #include "report/chart.h"
 #include "report/comparison.h"
 #include "report/html.h"
+#include "report/lineage.h"
 #include "report/page.h"
 #include "report/safeguards.h"
 #include "report/scores.h"
@@ -47,7 +48,7 @@ static void overview_write(wf_buffer *b, const json_t *all, const char *dir) {
         wfi_html_cell(b, wfi_report_text(base, "name"));
         wfi_html_number(b, "%.0f", wfi_report_number(base, "layers"));
         wfi_html_number(b, "%.0f", wfi_report_number(base, "hidden_size"));
-        wfi_html_number(b, "%.1f M", wfi_report_number(base, "parameters") / 1e6);
+        wfi_html_number(b, "%.3g M", wfi_report_number(base, "parameters") / 1e6);
         wfi_html_cell(b, wfi_report_text(base, "pooling"));
         char hash[13];
         snprintf(hash, sizeof hash, "%.12s", wfi_report_text(base, "hash"));
@@ -79,9 +80,11 @@ static void balance_write(wf_buffer *b, const json_t *task) {
 }
 
 static void tasks_write(wf_buffer *b, const json_t *all) {
-    static const char *const heads[] = {"task", "kind", "metric",        "train",
-                                        "dev",  "test", "largest class", "mean words"};
+    static const char *const heads[] = {"task",       "kind", "metric", "train", "dev", "test", "largest class (%)",
+                                        "words a row"};
     wfi_html_section(b, "tasks", "Tasks");
+    wfi_buffer_adds(
+        b, "<p>What the models learn from: rows by split and class, and what was noticed when they were read.</p>\n");
     wfi_html_table(b, "Rows by split; a model must beat the share of the largest class", heads, 8);
     size_t i;
     const json_t *t;
@@ -92,7 +95,10 @@ static void tasks_write(wf_buffer *b, const json_t *all) {
         wfi_html_cell(b, wfi_report_text(t, "kind"));
         wfi_html_cell(b, wfi_report_text(t, "metric"));
         for (int k = 3; k < 6; k++) wfi_html_number(b, "%.0f", wfi_report_number(rows, heads[k]));
-        wfi_html_number(b, "%.1f", 100 * wfi_report_number(t, "majority_share"));
+        if (json_object_size(json_object_get(t, "balance")))
+            wfi_html_number(b, "%.1f", 100 * wfi_report_number(t, "majority_share"));
+        else
+            wfi_html_number(b, "–"); /* no classes */
         wfi_html_number(b, "%.1f", wfi_report_number(t, "mean_words"));
     }
     wfi_html_table_end(b);
@@ -115,6 +121,7 @@ static void models_write(wf_buffer *b, const json_t *all) {
     static const char *const heads[] = {
         "model", "task", "method", "from", "train rows", "metric", "dev", "test", "trained parameters", "seconds"};
     wfi_html_section(b, "models", "Trained models");
+    wfi_buffer_adds(b, "<p>Every model that is kept, its scores and what it cost.</p>\n");
     wfi_html_table(
         b, "The best state is chosen by the dev score; accuracy and F1 in points (0–100), the others as they are",
         heads, 10);
@@ -146,38 +153,6 @@ static void models_write(wf_buffer *b, const json_t *all) {
     wfi_html_section_end(b);
 }
 
-static void hash_cell(wf_buffer *b, const char *name, const char *hash) {
-    char text[128];
-    snprintf(text, sizeof text, "%.64s%s%.12s%s", name, *name ? " (" : "", hash, *name ? ")" : "");
-    wfi_html_cell(b, text);
-}
-
-/* What each model was made of, and how to make it again. */
-static void lineage_write(wf_buffer *b, const json_t *all) {
-    static const char *const heads[] = {"model", "base", "task", "fused from", "seed", "threads", "weft", "made"};
-    size_t i, k;
-    const json_t *m, *name;
-    wfi_html_section(b, "lineage", "Lineage");
-    wfi_html_table(b, "Names with the first digits of their content's SHA-256; weft verify checks all of it", heads, 8);
-    json_array_foreach(json_object_get(all, "models"), i, m) {
-        wf_buffer from = {0};
-        json_array_foreach(json_object_get(m, "from"), k, name)
-            wfi_buffer_printf(&from, "%s%s", k ? ", " : "", json_string_value(name));
-        wfi_html_row(b);
-        hash_cell(b, wfi_report_text(m, "name"), wfi_report_text(m, "hash"));
-        hash_cell(b, wfi_report_text(m, "base"), wfi_report_text(m, "base_hash"));
-        hash_cell(b, wfi_report_text(m, "task"), wfi_report_text(m, "task_hash"));
-        wfi_html_cell(b, from.data);
-        wfi_html_number(b, "%.0f", wfi_report_number(m, "seed"));
-        wfi_html_number(b, "%.0f", wfi_report_number(m, "threads"));
-        wfi_html_cell(b, wfi_report_text(m, "version"));
-        wfi_html_cell(b, wfi_report_text(m, "created"));
-        wfi_buffer_clear(&from);
-    }
-    wfi_html_table_end(b);
-    wfi_html_section_end(b);
-}
-
 /* ---- comparisons ---- */
 
 static wf_status comparisons_write(wf_lab *lab, wf_buffer *b, wf_err *err) {
@@ -185,6 +160,8 @@ static wf_status comparisons_write(wf_lab *lab, wf_buffer *b, wf_err *err) {
     size_t count = 0, shown = 0;
     WF_TRY(wfi_run_list(lab->registry, &runs, &count, err));
     wfi_html_section(b, "comparisons", "Comparisons");
+    wfi_buffer_adds(b, "<p>Methods side by side on the same rows with the same seeds: first whether fusing helped, "
+                       "then the scores, what the test rows allow to be claimed, and the cost.</p>\n");
     for (size_t i = 0; i < count; i++) {
         if (strcmp(runs[i].command, "compare") != 0 || strcmp(runs[i].status, "done") != 0) continue;
         json_t *result = json_loads(runs[i].result, 0, NULL);
@@ -234,6 +211,8 @@ static wf_status attention_write(wf_lab *lab, wf_buffer *b, const json_t *all, w
     size_t i, shown = 0;
     const json_t *m;
     wfi_html_section(b, "attention", "Where fusions look");
+    wfi_buffer_adds(b, "<p>How much weight each stored fusion gives each of its adapters, by layer; the weights of a "
+                       "row add up to 1.</p>\n");
     json_array_foreach(json_object_get(all, "models"), i, m) {
         if (json_array_size(json_object_get(m, "from")) == 0) continue;
         char *text = NULL;
@@ -255,6 +234,7 @@ static wf_status attention_write(wf_lab *lab, wf_buffer *b, const json_t *all, w
 static void runs_write(wf_buffer *b, const json_t *all) {
     static const char *const heads[] = {"run", "command", "name", "status", "started", "finished"};
     wfi_html_section(b, "runs", "Runs");
+    wfi_buffer_adds(b, "<p>Everything that was asked of this lab, in order.</p>\n");
     wfi_html_table(b, "", heads, 6);
     size_t i;
     const json_t *r;
@@ -275,7 +255,7 @@ static wf_status page_write(wf_lab *lab, wf_buffer *b, const json_t *all, wf_err
     WF_TRY(attention_write(lab, b, all, err));
     tasks_write(b, all);
     models_write(b, all);
-    lineage_write(b, all);
+    WF_TRY(wfi_lineage_write(lab, b, all, err));
     wfi_speed_write(lab, b);
     runs_write(b, all);
     wfi_html_end(b);

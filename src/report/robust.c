@@ -40,7 +40,9 @@ static void question_write(wf_buffer *b, const json_t *q, const char *what, cons
     wfi_buffer_adds(b, ", difference in");
     interval_add(b, metric, q);
     const double p = wfi_report_number(q, "p_holm");
-    wfi_buffer_printf(b, isfinite(p) ? ", p %.3f: " : ": ", p);
+    char text[16];
+    wfi_report_p(text, p);
+    wfi_buffer_printf(b, isfinite(p) ? ", p %s: " : ": ", text);
     if (*better) {
         wfi_buffer_adds(b, "<strong>");
         wfi_html_text(b, better);
@@ -80,6 +82,11 @@ static void number_cell(wf_buffer *b, const json_t *of, const char *key) { /* wh
     wfi_html_number(b, isfinite(x) ? "%.3f" : "–", x);
 }
 
+static void p_cell(wf_buffer *b, const json_t *of) {
+    char text[16];
+    wfi_html_number(b, "%s", wfi_report_p(text, wfi_report_number(of, "p_holm")));
+}
+
 static void kinds_write(wf_buffer *b, const json_t *result, const json_t *model, const char *metric) {
     const char *heads[POINTS_MAX + 6] = {"disturbance", "as it stands"};
     char names[POINTS_MAX][8], caption[200], loss[80];
@@ -116,7 +123,7 @@ static void kinds_write(wf_buffer *b, const json_t *result, const json_t *model,
         snprintf(loss, sizeof loss, "%s [%s, %s]%s", text, low, high,
                  json_is_true(json_object_get(drop, "breaks")) ? " *" : "");
         wfi_html_number(b, "%s", loss);
-        number_cell(b, drop, "p_holm");
+        p_cell(b, drop);
         wfi_html_number(b, "%.0f %%",
                         100 * wfi_report_number(json_array_get(points, json_array_size(points) - 1), "changed"));
     }
@@ -189,7 +196,7 @@ static void groups_write(wf_buffer *b, const json_t *result, const char *metric)
         wfi_html_number(b, "%.0f", wfi_report_number(group, "rows"));
         wfi_report_score(text, metric, wfi_report_number(group, "score"));
         wfi_html_number(b, "%s", text);
-        number_cell(b, group, "p_holm");
+        p_cell(b, group);
         wfi_html_cell(b, json_is_true(json_object_get(group, "worse")) ? "yes" : "");
     }
     wfi_html_table_end(b);

@@ -28,7 +28,7 @@ static void benefits(wf_buffer *b, const json_t *models) {
         wfi_html_number(b, "%s", own);
         wfi_html_number(b, "%+.2f", scale * wfi_report_number(d, "value"));
         wfi_html_number(b, "%+.2f to %+.2f", scale * wfi_report_number(d, "low"), scale * wfi_report_number(d, "high"));
-        wfi_html_number(b, "%.3f", wfi_report_number(d, "p"));
+        wfi_html_number(b, "%s", wfi_report_p(own, wfi_report_number(d, "p")));
     }
     if (shown) wfi_html_table_end(b);
 }

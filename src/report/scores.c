@@ -54,6 +54,14 @@ void wfi_report_score(char out[24], const char *metric, double value) {
         snprintf(out, 24, scale > 1 ? "%.1f" : "%.3f", scale * value);
 }
 
+const char *wfi_report_p(char out[16], double p) {
+    if (!isfinite(p))
+        snprintf(out, 16, "–");
+    else
+        snprintf(out, 16, p < 0.0005 ? "< 0.001" : "%.3f", p);
+    return out;
+}
+
 wf_paired wfi_report_paired(const double *d, size_t n) {
     /* 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom; more take the last, which is slightly too
      * careful. */

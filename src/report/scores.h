@@ -13,7 +13,8 @@ size_t wfi_report_metrics(const json_t *scores, size_t most, const char **out);
 double wfi_report_scale(const char *metric); /* 100 for shares, shown in points; 1 for errors and correlations */
 bool wfi_report_lower_is_better(const char *metric);
 void wfi_report_score(char out[24], const char *metric,
-                      double value); /* "87.3", "0.123", "–" when it is not a number */
+                      double value);              /* "87.3", "0.123", "–" when it is not a number */
+const char *wfi_report_p(char out[16], double p); /* a chance: "0.012", "< 0.001", "–"; returns out */
 
 typedef struct wf_paired {
     size_t n;

@@ -19,6 +19,8 @@ wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err) {
     size_t count = 0, shown = 0;
     WF_TRY(wfi_run_list(lab->registry, &runs, &count, err));
     wfi_html_section(b, "studies", "Studies");
+    wfi_buffer_adds(b, "<p>What trained models do under stress, where they fail, what their adapters give one another, "
+                       "and whether groups are treated alike.</p>\n");
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < sizeof studies / sizeof *studies; k++) {
             if (strcmp(runs[i].command, studies[k].command) != 0 || strcmp(runs[i].status, "done") != 0) continue;

@@ -21,7 +21,8 @@ static void lacks(const char *page, const char *word) {
 
 /* Every element that is opened is closed, in order; those that HTML closes by itself are left out. */
 static void balanced(const char *page) {
-    static const char *const alone[] = {"meta", "link", "tr", "line", "circle", "rect", "polyline", "!doctype"};
+    static const char *const alone[] = {"meta", "link",   "tr",   "wbr",      "path",
+                                        "line", "circle", "rect", "polyline", "!doctype"};
     char open[64][16];
     int depth = 0;
     for (const char *p = page; (p = strchr(p, '<')); p++) {
@@ -131,7 +132,7 @@ static void test_verdicts(void **state) {
     has(text, "the interval holds zero, so <strong>the seeds do not tell them apart</strong>");
     lacks(text, "few seeds");
     has(text, "<desc>fuse:a,b: 85 at 100, 70 at 200, 75 at 300. seq_bn:");
-    has(text, "85.0 ± 1.0");
+    has(text, "85.0\u00a0±\u00a01.0");
     free(text);
     text = words_of(scores + 4, 1, 4); /* only the size where it is behind */
     has(text, "<strong>Fusion does not win here</strong>");
@@ -185,6 +186,10 @@ static void test_scores(void **state) {
         wfi_report_score(text, cases[i].metric, cases[i].value);
         assert_string_equal(cases[i].want, text);
     }
+    assert_string_equal("0.012", wfi_report_p(text, 0.0123));
+    assert_string_equal("0.001", wfi_report_p(text, 0.0006));
+    assert_string_equal("< 0.001", wfi_report_p(text, 0));
+    assert_string_equal("–", wfi_report_p(text, NAN));
     assert_true(wfi_report_lower_is_better("mae") && !wfi_report_lower_is_better("accuracy") &&
                 !wfi_report_lower_is_better("unheard"));
 }
@@ -209,6 +214,65 @@ static void test_charts(void **state) {
     lacks(b.data, "nan,");
     lacks(b.data, ",nan");
     lacks(b.data, "\"inf");
+    wfi_buffer_clear(&b);
+}
+
+/* Base and task, two adapters of them, a fusion of these: the fusion's lines to base and task say nothing new. */
+static void test_graph(void **state) {
+    (void)state;
+    static const size_t given[] = {0, 1}, all[] = {2, 0, 1, 3};
+    static const wf_graph_node nodes[] = {
+        {.name = "base", .kind = "base", .colour = 7},
+        {.name = "task <1>", .kind = "task", .colour = 2},
+        {.name = "a name of more than twenty-two letters", .kind = "model", .parents = given, .parent_count = 2},
+        {.name = "b", .kind = "model", .parents = given, .parent_count = 2},
+        {.name = "f", .kind = "model", .parents = all, .parent_count = 4}};
+    wf_buffer b = {0};
+    wfi_chart_graph(&b, "made from", nodes, 5);
+    balanced(b.data);
+    assert_int_equal(5, count_of(b.data, "<rect"));
+    assert_int_equal(6,
+                     count_of(b.data, "<path")); /* two adapters with two parents each, the fusion with two of four */
+    has(b.data, "model f from a name of more than twenty-two letters, base, task &lt;1&gt;, b. ");
+    has(b.data, ">a name of more than tw…<title>a name of more than twenty-two letters</title></text>");
+    has(b.data, ">given</text>");
+    has(b.data, ">made of these</text>");
+    wfi_buffer_clear(&b);
+    wfi_chart_graph(&b, "nothing", nodes, 0);
+    assert_true(b.len == 0 && !b.failed);
+    static const struct {
+        double value;
+        const char *text;
+    } ticks[] = {{0.25, "0.25"},    {-40, "-40"},    {840.2, "840"},   {9000, "9000"},
+                 {12345, "12.3 k"}, {999600, "1 M"}, {2.5e6, "2.5 M"}, {3e9, "3 G"}};
+    for (size_t i = 0; i < sizeof ticks / sizeof *ticks; i++) {
+        char text[24];
+        wfi_chart_tick(text, ticks[i].value);
+        assert_string_equal(ticks[i].text, text);
+    }
+}
+
+/* Numbers of points that lie on one another stand apart, and off the points. */
+static void test_points_apart(void **state) {
+    (void)state;
+    static const wf_point points[] = {{"a", 10, 70}, {"b", 10, 70}, {"c", 10, 70.1}, {"d", 20, 60}};
+    double x[4], y[4], cx, cy;
+    wf_buffer b = {0};
+    wfi_chart_points(&b, "t", "x", "y", points, 4);
+    const char *p = b.data;
+    for (int i = 0; i < 4; i++) {
+        p = strstr(p, "</title><circle cx=");
+        assert_non_null(p);
+        p = strstr(p, "<text class=\"small\"");
+        assert_non_null(p);
+        assert_int_equal(2, sscanf(p, "<text class=\"small\" x=\"%lf\" y=\"%lf\"", &x[i], &y[i]));
+    }
+    p = strstr(b.data, "</title><circle cx=");
+    assert_int_equal(2, sscanf(p, "</title><circle cx=\"%lf\" cy=\"%lf\"", &cx, &cy));
+    for (int i = 0; i < 3; i++) {
+        assert_true(fabs(x[i] - cx) > 10 || fabs(y[i] - 4 - cy) > 10);
+        for (int k = 0; k < i; k++) assert_true(fabs(x[i] - x[k]) > 12 || fabs(y[i] - y[k]) > 10);
+    }
     wfi_buffer_clear(&b);
 }
 
@@ -349,7 +413,9 @@ static void test_page(void **state) {
     has(text, "16 rows: fuse:a,b has accuracy");
     has(text, "f: mean attention per layer and adapter");
     has(text, "<td>a, b</td>");
-    assert_int_equal(4, count_of(text, "role=\"img\"")); /* two curves, quality over cost, one heat map */
+    has(text, "base tiny. task notes. task evil. model a from ");
+    /* two curves, quality over cost, one heat map, lineage */
+    assert_int_equal(5, count_of(text, "role=\"img\""));
     free(text);
     check_status(WF_E_ARG, wf_report(lab, top, NULL, err));
     check_status(WF_E_NOTFOUND, wf_report(lab, at("absent/page.html"), NULL, err));
@@ -358,9 +424,14 @@ static void test_page(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verdicts), cmocka_unit_test(test_cost_and_claims), cmocka_unit_test(test_paired_interval),
-        cmocka_unit_test(test_scores),   cmocka_unit_test(test_charts),          cmocka_unit_test(test_speed),
-        cmocka_unit_test(test_page)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts),
+                                       cmocka_unit_test(test_cost_and_claims),
+                                       cmocka_unit_test(test_paired_interval),
+                                       cmocka_unit_test(test_scores),
+                                       cmocka_unit_test(test_charts),
+                                       cmocka_unit_test(test_graph),
+                                       cmocka_unit_test(test_points_apart),
+                                       cmocka_unit_test(test_speed),
+                                       cmocka_unit_test(test_page)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
