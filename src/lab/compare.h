@@ -11,7 +11,8 @@ wf_status wfi_run_folder(wf_lab *lab, int64_t run,
 
 /* STEM-METHOD, in the letters a name may have. */
 void wfi_default_name(const char *stem, const char *method, char out[65]);
-wf_status wfi_name_free_check(wf_lab *lab, const char *name, wf_err *err); /* and that a model may be called so */
+/* That a model may be called so, is not there yet, and is not being trained in another run than `run` (0: any). */
+wf_status wfi_name_free_check(wf_lab *lab, const char *name, int64_t run, wf_err *err);
 /* Records a run of these settings (which gain the base, its type and the threads) and does its work. */
 wf_status wfi_run_train(wf_lab *lab, const char *command, const char *name, const wf_open_base *base, wf_dtype type,
                         json_t *settings, char **json, wf_err *err);

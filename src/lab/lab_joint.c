@@ -97,7 +97,7 @@ wf_status wf_train_joint(wf_lab *lab, const wf_joint_spec *spec, char **json, wf
     else
         wfi_default_name("joint", spec->method ? spec->method : "adapter", name);
     json_object_set_new(j, "name", json_string(name));
-    wf_status st = wfi_name_free_check(lab, spec->train.name ? spec->train.name : name, err);
+    wf_status st = wfi_name_free_check(lab, spec->train.name ? spec->train.name : name, 0, err);
     if (st == WF_OK) st = wfi_joint_open(lab, j, &joint, err);
     if (st == WF_OK) st = wfi_lab_base(lab, spec->train.base, WF_DTYPE_F32, &base, err);
     if (st == WF_OK) st = wfi_joint_check(lab, &joint, base, spec->train.max_length, err);

@@ -4,6 +4,7 @@
  * end is the new model as it is stored, on test rows, which the choice has not seen. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "lab/compare.h"
 #include "lab/job.h"
 #include "metrics/significance.h"
 #include "weft/guard.h"
@@ -258,12 +259,8 @@ static wf_status spec_check(const wf_prune_spec *s, const wf_trained *t, const w
 }
 
 static wf_status name_make(wf_lab *lab, const wf_prune_spec *s, char out[65], wf_err *err) {
-    wf_record r = {0};
     snprintf(out, 65, s->new_name ? "%.64s" : "%.56s-pruned", s->new_name ? s->new_name : s->name);
-    WF_TRY(wfi_lab_name_check("model", s->new_name ? s->new_name : out, err));
-    if (wfi_registry_get(lab->registry, "model", out, &r, NULL) != WF_OK) return WF_OK;
-    wfi_record_clear(&r);
-    return wfi_fail(err, WF_E_EXISTS, "\"%s\" is in this lab already; choose another --name or: weft rm %s", out, out);
+    return wfi_name_free_check(lab, s->new_name ? s->new_name : out, 0, err);
 }
 
 static wf_status pruning_open(pruning *p, bool *by_attention, wf_err *err) {

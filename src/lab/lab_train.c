@@ -37,10 +37,11 @@ void wfi_default_name(const char *task, const char *method, char out[65]) {
     snprintf(out, 65, "%.40s-%.*s", task, (int)(strcspn(method, "[{") > 20 ? 20 : strcspn(method, "[{")), method);
 }
 
-wf_status wfi_name_free_check(wf_lab *lab, const char *name, wf_err *err) {
+wf_status wfi_name_free_check(wf_lab *lab, const char *name, int64_t run, wf_err *err) {
     wf_record r = {0};
     WF_TRY(wfi_lab_name_check("model", name, err));
-    if (wfi_registry_get(lab->registry, "model", name, &r, NULL) != WF_OK) return WF_OK;
+    if (wfi_registry_get(lab->registry, "model", name, &r, NULL) != WF_OK)
+        return wfi_run_name_check(lab->registry, name, run, err);
     wfi_record_clear(&r);
     return wfi_fail(err, WF_E_EXISTS, "\"%s\" is in this lab already; choose another --name or: weft rm %s", name,
                     name);
@@ -157,6 +158,27 @@ static wf_status sources_choose(wf_lab *lab, const wf_train_spec *spec, json_t *
     return WF_OK;
 }
 
+/* In one transaction, so that of two that want one name the second is refused before it trains for nothing. */
+static wf_status run_reserve(wf_lab *lab, const char *command, const char *name, const char *spec, int64_t *run,
+                             wf_err *err) {
+    WF_TRY(wfi_registry_begin(lab->registry, err));
+    wf_status st = wfi_name_free_check(lab, name, 0, err);
+    if (st == WF_OK) st = wfi_run_begin(lab->registry, command, name, spec, run, err);
+    if (st == WF_OK) st = wfi_registry_commit(lab->registry, err);
+    if (st != WF_OK) wfi_registry_rollback(lab->registry);
+    return st;
+}
+
+/* A comparison is named by its task and makes no model. */
+static wf_status run_retake(wf_lab *lab, const wf_run *run, wf_err *err) {
+    WF_TRY(wfi_registry_begin(lab->registry, err));
+    wf_status st = strcmp(run->command, "compare") == 0 ? WF_OK : wfi_name_free_check(lab, run->name, run->id, err);
+    if (st == WF_OK) st = wfi_run_claim(lab->registry, run->id, err);
+    if (st == WF_OK) st = wfi_registry_commit(lab->registry, err);
+    if (st != WF_OK) wfi_registry_rollback(lab->registry);
+    return st;
+}
+
 wf_status wfi_run_train(wf_lab *lab, const char *command, const char *name, const wf_open_base *base, wf_dtype type,
                         json_t *settings, char **json, wf_err *err) {
     json_object_set_new(settings, "base", json_string(base->name));
@@ -164,8 +186,7 @@ wf_status wfi_run_train(wf_lab *lab, const char *command, const char *name, cons
     json_object_set_new(settings, "threads", json_integer(lab->threads));
     char *text = wfi_json_text(settings, false);
     int64_t run = 0;
-    wf_status st = text ? wfi_run_begin(lab->registry, command, name, text, &run, err)
-                        : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_status st = text ? run_reserve(lab, command, name, text, &run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = train_run(lab, settings, run, json, err);
     wfi_free(text);
     return st;
@@ -183,7 +204,7 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *
     wf_record record = {0};
     wf_open_base *base = NULL;
     wf_dtype type = WF_DTYPE_F32;
-    wf_status st = spec->name ? wfi_name_free_check(lab, spec->name, err) : wfi_name_free_check(lab, name, err);
+    wf_status st = wfi_name_free_check(lab, spec->name ? spec->name : name, 0, err);
     if (st == WF_OK) st = wfi_registry_get(lab->registry, "task", spec->task, &record, err);
     if (st == WF_OK) st = wfi_lab_base(lab, spec->base, WF_DTYPE_F32, &base, err);
     if (st == WF_OK) st = wfi_job_length_check(lab, base, &record, spec->max_length, err);
@@ -215,8 +236,7 @@ wf_status wf_resume(wf_lab *lab, int64_t id, char **json, wf_err *err) {
         st = wfi_fail(err, WF_E_ARG, "run %lld keeps nothing to go on from; start it again: weft %s", (long long)id,
                       run.command);
     if (st == WF_OK) st = wfi_json_parse(run.spec, strlen(run.spec), "run settings", &spec, err);
-    if (st == WF_OK && strcmp(run.command, "compare") != 0) st = wfi_name_free_check(lab, run.name, err);
-    if (st == WF_OK) st = wfi_run_claim(lab->registry, id, err);
+    if (st == WF_OK) st = run_retake(lab, &run, err);
     const int threads = lab->threads;
     if (st == WF_OK) threads_as_before(lab, spec);
     if (st == WF_OK)

@@ -55,6 +55,9 @@ wf_status wfi_run_begin(wf_registry *r, const char *command, const char *name, c
                         wf_err *err);
 wf_status wfi_run_claim(wf_registry *r, int64_t id,
                         wf_err *err); /* takes over an unfinished run; WF_E_BUSY when its process lives */
+/* WF_E_BUSY says which process trains a model of this name in another run than `except` (0: any). A run whose process
+ * is gone holds no name. */
+wf_status wfi_run_name_check(wf_registry *r, const char *name, int64_t except, wf_err *err);
 wf_status wfi_run_end(wf_registry *r, int64_t id, const char *status, const char *result, wf_err *err);
 wf_status wfi_run_get(wf_registry *r, int64_t id, wf_run *out, wf_err *err);
 wf_status wfi_run_list(wf_registry *r, wf_run **out, size_t *count, wf_err *err);

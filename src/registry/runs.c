@@ -160,6 +160,31 @@ done:
     return wfi_db_leave(r, own, st, err);
 }
 
+/* Other commands are named by their task, and make no model. */
+wf_status wfi_run_name_check(wf_registry *r, const char *name, int64_t except, wf_err *err) {
+    sqlite3_stmt *s = NULL;
+    WF_TRY(wfi_db_prepare(r, &s, err,
+                          "SELECT id, pid, process FROM runs WHERE name = ? AND id <> ? AND status = 'running'"
+                          " AND command IN ('train', 'fuse', 'joint') ORDER BY id",
+                          "si", name, except));
+    int code = SQLITE_DONE;
+    wf_status st = WF_OK;
+    while (st == WF_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        const int64_t pid = sqlite3_column_int64(s, 1);
+        const char *process = (const char *)sqlite3_column_text(s, 2);
+        if (!process)
+            st = wfi_fail(err, WF_E_NOMEM, "out of memory reading the lab");
+        else if (process_lives(pid, process))
+            st = wfi_fail_at(err, WF_E_BUSY, name, -1,
+                             "\"%.64s\" is being trained by process %lld (run %lld); choose another --name, or wait "
+                             "for it or end it first",
+                             name, (long long)pid, (long long)sqlite3_column_int64(s, 0));
+    }
+    if (st == WF_OK && code != SQLITE_DONE) st = wfi_db_fail(r, code, "reading the runs", err);
+    sqlite3_finalize(s);
+    return st;
+}
+
 wf_status wfi_run_end(wf_registry *r, int64_t id, const char *status, const char *result, wf_err *err) {
     if (!status || (strcmp(status, "done") && strcmp(status, "failed") && strcmp(status, "cancelled")))
         return wfi_fail(err, WF_E_ARG, "registry: a run ends done, failed or cancelled, not \"%.40s\"",

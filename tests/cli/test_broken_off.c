@@ -38,6 +38,10 @@ static void test_interrupted(void **state) {
     const pid_t pid = weft_start("-C stopped %s", TRAIN);
     await_file(in_top("stopped/runs/1/log.txt"));
     weft_says(2, "-C stopped resume 1", "run 1 is being worked on by process", (char *)NULL);
+    char who[64];
+    snprintf(who, sizeof who, "\"r\" is being trained by process %d (run 1)", (int)pid);
+    weft_says(2, "-C stopped train notes --name r", who, "--name", (char *)NULL);
+    weft_says(2, "-C stopped joint reviews,notes --name r", who, (char *)NULL);
     kill(pid, SIGINT);
     assert_int_equal(1, weft_wait(pid, NULL));
     await_file(in_top("stopped/runs/1/checkpoint"));

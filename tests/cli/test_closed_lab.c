@@ -69,7 +69,7 @@ static void full_disk_use(void) {
     assert_int_equal(0, system(command));
     setenv("WEFT_LAB", "full/lab", 1);
     readers_use();
-    weft_says(1, "train reviews --name more", "weft.db: storing a run failed: no space is left on its disk",
+    weft_says(1, "train reviews --name more", "weft.db: beginning a transaction failed: no space is left on its disk",
               "it can only be read", (char *)NULL);
     weft_says(1, "rm rev", "no space is left on its disk", (char *)NULL);
     weft_says(1, "task add more reviews", "No space left", (char *)NULL);

@@ -117,8 +117,21 @@ static void test_same_seed_same_hash(void **state) {
     json_decref(b);
 }
 
+/* In the middle another one wants the name: refused at once, not when it has trained. */
 static int cancel_at(const wf_progress *p, void *user) {
-    return p->done >= *(int64_t *)user;
+    if (p->done < *(int64_t *)user) return 0;
+    wf_lab *lab = NULL;
+    wf_err e = {0};
+    wf_train_spec same = spec_make("notes", "seq_bn", "r");
+    check_ok(wf_lab_open(at("broken"), &lab, err));
+    assert_int_equal(WF_E_BUSY, wf_train(lab, &same, NULL, &e));
+    assert_non_null(strstr(e.text, "\"r\" is being trained by process"));
+    wf_lab_close(lab);
+    return 1;
+}
+
+static int cancel(const wf_progress *p, void *user) {
+    return 1;
 }
 
 static void test_cancel_and_resume_give_the_same_bits(void **state) {
@@ -179,6 +192,10 @@ static void test_killed_run_is_resumed(void **state) {
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     check_ok(wf_lab_open(at("killed"), &lab, err));
     check_ok(wf_verify(lab, NULL, err));
+    wf_train_spec same = spec_make("notes", "seq_bn", "r");
+    wf_lab_progress(lab, cancel, NULL);
+    check_status(WF_E_CANCELLED, wf_train(lab, &same, NULL, err)); /* it began: the dead hold no name */
+    wf_lab_progress(lab, NULL, NULL);
     check_ok(wf_resume(lab, 1, NULL, err));
     check_ok(wf_verify(lab, NULL, err));
     wf_lab_close(lab);

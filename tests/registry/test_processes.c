@@ -213,8 +213,17 @@ static void test_living_run(void **state) {
     char pid[32];
     snprintf(pid, sizeof pid, "process %d", (int)child);
     assert_non_null(strstr(e.text, pid));
+    e = (wf_err){0};
+    assert_int_equal(WF_E_BUSY, wfi_run_name_check(r, "a", 0, &e)); /* its name is taken */
+    assert_non_null(strstr(e.text, pid));
+    assert_non_null(strstr(e.text, "run 1"));
+    check_ok(wfi_run_name_check(r, "a", 1, err)); /* for others than itself */
+    check_ok(wfi_run_name_check(r, "b", 0, err));
+    check_ok(wfi_run_begin(r, "compare", "b", "{}", NULL, err)); /* makes no model */
+    check_ok(wfi_run_name_check(r, "b", 0, err));
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
+    check_ok(wfi_run_name_check(r, "a", 0, err)); /* who is gone holds nothing */
     check_ok(wfi_run_claim(r, 1, err));
     wfi_registry_close(r);
     close(go[0]);
