@@ -144,7 +144,8 @@ WF_API wf_status wf_predictor_file(wf_predictor *p, const char *path, wf_line_fn
 WF_API void wf_predictor_close(wf_predictor *p);
 
 /* Trains and scores several methods over seeds and sizes; resumable. methods: "head","full","seq_bn",...; of adapters
- * of the lab "fuse:A,B[@CONFIG]" ("own" among them: trained on the same rows), "average:A,B", "weighted:A,B" (by dev),
+ * of the lab "fuse:A,B[@CONFIG]" (among them "own": trained on the same rows; "auto[:K]": the K best by wf_rank,
+ * default 3, asked of just the rows of that training, never of dev or test), "average:A,B", "weighted:A,B" (by dev),
  * "best:A,B" (on dev); of other tasks "joint:T,U[@METHOD]", "multihead:T,U", "mtfuse:T,U[@CONFIG]". */
 typedef struct wf_compare_spec {
     const char *task, *base;

@@ -26,6 +26,26 @@ static void tests_show(const json_t *j) {
     }
 }
 
+static void gap_cell(cli_table *t, const json_t *s, const json_t *j) {
+    const json_t *gap = json_object_get(s, "gap"), *row = json_array_get(json_object_get(j, "rows"), 0);
+    char text[16];
+    cli_score(text, cli_text(row, "metric"), cli_number(gap, "gap"));
+    cli_cell(t, true, "%s%s", json_is_object(gap) ? text : "-",
+             json_is_object(gap) && 2 * cli_number(gap, "warns") > cli_number(gap, "seeds") ? " *" : "");
+}
+
+static void chosen_show(const json_t *s) {
+    const char *name;
+    json_t *times;
+    size_t n = 0;
+    json_object_foreach(json_object_get(s, "chosen"), name, times) {
+        if (n++ == 0) printf("%s with %.0f rows took", cli_text(s, "method"), cli_number(s, "train_rows"));
+        printf("%s %s (%lld of %.0f seeds)", n > 1 ? "," : "", name, (long long)json_integer_value(times),
+               cli_number(s, "seeds"));
+    }
+    if (n) puts("");
+}
+
 /* The table: a line a size and method, mean and standard deviation over the seeds. */
 static void compare_show(const json_t *j) {
     const json_t *summary = json_object_get(j, "summary"), *s;
@@ -39,6 +59,7 @@ static void compare_show(const json_t *j) {
             cli_cell(t, true, "rows");
             cli_cell(t, false, "method");
             for (size_t k = 0; k < n; k++) cli_cell(t, true, "%s", names[k]);
+            cli_cell(t, true, "gap");
             cli_cell(t, true, "parameters");
             cli_cell(t, true, "seconds");
             cli_row(t);
@@ -56,6 +77,7 @@ static void compare_show(const json_t *j) {
             else
                 cli_cell(t, true, "%s +- %s", value, spread);
         }
+        gap_cell(t, s, j);
         cli_cell(t, true, "%s", parameters);
         cli_cell(t, true, "%.1f", cli_number(s, "wall_seconds"));
         cli_row(t);
@@ -63,6 +85,8 @@ static void compare_show(const json_t *j) {
     printf("%s, test scores: mean +- standard deviation over %.0f seeds (run %.0f)\n", cli_text(j, "task"),
            cli_number(json_array_get(summary, 0), "seeds"), cli_number(j, "run"));
     cli_table_print(t);
+    puts("gap: what the chosen metric is worth on training rows above dev; *: too wide for most seeds");
+    json_array_foreach(summary, i, s) chosen_show(s);
     tests_show(j);
 }
 
@@ -140,7 +164,8 @@ static int run(const cli_args *a) {
 
 static const cli_option options[] = {
     {"--methods", "LIST",
-     "head, full, seq_bn, ...; fuse:A,B[@static] (own: trained here), average:A,B, weighted:A,B, best:A,B; of other "
+     "head, full, seq_bn, ...; fuse:A,B[@static] (own: trained here; auto:K: the K best by weft rank, on the same "
+     "rows), average:A,B, weighted:A,B, best:A,B; of other "
      "tasks "
      "joint:T,U[@METHOD], multihead:T,U, mtfuse:T,U; what names others stands last, or ';' ends it",
      CLI_TEXT, CLI_AT(methods)},

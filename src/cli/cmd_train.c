@@ -61,6 +61,19 @@ static void heads_print(const json_t *j) {
     cli_table_print(t);
 }
 
+static void gap_print(const json_t *of, const char *task) {
+    const json_t *gap = json_object_get(of, "gap");
+    if (!json_is_true(json_object_get(gap, "warns"))) return;
+    const char *metric = cli_text(gap, "metric");
+    char train[16], dev[16], low[16], high[16];
+    cli_score(train, metric, cli_number(gap, "train"));
+    cli_score(dev, metric, cli_number(gap, "dev"));
+    cli_score(low, metric, cli_number(gap, "low"));
+    cli_score(high, metric, cli_number(gap, "high"));
+    printf("overfitting: %s%s%s %s on training rows, %s on dev (gap [%s, %s]); try %s\n", task, *task ? ": " : "",
+           metric, train, dev, low, high, cli_text(gap, "remedy"));
+}
+
 void cli_trained_show(const json_t *j) {
     char parameters[16], tokens[16];
     cli_count(parameters, cli_number(j, "trainable_params"));
@@ -73,17 +86,10 @@ void cli_trained_show(const json_t *j) {
     if (json_object_get(j, "heads")) heads_print(j);
     scores_print(j, "dev");
     scores_print(j, "test");
-    const json_t *gap = json_object_get(j, "gap");
-    if (json_is_true(json_object_get(gap, "warns"))) {
-        const char *metric = cli_text(gap, "metric");
-        char train[16], dev[16], low[16], high[16];
-        cli_score(train, metric, cli_number(gap, "train"));
-        cli_score(dev, metric, cli_number(gap, "dev"));
-        cli_score(low, metric, cli_number(gap, "low"));
-        cli_score(high, metric, cli_number(gap, "high"));
-        printf("overfitting: %s %s on training rows, %s on dev (gap [%s, %s]); try %s\n", metric, train, dev, low, high,
-               cli_text(gap, "remedy"));
-    }
+    gap_print(j, "");
+    const char *task;
+    json_t *head;
+    json_object_foreach(json_object_get(j, "heads"), task, head) gap_print(head, task);
     const char *verdict = cli_text(json_object_get(j, "benefit"), "verdict");
     if (*verdict) puts(verdict);
 }

@@ -1,8 +1,10 @@
 /* lab/compare_cell.c - one training of a comparison, with what has to be trained for it. See compare_cell.h. */
 #include "lab/compare_cell.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "lab/rank.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +65,8 @@ static wf_status part_run(const wf_cell *c, const part *p, wf_trained *t, json_t
                         .folder = c->folder,
                         .log = c->log,
                         .outputs = p->outputs,
-                        .part = true};
+                        .part = true,
+                        .gap = p->outputs != NULL};
     if (st == WF_OK && p->tasks) {
         st = wfi_joint_open(c->lab, j, &joint, err);
         if (st == WF_OK) {
@@ -75,8 +78,8 @@ static wf_status part_run(const wf_cell *c, const part *p, wf_trained *t, json_t
     }
     if (st == WF_OK && p->tasks) { /* the row is the first task's */
         const json_t *own = json_object_get(json_object_get(*row, "heads"), c->task->name);
-        static const char *const keys[] = {"task",    "task_hash",  "kind", "metric",
-                                           "classes", "train_rows", "dev",  "test"};
+        static const char *const keys[] = {"task",       "task_hash", "kind", "metric", "classes",
+                                           "train_rows", "dev",       "test", "gap"};
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
             json_object_set(*row, keys[i], json_object_get(own, keys[i]));
         json_object_del(*row, "heads");
@@ -144,34 +147,72 @@ static const char *final_name(const wf_cell *c, char out[65]) {
     return out;
 }
 
-static wf_status fuse_run(const wf_cell *c, json_t **out, wf_err *err) {
+/* The adapters fused, by name: the method's, with what "auto" takes by the ranking on the cell's own training rows. */
+static wf_status sources_of(const wf_cell *c, json_t **from, double *seconds, wf_err *err) {
     const wf_compare_method *m = c->method;
-    wf_made made = {0};
-    wf_trained t = {0};
-    json_t *spent = NULL, *from = json_array();
-    char method[128], name[65];
+    const char *names[64];
+    size_t n = 0, i;
+    const json_t *name;
+    *seconds = 0;
+    if (!m->chooses) {
+        *from = json_array();
+        if (m->kind == WF_COMPARE_MTFUSE) json_array_append_new(*from, json_string("own"));
+        json_array_extend(*from, m->names);
+        return *from ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    }
+    const int64_t used = c->rows ? c->rows : (int64_t)c->task->train.count;
+    const wf_rank_wish wish = {.task = c->task->name,
+                               .base = c->base,
+                               .rows = used < WF_RANK_ROWS ? used : WF_RANK_ROWS,
+                               .seed = (uint64_t)c->seed,
+                               .among = c->among,
+                               .compared = true};
+    const double started = wfi_clock_seconds();
+    json_array_foreach(m->names, i, name) if (n < 64) names[n++] = json_string_value(name);
+    WF_TRY(wfi_rank_choose(c->lab, &wish, names, n, from, err));
+    *seconds = wfi_clock_seconds() - started;
+    return WF_OK;
+}
+
+/* Those that are trained for this cell: the task's own, and in "mtfuse" each. */
+static wf_status made_make(const wf_cell *c, const json_t *from, wf_made *made, json_t **spent, wf_err *err) {
+    const bool tasks = c->method->kind == WF_COMPARE_MTFUSE;
+    char method[128];
     size_t i;
     const json_t *one;
-    wf_status st = from ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    const bool tasks = m->kind == WF_COMPARE_MTFUSE;
-    method_of(c, tasks ? NULL : m->names, method);
-    if (tasks) json_array_append_new(from, json_string("own"));
-    json_array_extend(from, m->names);
+    wf_status st = WF_OK;
+    method_of(c, tasks ? NULL : from, method);
     json_array_foreach(from, i, one) {
         const char *text = json_string_value(one);
         const bool own = strcmp(text, "own") == 0;
         json_t *both = tasks && !own ? json_pack("[s, s]", c->task->name, text) : NULL;
-        if (st == WF_OK && (own || tasks)) st = adapter_make(c, method, text, both, &made, &spent, err);
+        if (st == WF_OK && (own || tasks)) st = adapter_make(c, method, text, both, made, spent, err);
         json_decref(both);
     }
+    return st;
+}
+
+static wf_status fuse_run(const wf_cell *c, json_t **out, wf_err *err) {
+    wf_made made = {0};
+    wf_trained t = {0};
+    json_t *spent = NULL, *from = NULL;
+    char name[65];
+    double chosen_in = 0;
+    WF_TRY(sources_of(c, &from, &chosen_in, err));
+    wf_status st = made_make(c, from, &made, &spent, err);
     const part p = {.method = "fusion",
                     .name = final_name(c, name),
                     .from = from,
-                    .config = m->at ? m->at : "dynamic",
+                    .config = c->method->at ? c->method->at : "dynamic",
                     .outputs = c->outputs,
                     .made = &made};
     if (st == WF_OK) st = part_run(c, &p, &t, out, err);
     if (st == WF_OK && spent) cost_add(*out, spent, true);
+    if (st == WF_OK && c->method->chooses) {
+        const json_t *wall = json_object_get(*out, "wall_seconds");
+        json_object_set_new(*out, "wall_seconds", json_real(json_number_value(wall) + chosen_in));
+        json_object_set(*out, "chosen", from);
+    }
     wfi_trained_clear(&t);
     made_clear(&made);
     json_decref(spent);

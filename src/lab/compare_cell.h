@@ -4,8 +4,9 @@
 #include "lab/joint.h"
 
 typedef enum wf_compare_kind {
-    WF_COMPARE_PLAIN,    /* "seq_bn": a method of wf_train */
-    WF_COMPARE_FUSE,     /* "fuse:A,B[@CONFIG]": adapters of the lab; "own" is one trained here, on the same rows */
+    WF_COMPARE_PLAIN, /* "seq_bn": a method of wf_train */
+    WF_COMPARE_FUSE,  /* "fuse:A,B[@CONFIG]": adapters of the lab; "own" is one trained here, on the same rows; "auto:K"
+                          the K best by the ranking on the same rows */
     WF_COMPARE_MTFUSE,   /* "mtfuse:T,U[@CONFIG]": an adapter trained jointly with each of these tasks, and "own", fused
                           */
     WF_COMPARE_AVERAGE,  /* "average:A,B": the mean of adapters, frozen, and a head */
@@ -20,6 +21,7 @@ typedef struct wf_compare_method { /* of one text; names is owned */
     const char *text, *at; /* at: what stands behind '@', or NULL */
     json_t *names;         /* adapters or tasks */
     bool tasks;            /* names are tasks */
+    bool chooses;          /* "auto" is among them */
 } wf_compare_method;
 wf_status wfi_compare_method(const char *text, wf_compare_method *out, wf_err *err);
 void wfi_compare_method_clear(wf_compare_method *m);
@@ -32,6 +34,7 @@ typedef struct wf_cell { /* one training: a method, a size, a seed */
     wf_lab *lab;
     const wf_compare_method *method;
     int64_t rows, seed;
+    const json_t *among;  /* names that "auto" chooses from */
     const json_t *common; /* settings the user gave, for all */
     const char *base;
     const wf_task *task;
@@ -45,6 +48,13 @@ wf_status wfi_cell_settings(const wf_cell *c, const char *method, const json_t *
                             wf_err *err);
 /* File of a cell's outputs on test (wfi_free). */
 char *wfi_cell_outputs(const char *folder, size_t method, size_t size, int64_t seed);
+
+/* Over the seeds of one method and size: mean {"train","dev","gap"} of those that have a gap ("seeds") and how many of
+ * them warn ("warns"), or null; how often "auto" took each name. */
+json_t *wfi_compare_gap(const json_t *rows, const char *method, int64_t asked);
+json_t *wfi_compare_chosen(const json_t *rows, const char *method, int64_t asked);
+/* One line a method whose trainings fit their rows too closely. */
+void wfi_compare_gap_warn(wf_lab *lab, const json_t *spec, const wf_task *task, const json_t *rows);
 
 /* Mean and standard deviation of each method and size over the seeds. */
 json_t *wfi_compare_summary(const json_t *spec, const json_t *rows);

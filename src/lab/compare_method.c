@@ -1,6 +1,8 @@
 /* lab/compare_method.c - what the texts of --methods mean. See compare_cell.h. */
 #include "base/error.h"
 #include "lab/compare_cell.h"
+#include "lab/rank.h"
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -18,14 +20,34 @@ void wfi_compare_method_clear(wf_compare_method *m) {
     *m = (wf_compare_method){0};
 }
 
-static wf_status names_read(const char *text, size_t end, const char *names, json_t *out, wf_err *err) {
+/* "auto" is "auto:3": the same words for the same choice. */
+static wf_status name_make(const wf_compare_method *m, const char *name, size_t n, json_t **out, bool *chooses,
+                           wf_err *err) {
+    char word[32];
+    int64_t wanted = 0;
+    *chooses = false;
+    if (m->kind == WF_COMPARE_FUSE && n < sizeof word) {
+        snprintf(word, sizeof word, "%.*s", (int)n, name);
+        WF_TRY(wfi_rank_auto(word, chooses, &wanted, err));
+    }
+    *out = *chooses ? json_sprintf("auto:%d", (int)wanted) : json_stringn(name, n);
+    return *out ? WF_OK : wfi_fail(err, WF_E_ARG, "\"%.80s\": a name is not UTF-8", m->text);
+}
+
+static wf_status names_read(wf_compare_method *m, size_t end, const char *names, wf_err *err) {
+    const char *text = m->text;
+    json_t *out = m->names;
     for (size_t i = 0; i < end || i == 0;) {
         const size_t n = strcspn(names + i, ",@");
-        json_t *name = json_stringn(names + i, n);
-        if (n == 0) {
+        json_t *name = NULL;
+        bool chooses = false;
+        if (n == 0) return wfi_fail(err, WF_E_ARG, "\"%.80s\": a name is missing", text);
+        WF_TRY(name_make(m, names + i, n, &name, &chooses, err));
+        if (chooses && m->chooses) {
             json_decref(name);
-            return wfi_fail(err, WF_E_ARG, "\"%.80s\": a name is missing", text);
+            return wfi_fail(err, WF_E_ARG, "\"%.80s\": auto stands twice", text);
         }
+        m->chooses = m->chooses || chooses;
         for (size_t k = 0; k < json_array_size(out); k++)
             if (json_equal(name, json_array_get(out, k))) {
                 json_decref(name);
@@ -49,7 +71,7 @@ wf_status wfi_compare_method(const char *text, wf_compare_method *out, wf_err *e
     out->kind = FORMS[f].kind;
     out->tasks = FORMS[f].tasks;
     out->at = at ? at + 1 : NULL;
-    wf_status st = names_read(text, at ? (size_t)(at - names) : strlen(names), names, out->names, err);
+    wf_status st = names_read(out, at ? (size_t)(at - names) : strlen(names), names, err);
     if (st == WF_OK && at && (!FORMS[f].at || !at[1]))
         st = wfi_fail(err, WF_E_ARG, "\"%.80s\": %s", text,
                       FORMS[f].at ? "nothing stands behind the @" : "this form takes no @");
@@ -74,6 +96,7 @@ static wf_status name_check(wf_lab *lab, const wf_compare_method *m, const char 
     if (m->tasks && strcmp(name, task) == 0)
         return wfi_fail(err, WF_E_ARG, "\"%.80s\": \"%s\" is compared itself; name the other tasks", m->text, name);
     if (m->kind == WF_COMPARE_FUSE && strcmp(name, "own") == 0) return WF_OK;
+    if (m->chooses && strncmp(name, "auto:", 5) == 0) return WF_OK;
     WF_TRY(wfi_registry_get(lab->registry, m->tasks ? "task" : "model", name, &r, err));
     wf_status st = m->tasks ? wfi_job_length_check(lab, base, &r, max_length, err) : WF_OK;
     wfi_record_clear(&r);

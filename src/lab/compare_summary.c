@@ -43,11 +43,15 @@ static void summary_add(json_t *summary, const json_t *rows, const char *method,
         json_object_set_new(sd, key, k > 1 ? json_real(sqrt(v / (double)(k - 1))) : json_null());
     }
     json_decref(sums);
-    json_array_append_new(summary, json_pack("{s:s, s:I, s:I, s:o, s:o, s:f, s:I, s:I, s:I}", "method", method,
-                                             "train_rows", (json_int_t)train_rows, "seeds", (json_int_t)n, "mean", mean,
-                                             "sd", sd, "wall_seconds", n ? wall / (double)n : 0.0, "trainable_params",
-                                             (json_int_t)params, "tokens", (json_int_t)(n ? tokens / (double)n : 0),
-                                             "peak_rss_bytes", (json_int_t)memory));
+    json_t *one = NULL, *chosen = wfi_compare_chosen(rows, method, asked);
+    one = json_pack("{s:s, s:I, s:I, s:o, s:o, s:f, s:I, s:I, s:I, s:o}", "method", method, "train_rows",
+                    (json_int_t)train_rows, "seeds", (json_int_t)n, "mean", mean, "sd", sd, "wall_seconds",
+                    n ? wall / (double)n : 0.0, "trainable_params", (json_int_t)params, "tokens",
+                    (json_int_t)(n ? tokens / (double)n : 0), "peak_rss_bytes", (json_int_t)memory, "gap",
+                    wfi_compare_gap(rows, method, asked));
+    if (json_object_size(chosen)) json_object_set(one, "chosen", chosen);
+    json_decref(chosen);
+    json_array_append_new(summary, one);
 }
 
 json_t *wfi_compare_summary(const json_t *spec, const json_t *rows) {

@@ -79,7 +79,7 @@ wf_status wfi_gap_measure(const wf_job *job, wf_trained *t, const wf_encoded *de
     *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "metric", metric, "train_rows", (json_int_t)rows,
                      "train", number(a->value), "dev", number(b->value), "gap", number(gap), "low", number(low), "high",
                      number(high), "warns", warns, "remedy", warns ? json_string(remedy) : json_null());
-    if (warns)
+    if (warns && !job->part)
         wfi_lab_message(job->lab, "warning",
                         "%s: %s is %.3f on training rows and %.3f on dev (gap %.3f, 95 %% interval [%.3f, %.3f]): it "
                         "fits what it has seen too closely; try %s",

@@ -345,7 +345,8 @@ wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err 
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_job_score(t, &parts.dev, NULL, j, "dev", err);
     if (st == WF_OK) st = wfi_job_score(t, &parts.test, job->outputs, j, "test", err);
-    if (st == WF_OK && !job->part) st = wfi_gap_measure(job, t, &parts.dev, (int64_t)parts.train.rows, &gap, err);
+    if (st == WF_OK && (!job->part || job->gap))
+        st = wfi_gap_measure(job, t, &parts.dev, (int64_t)parts.train.rows, &gap, err);
     if (gap) json_object_set_new(j, "gap", gap);
     if (st == WF_OK && !job->part) st = wfi_job_probe(t, job, &probe, err);
     if (probe) json_object_set_new(j, "probe", probe);

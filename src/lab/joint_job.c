@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "lab/gap.h"
 #include "lab/job_parts.h"
 #include "lab/joint.h"
 #include "lab/precision.h"
@@ -84,7 +85,7 @@ static double towards_mean(const json_t *scores, const char *metric) {
 static wf_status head_result(const wf_job *job, const wf_joint *joint, size_t k, wf_trained *t,
                              const wf_job_parts *parts, const wf_train_result *r, json_t *heads, wf_err *err) {
     const wf_job one = of_task(job, joint, k);
-    json_t *probe = NULL;
+    json_t *probe = NULL, *gap = NULL;
     wfi_trained_use(t, k, one.task);
     json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:f}", "task", one.task->name, "task_hash",
                           one.task_record->hash, "kind", wfi_kind_name(one.task->kind), "metric", one.task->metric,
@@ -93,6 +94,14 @@ static wf_status head_result(const wf_job *job, const wf_joint *joint, size_t k,
     wf_status st = j ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_job_score(t, &parts->dev, NULL, j, "dev", err);
     if (st == WF_OK) st = wfi_job_score(t, &parts->test, k ? NULL : job->outputs, j, "test", err);
+    if (st == WF_OK && (!job->part || (job->gap && k == 0))) {
+        wf_job named = one; /* as its head is called */
+        char name[140];
+        snprintf(name, sizeof name, "%.64s:%.64s", job->name, one.task->name);
+        named.name = name;
+        st = wfi_gap_measure(&named, t, &parts->dev, (int64_t)parts->train.rows, &gap, err);
+    }
+    if (gap) json_object_set_new(j, "gap", gap);
     if (st == WF_OK && !job->part) st = wfi_job_probe(t, &one, &probe, err);
     if (probe) json_object_set_new(j, "probe", probe);
     if (st == WF_OK)

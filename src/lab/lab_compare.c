@@ -7,6 +7,7 @@
 #include "lab/compare_cell.h"
 #include "lab/job.h"
 #include "lab/precision.h"
+#include "lab/rank.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,7 @@ static wf_status cell_do(course *k, size_t method, size_t size, int64_t seed, wf
                           .method = &m,
                           .rows = c.rows,
                           .seed = seed,
+                          .among = json_object_get(k->spec, "candidates"),
                           .common = json_object_get(k->spec, "train"),
                           .base = json_string_value(json_object_get(k->spec, "base")),
                           .task = k->task,
@@ -110,6 +112,7 @@ static wf_status compare_store(wf_lab *lab, const json_t *spec, int64_t run, cha
     if (st == WF_OK && wfi_file_exists(file)) st = wfi_json_read(file, (size_t)1 << 28, &k.done, err);
     if (st == WF_OK && !k.done) k.done = json_array();
     if (st == WF_OK) st = cells_run(&k, err);
+    if (st == WF_OK) wfi_compare_gap_warn(lab, spec, k.task, k.done);
     if (st == WF_OK) st = wfi_compare_tests(spec, k.task, folder, &tests, err);
     if (st == WF_OK)
         st = wfi_lab_give(json_pack("{s:O, s:I, s:O, s:o, s:o}", "task", json_object_get(spec, "task"), "run",
@@ -211,14 +214,29 @@ static wf_status method_check(wf_lab *lab, const wf_compare_spec *s, const wf_co
     return wfi_compare_method_check(lab, m, s->task, s->train.max_length, base, err);
 }
 
+/* What "auto" may choose from is settled now: adapters that come later, before a broken run goes on, change nothing. */
+static wf_status candidates_find(wf_lab *lab, const wf_compare_spec *s, const wf_compare_method *m,
+                                 const wf_open_base *base, json_t **out, wf_err *err) {
+    bool chooses = false;
+    for (size_t i = 0; i < s->method_count; i++) chooses = chooses || m[i].chooses;
+    if (!chooses) return WF_OK;
+    WF_TRY(wfi_rank_candidates(lab, s->task, base->hash, out, err));
+    return json_array_size(*out) ? WF_OK
+                                 : wfi_fail(err, WF_E_NOTFOUND,
+                                            "auto: there is no adapter of another task than \"%s\" to choose from; "
+                                            "train some first: weft train TASK",
+                                            s->task);
+}
+
 static wf_status methods_check(wf_lab *lab, const wf_compare_spec *s, const json_t *common, const wf_open_base *base,
-                               wf_err *err) {
+                               json_t **candidates, wf_err *err) {
     if (s->method_count == 0) return wfi_fail(err, WF_E_ARG, "which methods? e.g. --methods head,seq_bn,fuse:A,B");
     wf_compare_method *m = wfi_alloc(s->method_count, sizeof *m);
     wf_status st = m ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (size_t i = 0; st == WF_OK && i < s->method_count; i++) st = wfi_compare_method(s->methods[i], &m[i], err);
     if (st == WF_OK) st = twice_check(s, m, err);
     for (size_t i = 0; st == WF_OK && i < s->method_count; i++) st = method_check(lab, s, &m[i], common, base, err);
+    if (st == WF_OK) st = candidates_find(lab, s, m, base, candidates, err);
     for (size_t i = 0; m && i < s->method_count; i++) wfi_compare_method_clear(&m[i]);
     wfi_free(m);
     return st;
@@ -226,12 +244,12 @@ static wf_status methods_check(wf_lab *lab, const wf_compare_spec *s, const json
 
 /* Everything that could go wrong is looked at before hours of training begin. */
 static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json_t *common, const wf_open_base *base,
-                               wf_err *err) {
+                               json_t **candidates, wf_err *err) {
     wf_task *task = NULL;
     wf_record record = {0};
     WF_TRY(wfi_lab_task(lab, s->task, &task, &record, err));
     wf_status st = wfi_job_length_check(lab, base, &record, s->train.max_length, err);
-    if (st == WF_OK) st = methods_check(lab, s, common, base, err);
+    if (st == WF_OK) st = methods_check(lab, s, common, base, candidates, err);
     for (size_t i = 0; st == WF_OK && i < s->rows_count; i++)
         if (s->rows[i] < 1 || (size_t)s->rows[i] > task->train.count)
             st = wfi_fail(err, WF_E_ARG, "task \"%s\" has %zu training rows; --rows %lld is not possible", s->task,
@@ -242,10 +260,10 @@ static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json
 }
 
 wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err *err) {
-    json_t *common = common_make(&s->train), *methods = json_array(), *rows = json_array();
+    json_t *common = common_make(&s->train), *methods = json_array(), *rows = json_array(), *candidates = NULL;
     wf_open_base *base = NULL;
     wf_status st = wfi_lab_base(lab, s->base, WF_DTYPE_F32, &base, err);
-    if (st == WF_OK) st = compare_check(lab, s, common, base, err);
+    if (st == WF_OK) st = compare_check(lab, s, common, base, &candidates, err);
     wf_dtype type = WF_DTYPE_F32;
     if (st == WF_OK) st = wfi_precision_settle(lab, base, s->train.base_dtype, &type, err);
     json_object_set_new(common, "base_dtype",
@@ -257,6 +275,7 @@ wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err 
                                            "methods", methods, "rows", rows, "seeds", s->seeds > 0 ? s->seeds : 3,
                                            "train", common, "threads", lab->threads)
                                : NULL;
+    if (candidates) json_object_set(spec, "candidates", candidates);
     char *text = spec ? wfi_json_text(spec, false) : NULL;
     int64_t run = 0;
     if (st == WF_OK)
@@ -268,5 +287,6 @@ wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err 
     json_decref(common);
     json_decref(methods);
     json_decref(rows);
+    json_decref(candidates);
     return st;
 }

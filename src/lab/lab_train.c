@@ -149,7 +149,11 @@ static wf_status train_run(wf_lab *lab, const json_t *spec, int64_t run, char **
 
 /* What is fused, by name; "from_asked" keeps how it was asked for when that was "auto". */
 static wf_status sources_choose(wf_lab *lab, const wf_train_spec *spec, json_t *settings, wf_err *err) {
-    const wf_rank_wish wish = {.task = spec->task, .base = spec->base};
+    wf_rank_wish wish = {.task = spec->task, .base = spec->base};
+    if (spec->rows > 0) { /* the choice sees no row that the training may not */
+        wish.rows = spec->rows < WF_RANK_ROWS ? spec->rows : WF_RANK_ROWS;
+        wish.seed = spec->seed;
+    }
     json_t *names = NULL;
     WF_TRY(wfi_rank_choose(lab, &wish, spec->from, spec->from_count, &names, err));
     if (!json_equal(names, json_object_get(settings, "from")))

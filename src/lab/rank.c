@@ -57,7 +57,7 @@ static wf_status likeness(const ranker *k, const char *task, double *out, wf_err
     float *embedding = NULL;
     size_t n = 0;
     WF_TRY(wfi_lab_task(k->lab, task, &source, &r, err));
-    wf_status st = wfi_task_embedding(k->lab, k->base, source, r.hash, k->wish->seed, &embedding, &n, err);
+    wf_status st = wfi_task_embedding(k->lab, k->base, source, r.hash, WF_FISHER_ROWS, 0, &embedding, &n, err);
     if (st == WF_OK && n == k->embedding_size) *out = wfi_fisher_likeness(k->embedding, embedding, n);
     if (st == WF_E_DATA) st = WF_OK; /* a source of one class has no embedding */
     wfi_free(embedding);
@@ -114,6 +114,20 @@ static wf_status source_add(const ranker *k, const char *name, const json_t *inf
     return st;
 }
 
+/* Its own adapters are no sources; what an earlier fuse kept is a copy of one; what was trained jointly answers several
+ * tasks, perhaps this one. */
+static bool may_be_source(const json_t *info, const char *task, const char *base_hash) {
+    return text_is(info, "base_hash", base_hash) && !text_is(info, "task", task) && !json_object_get(info, "benefit") &&
+           !json_object_get(info, "heads") && json_array_size(json_object_get(info, "from")) == 0;
+}
+
+static bool named(const json_t *list, const char *name) {
+    size_t i;
+    const json_t *one;
+    json_array_foreach(list, i, one) if (strcmp(json_string_value(one), name) == 0) return true;
+    return false;
+}
+
 static wf_status sources_add(const ranker *k, wf_ranking *out, wf_err *err) {
     wf_record *records = NULL;
     size_t count = 0;
@@ -131,15 +145,33 @@ static wf_status sources_add(const ranker *k, wf_ranking *out, wf_err *err) {
                                .rate_unit = ""};
         if (wfi_lab_tick(k->lab, &p, false)) st = wfi_fail(err, WF_E_CANCELLED, "cancelled");
         if (st == WF_OK) st = wfi_lab_record_json(&records[i], &info, err);
-        /* Its own adapters are no sources; what an earlier fuse kept is a copy of one; what was trained jointly answers
-         * several tasks, perhaps this one. */
-        if (st == WF_OK && text_is(info, "base_hash", k->base->hash) && !text_is(info, "task", k->task->name) &&
-            !json_object_get(info, "benefit") && !json_object_get(info, "heads") &&
-            json_array_size(json_object_get(info, "from")) == 0)
+        if (st == WF_OK && may_be_source(info, k->task->name, k->base->hash) &&
+            (!k->wish->among || named(k->wish->among, records[i].name)))
             st = source_add(k, records[i].name, info, out, err);
         json_decref(info);
     }
     wfi_records_free(records, count);
+    return st;
+}
+
+wf_status wfi_rank_candidates(wf_lab *lab, const char *task, const char *base_hash, json_t **out, wf_err *err) {
+    wf_record *records = NULL;
+    size_t count = 0;
+    json_t *names = json_array();
+    wf_status st = names ? wfi_registry_list(lab->registry, "model", &records, &count, err)
+                         : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    for (size_t i = 0; st == WF_OK && i < count; i++) {
+        json_t *info = NULL;
+        st = wfi_lab_record_json(&records[i], &info, err);
+        if (st == WF_OK && may_be_source(info, task, base_hash))
+            json_array_append_new(names, json_string(records[i].name));
+        json_decref(info);
+    }
+    wfi_records_free(records, count);
+    if (st != WF_OK)
+        json_decref(names);
+    else
+        *out = names;
     return st;
 }
 
@@ -214,7 +246,8 @@ wf_status wfi_rank(wf_lab *lab, const wf_rank_wish *wish, wf_ranking *out, wf_er
     if (st == WF_OK)
         st = wfi_probe_rows(k.task, wish->rows ? (size_t)wish->rows : WF_RANK_ROWS, wish->seed, &k.rows, err);
     if (st == WF_OK)
-        st = wfi_task_embedding(lab, k.base, k.task, k.record.hash, wish->seed, &k.embedding, &k.embedding_size, err);
+        st = wfi_task_embedding(lab, k.base, k.task, k.record.hash, k.rows.rows.count, wish->seed, &k.embedding,
+                                &k.embedding_size, err);
     if (st == WF_OK) st = base_neighbours(&k, &r.base_neighbours, err);
     if (st == WF_OK) st = sources_add(&k, &r, err);
     if (st == WF_OK) st = order(&r, only, err);
@@ -232,23 +265,16 @@ wf_status wfi_rank(wf_lab *lab, const wf_rank_wish *wish, wf_ranking *out, wf_er
 
 /* ---- "auto" ---- */
 
-/* False: a name. */
-static bool auto_parse(const char *word, int64_t *wanted, wf_status *st, wf_err *err) {
-    if (strcmp(word, "auto") == 0) return *wanted = WF_RANK_AUTO, true;
-    if (strncmp(word, "auto:", 5) != 0) return false;
+wf_status wfi_rank_auto(const char *word, bool *is, int64_t *wanted, wf_err *err) {
     char *end = NULL;
+    *is = strcmp(word, "auto") == 0 || strncmp(word, "auto:", 5) == 0;
+    *wanted = WF_RANK_AUTO;
+    if (!*is || !word[4]) return WF_OK;
     errno = 0;
     *wanted = strtoll(word + 5, &end, 10);
-    if (!word[5] || *end || errno || *wanted < 1 || *wanted > 64)
-        *st = wfi_fail(err, WF_E_ARG, "\"%.40s\": how many adapters? e.g. auto:3 (1 to 64)", word);
-    return true;
-}
-
-static bool named(const json_t *list, const char *name) {
-    size_t i;
-    const json_t *one;
-    json_array_foreach(list, i, one) if (strcmp(json_string_value(one), name) == 0) return true;
-    return false;
+    return word[5] && !*end && !errno && *wanted >= 1 && *wanted <= 64
+               ? WF_OK
+               : wfi_fail(err, WF_E_ARG, "\"%.40s\": how many adapters? e.g. auto:3 (1 to 64)", word);
 }
 
 static void best_add(const wf_ranking *r, int64_t wanted, json_t *names) {
@@ -266,27 +292,34 @@ static void best_add(const wf_ranking *r, int64_t wanted, json_t *names) {
 wf_status wfi_rank_choose(wf_lab *lab, const wf_rank_wish *wish, const char *const *from, size_t count, json_t **out,
                           wf_err *err) {
     json_t *names = json_array();
-    int64_t wanted = 0, ignored = 0;
+    int64_t wanted = 0;
     wf_status st = names ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    for (size_t i = 0; st == WF_OK && i < count; i++)
-        if (!auto_parse(from[i], &ignored, &st, err)) {
+    for (size_t i = 0; st == WF_OK && i < count; i++) {
+        bool chooses = false;
+        int64_t many = 0;
+        st = wfi_rank_auto(from[i], &chooses, &many, err);
+        if (st == WF_OK && chooses && wanted) st = wfi_fail(err, WF_E_ARG, "auto stands twice among the adapters");
+        if (chooses) {
+            wanted = many;
+        } else if (st == WF_OK) {
             wf_record r = {0};
-            st = wfi_registry_get(lab->registry, "model", from[i], &r, err);
+            if (!wish->compared || strcmp(from[i], "own") != 0)
+                st = wfi_registry_get(lab->registry, "model", from[i], &r, err);
             wfi_record_clear(&r);
             json_array_append_new(names, json_string(from[i]));
-        } else if (wanted)
-            st = wfi_fail(err, WF_E_ARG, "auto stands twice among the adapters");
-        else
-            wanted = ignored;
+        }
+    }
     if (st == WF_OK && wanted) {
         wf_ranking r = {0};
+        const size_t before = json_array_size(names);
         st = wfi_rank(lab, wish, &r, err);
         if (st == WF_OK) best_add(&r, wanted, names);
         wfi_ranking_clear(&r);
-        if (st == WF_OK && json_array_size(names) == 0)
-            st = wfi_fail(err, WF_E_NOTFOUND,
-                          "there is no adapter of another task to choose from; train some first: weft train TASK");
-        char *text = st == WF_OK ? wfi_json_text(names, false) : NULL;
+        if (st == WF_OK && json_array_size(names) == before)
+            st =
+                wfi_fail(err, WF_E_NOTFOUND,
+                         "there is no other adapter of another task to choose from; train some first: weft train TASK");
+        char *text = st == WF_OK && !wish->compared ? wfi_json_text(names, false) : NULL;
         if (text) wfi_lab_message(lab, "note", "%s: fused are %s (see: weft rank %s)", wish->task, text, wish->task);
         wfi_free(text);
     }

@@ -30,10 +30,17 @@ typedef struct wf_rank_wish {
     const char *task, *base; /* base NULL: the lab's only one */
     const char *by;          /* "all" (or NULL), "leep", "neighbours", "fisher" */
     int64_t rows;            /* training rows looked at; 0: WF_RANK_ROWS */
-    uint64_t seed;
+    uint64_t seed;           /* of their sample: the rows of a training by this seed with as many rows */
+    const json_t *among;     /* names; NULL: every adapter of another task */
+    bool compared;           /* in a comparison: nothing is told, and "own" is no name to look up */
 } wf_rank_wish;
 wf_status wfi_rank(wf_lab *lab, const wf_rank_wish *wish, wf_ranking *out, wf_err *err);
 void wfi_ranking_clear(wf_ranking *r);
+
+/* Whether a word is "auto" or "auto:K"; *wanted is K. A K that is none fails. */
+wf_status wfi_rank_auto(const char *word, bool *is, int64_t *wanted, wf_err *err);
+/* Names of the models that could be sources for a task by their records alone: a new array of strings. */
+wf_status wfi_rank_candidates(wf_lab *lab, const char *task, const char *base_hash, json_t **out, wf_err *err);
 
 /* Names with "auto" or "auto:K" among them, replaced by the K best adapters that are not named already and sit where
  * the others do: a new array of strings. */

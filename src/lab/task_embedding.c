@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FISHER_ROWS = 100, FISHER_TOKENS = 64, PROBE_SEED = 1 };
+enum { FISHER_TOKENS = 64, PROBE_SEED = 1 };
 static const double PROBE_C = 1.0;
 
 typedef struct probe { /* the small model */
@@ -120,10 +120,10 @@ static wf_status fisher(probe *p, int32_t classes, uint64_t seed, float *to, wf_
     return st;
 }
 
-static wf_status key_make(const wf_open_base *base, const char *task_hash, uint64_t seed, char key[WF_HASH_HEX],
-                          wf_err *err) {
+static wf_status key_make(const wf_open_base *base, const char *task_hash, size_t most, uint64_t seed,
+                          char key[WF_HASH_HEX], wf_err *err) {
     wf_buffer b = {0};
-    wfi_buffer_printf(&b, "fisher 1|%s|%s|%d|%d|%llu|%s", base->hash, task_hash, FISHER_ROWS, FISHER_TOKENS,
+    wfi_buffer_printf(&b, "fisher 1|%s|%s|%zu|%d|%llu|%s", base->hash, task_hash, most, FISHER_TOKENS,
                       (unsigned long long)seed, wf_version());
     wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory") : wfi_hash_bytes(b.data, b.len, key, err);
     wfi_buffer_clear(&b);
@@ -140,15 +140,16 @@ static bool kept(const wf_open_base *base, const char *key, float **out, size_t 
     return *out != NULL;
 }
 
-wf_status wfi_task_embedding(wf_lab *lab, wf_open_base *base, const wf_task *task, const char *task_hash, uint64_t seed,
-                             float **out, size_t *n, wf_err *err) {
+wf_status wfi_task_embedding(wf_lab *lab, wf_open_base *base, const wf_task *task, const char *task_hash, size_t most,
+                             uint64_t seed, float **out, size_t *n, wf_err *err) {
     char key[WF_HASH_HEX];
     wf_probe_rows rows = {0};
     probe p = {0};
     float *to = NULL;
-    WF_TRY(key_make(base, task_hash, seed, key, err));
+    if (most > WF_FISHER_ROWS) most = WF_FISHER_ROWS;
+    WF_TRY(key_make(base, task_hash, most, seed, key, err));
     if (kept(base, key, out, n)) return WF_OK;
-    wf_status st = wfi_probe_rows(task, FISHER_ROWS, seed, &rows, err);
+    wf_status st = wfi_probe_rows(task, most, seed, &rows, err);
     if (st == WF_OK) st = probe_make(base, &rows, &p, err);
     if (st == WF_OK) st = head_fit(&p, &rows, err);
     const size_t count = st == WF_OK ? units(&p.adapter->params) : 0;

@@ -8,7 +8,9 @@
 #define WF_LAB_TASK_EMBEDDING_H
 #include "lab/handle.h"
 
-/* base: opened in float32. *out [*n] (wfi_free). */
-wf_status wfi_task_embedding(wf_lab *lab, wf_open_base *base, const wf_task *task, const char *task_hash, uint64_t seed,
-                             float **out, size_t *n, wf_err *err);
+enum { WF_FISHER_ROWS = 100 };
+
+/* base: opened in float32. most: rows looked at, at most WF_FISHER_ROWS. *out [*n] (wfi_free). */
+wf_status wfi_task_embedding(wf_lab *lab, wf_open_base *base, const wf_task *task, const char *task_hash, size_t most,
+                             uint64_t seed, float **out, size_t *n, wf_err *err);
 #endif

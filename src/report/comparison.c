@@ -155,18 +155,51 @@ static void verdict_write(wf_buffer *b, const json_t *result, const char *metric
 
 /* ---- table ---- */
 
-static void table_write(wf_buffer *b, const json_t *summary, const char *const *metrics, size_t n) {
-    const char *heads[METRICS_MAX + 6] = {"method", "rows"};
+/* How far training rows lie above dev, in the chosen metric; a star where most seeds are warned of. */
+static void gap_cell(wf_buffer *b, const json_t *gap, const char *metric) {
+    char text[24];
+    const bool warns = 2 * wfi_report_number(gap, "warns") > wfi_report_number(gap, "seeds");
+    wfi_report_score(text, metric, wfi_report_number(gap, "gap"));
+    wfi_html_number(b, "%s%s", text, warns ? " *" : "");
+}
+
+/* What "auto" took, size by size. */
+static void chosen_write(wf_buffer *b, const json_t *summary) {
+    size_t i;
+    const json_t *s;
+    json_array_foreach(summary, i, s) {
+        const char *name;
+        json_t *times;
+        size_t n = 0;
+        json_object_foreach(json_object_get(s, "chosen"), name, times) {
+            if (n++ == 0) {
+                wfi_buffer_adds(b, "<p class=\"muted\">");
+                wfi_html_text(b, wfi_report_text(s, "method"));
+                wfi_buffer_printf(b, " with %.0f rows took ", wfi_report_number(s, "train_rows"));
+            }
+            wfi_buffer_adds(b, n > 1 ? ", " : "");
+            wfi_html_text(b, name);
+            wfi_buffer_printf(b, " (%lld of %.0f seeds)", (long long)json_integer_value(times),
+                              wfi_report_number(s, "seeds"));
+        }
+        if (n) wfi_buffer_adds(b, ".</p>\n");
+    }
+}
+
+static void table_write(wf_buffer *b, const json_t *summary, const char *metric, const char *const *metrics, size_t n) {
+    const char *heads[METRICS_MAX + 7] = {"method", "rows"};
     size_t i, columns = 2;
     const json_t *s;
     for (i = 0; i < n; i++) heads[columns++] = metrics[i];
+    heads[columns++] = "train – dev";
     heads[columns++] = "seeds";
     heads[columns++] = "trained parameters";
     heads[columns++] = "seconds a training";
     heads[columns++] = "tokens a training";
     wfi_html_table(b,
                    "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the "
-                   "others as they are",
+                   "others as they are. Train – dev: what the chosen metric is worth on training rows above dev, a "
+                   "star where that is too much for most seeds",
                    heads, columns);
     json_array_foreach(summary, i, s) {
         const json_t *mean = json_object_get(s, "mean"), *sd = json_object_get(s, "sd");
@@ -181,6 +214,7 @@ static void table_write(wf_buffer *b, const json_t *summary, const char *const *
             wfi_html_number(b, "%s%s%s", x, isfinite(spread) ? "\u00a0±\u00a0" : "" /* no line ends here */,
                             isfinite(spread) ? y : "");
         }
+        gap_cell(b, json_object_get(s, "gap"), metric);
         wfi_html_number(b, "%.0f", wfi_report_number(s, "seeds"));
         wfi_html_number(b, "%.0f", wfi_report_number(s, "trainable_params"));
         wfi_html_number(b, "%.1f", wfi_report_number(s, "wall_seconds"));
@@ -251,7 +285,8 @@ void wfi_comparison_write(wf_buffer *b, const char *title, const json_t *result)
     wfi_html_text(b, title);
     wfi_buffer_adds(b, "</h3>\n");
     verdict_write(b, result, metric);
-    table_write(b, summary, names, n);
+    table_write(b, summary, metric, names, n);
+    chosen_write(b, summary);
     wfi_comparison_tests(b, result);
     wfi_comparison_pareto(b, result, metric);
     curves_draw(b, summary, task, metric);

@@ -87,6 +87,7 @@ static void test_every_form(void **state) {
         const json_t *row = row_of(j, methods[i], 1);
         assert_int_equal(40, json_integer_value(json_object_get(row, "train_rows"))); /* of the target, whoever helps */
         assert_string_equal("target", json_string_value(json_object_get(row, "task")));
+        assert_true(number(json_object_get(row, "gap"), "train_rows") == 40);
         assert_true(number(json_object_get(row, "metrics"), "accuracy") > 0.3);
         assert_true(number(row, "tokens") > 0 && number(row, "wall_seconds") > 0);
         assert_null(json_object_get(row, "heads"));

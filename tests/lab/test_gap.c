@@ -6,10 +6,13 @@
 
 static wf_lab *lab;
 static char warned[2000];
+static int warnings;
 
 static void on_message(const char *level, const char *text, void *user) {
     (void)user;
-    if (strcmp(level, "warning") == 0) snprintf(warned, sizeof warned, "%s", text);
+    if (strcmp(level, "warning") != 0) return;
+    snprintf(warned, sizeof warned, "%s", text);
+    warnings++;
 }
 
 static int setup(void **state) {
@@ -55,6 +58,72 @@ static void test_planted(void **state) {
     check_ok(wfi_file_read(planted_at("page.html"), 1 << 26, &page, &size, err));
     assert_non_null(strstr(page, "fit their training rows too closely"));
     wf_free(page);
+}
+
+/* In a comparison: every training has its gap, the table their means, and a method one line however many sizes and
+ * seeds it has; a head alone, which cannot learn noise by heart in one step, has none. */
+static void test_compared(void **state) {
+    const char *methods[] = {"head", "seq_bn[reduction_factor=4]"};
+    const int64_t sizes[] = {120, 160};
+    char *text = NULL;
+    size_t i;
+    const json_t *row;
+    warnings = 0;
+    check_ok(wf_compare(lab,
+                        &(wf_compare_spec){.task = "noise",
+                                           .methods = methods,
+                                           .method_count = 2,
+                                           .rows = sizes,
+                                           .rows_count = 2,
+                                           .seeds = 2,
+                                           .train = {.epochs = 10, .lr = 5e-3}},
+                        &text, err));
+    json_t *j = planted_json(text);
+    double sum = 0;
+    bool blamed[2] = {false, false};
+    json_array_foreach(json_object_get(j, "rows"), i, row) {
+        const json_t *gap = json_object_get(row, "gap");
+        assert_true(fabs(planted_number(gap, "gap") - planted_number(gap, "train") + planted_number(gap, "dev")) <
+                    1e-9);
+        assert_true(planted_number(gap, "train_rows") == planted_number(row, "asked_rows"));
+        if (planted_number(row, "asked_rows") == 160 &&
+            strcmp(json_string_value(json_object_get(row, "method")), methods[1]) == 0)
+            sum += planted_number(gap, "gap");
+    }
+    json_array_foreach(json_object_get(j, "summary"), i, row) {
+        const json_t *gap = json_object_get(row, "gap");
+        const bool learns = strcmp(json_string_value(json_object_get(row, "method")), methods[1]) == 0;
+        assert_int_equal(2, planted_number(gap, "seeds"));
+        if (learns) assert_true(planted_number(gap, "warns") == 2);
+        blamed[learns] = blamed[learns] || planted_number(gap, "warns") == 2;
+        if (learns && planted_number(row, "train_rows") == 160)
+            assert_true(fabs(planted_number(gap, "gap") - sum / 2) < 1e-9);
+    }
+    assert_non_null(strstr(warned, "seq_bn[reduction_factor=4] with 120, 160 rows: fits what it has seen too closely"));
+    assert_int_equal(blamed[0] + blamed[1], warnings);
+    json_decref(j);
+}
+
+/* Trained jointly each task has its own gap; the sound one is not blamed for the other. */
+static void test_joint(void **state) {
+    const char *tasks[] = {"noise", "sound"};
+    char *text = NULL;
+    warnings = 0;
+    check_ok(wf_train_joint(lab,
+                            &(wf_joint_spec){.tasks = tasks,
+                                             .task_count = 2,
+                                             .method = "seq_bn[reduction_factor=4]",
+                                             .train = {.name = "both", .epochs = 10, .lr = 5e-3}},
+                            &text, err));
+    json_t *j = planted_json(text);
+    const json_t *heads = json_object_get(j, "heads"), *noise = json_object_get(json_object_get(heads, "noise"), "gap"),
+                 *sound = json_object_get(json_object_get(heads, "sound"), "gap");
+    assert_true(json_is_true(json_object_get(noise, "warns")));
+    assert_true(json_is_false(json_object_get(sound, "warns")));
+    assert_int_equal(160, planted_number(noise, "train_rows"));
+    assert_int_equal(1, warnings);
+    assert_non_null(strstr(warned, "both:noise: accuracy is "));
+    json_decref(j);
 }
 
 static void test_sound(void **state) {
@@ -132,7 +201,8 @@ static void test_regression(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_planted), cmocka_unit_test(test_sound),
-                                       cmocka_unit_test(test_options), cmocka_unit_test(test_regression)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_planted),  cmocka_unit_test(test_sound),
+                                       cmocka_unit_test(test_compared), cmocka_unit_test(test_joint),
+                                       cmocka_unit_test(test_options),  cmocka_unit_test(test_regression)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -123,6 +123,79 @@ static void test_auto(void **state) {
     check_status(WF_E_NOTFOUND, wf_rank(lab, &(wf_rank_spec){.task = "nothing"}, NULL, err));
 }
 
+static json_t *compared(const char *task, const char *method, int64_t rows) {
+    const char *methods[] = {"head", method};
+    char *text = NULL;
+    check_ok(wf_compare(lab,
+                        &(wf_compare_spec){.task = task,
+                                           .methods = methods,
+                                           .method_count = 2,
+                                           .rows = &rows,
+                                           .rows_count = 1,
+                                           .seeds = 2,
+                                           .train = {.epochs = 1, .base_dtype = "f32"}},
+                        &text, err));
+    return planted_json(text);
+}
+
+static const json_t *chosen_of(const json_t *j) {
+    return json_object_get(planted_find(json_object_get(j, "summary"), "method", "fuse:auto:2"), "chosen");
+}
+
+/* Within a comparison auto takes the useful ones at every seed, from few rows, whatever the test rows say; what comes
+ * into the lab after the comparison has begun is no candidate. */
+static void test_auto_in_compare(void **state) {
+    char path[600], *bytes = NULL;
+    size_t size = 0;
+    json_t *j = compared("target", "fuse:auto:2", 60);
+    const json_t *chosen = chosen_of(j);
+    assert_int_equal(2, planted_number(chosen, "one"));
+    assert_int_equal(2, planted_number(chosen, "two"));
+    assert_null(json_object_get(chosen, "useless"));
+    const json_t *row = planted_find(json_object_get(j, "rows"), "method", "fuse:auto:2");
+    assert_int_equal(2, json_array_size(json_object_get(row, "from")));
+    assert_true(json_equal(json_object_get(row, "from"), json_object_get(row, "chosen")));
+    assert_null(json_object_get(planted_find(json_object_get(j, "rows"), "method", "head"), "chosen"));
+    json_t *log = NULL;
+    char *text = NULL;
+    check_ok(wf_log(lab, (int64_t)planted_number(j, "run"), &text, err));
+    log = planted_json(text);
+    const json_t *candidates = json_object_get(json_object_get(log, "settings"), "candidates");
+    assert_int_equal(4, json_array_size(candidates)); /* of other tasks; what cannot be fused is left out later */
+    json_decref(log);
+    /* the same training and dev rows, and test rows whose labels are turned */
+    check_ok(wfi_dir_make(planted_at("turned"), err));
+    static const char *const parts[] = {"train", "dev"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s.jsonl", planted_at("target"), parts[i]);
+        check_ok(wfi_file_read(path, 1 << 20, &bytes, &size, err));
+        snprintf(path, sizeof path, "%s/%s.jsonl", planted_at("turned"), parts[i]);
+        check_ok(wfi_file_write(path, bytes, size, err));
+        wf_free(bytes);
+    }
+    snprintf(path, sizeof path, "%s/test.jsonl", planted_at("turned"));
+    planted_rows(path, 99, 60, 1, 100);
+    check_ok(wf_task_add(lab, &(wf_task_spec){.name = "turned", .path = planted_at("turned")}, NULL, err));
+    check_ok(wf_remove(lab, "mine", NULL, err)); /* else a source for the other task */
+    json_t *other = compared("turned", "fuse:auto:2", 60);
+    assert_true(json_equal(chosen, chosen_of(other)));
+    json_decref(other);
+    json_decref(j);
+    j = compared("target", "fuse:own,auto:1", 16);
+    row = planted_find(json_object_get(j, "rows"), "method", "fuse:own,auto:1");
+    assert_string_equal("own", json_string_value(json_array_get(json_object_get(row, "from"), 0)));
+    assert_int_equal(2, json_array_size(json_object_get(row, "from")));
+    json_decref(j);
+    const char *wrong[][2] = {
+        {"fuse:auto,auto:2", NULL}, {"fuse:auto:0", NULL}, {"fuse:auto", "fuse:auto:3"}, {"average:auto", NULL}};
+    for (size_t i = 0; i < 4; i++)
+        check_status(
+            i < 3 ? WF_E_ARG : WF_E_NOTFOUND,
+            wf_compare(lab,
+                       &(wf_compare_spec){.task = "target", .methods = wrong[i], .method_count = wrong[i][1] ? 2 : 1},
+                       NULL, err));
+}
+
 /* The gains of sources for a task that nothing explains are noise: no estimate is said to agree. */
 static void test_check(void **state) {
     json_t *j = ranked(&(wf_rank_spec){.task = "target", .check = 1, .train = {.epochs = 4, .base_dtype = "f32"}});
@@ -170,6 +243,7 @@ static void test_kinds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_useless_is_last), cmocka_unit_test(test_auto),
-                                       cmocka_unit_test(test_check), cmocka_unit_test(test_kinds)};
+                                       cmocka_unit_test(test_auto_in_compare), cmocka_unit_test(test_check),
+                                       cmocka_unit_test(test_kinds)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

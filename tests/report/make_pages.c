@@ -89,9 +89,10 @@ static void comparisons_make(void) {
         "lora",
         "full",
         "fuse:reviews_adapter,a_second_adapter_of_reviews_with_a_long_name,raw,of_topics",
-        "fuse:raw,of_topics"};
+        "fuse:raw,of_topics",
+        "fuse:auto:2"};
     static const int64_t sizes[] = {16, 32, 64, 150};
-    compare("reviews", methods, 6, sizes, 4);
+    compare("reviews", methods, 7, sizes, 4);
     compare("ratings", methods, 2, sizes, 2);
 }
 
