@@ -3,10 +3,11 @@
 
   tools/quality.py weft BASE DATA [--weft build/src/cli/weft] [--sets a,b] [--seeds 0,1,2] [--threads N]
   tools/quality.py reference BASE DATA [--sets a,b] [--seeds 0,1,2] [--threads N]    (needs torch, adapters, scikit-learn)
-  tools/quality.py types BASE DATA [--weft ...] [--sets a,b] [--seeds 0] [--rows 600] [--steps 40] [--threads N]
+  tools/quality.py types BASE DATA [--weft ...] [--sets a,b] [--seeds 0,1,2] [--rows 1500] [--steps 190] [--threads N]
   tools/quality.py table [--types]
 
-`types` trains in float32 and evaluates that model over the base in bf16 and int8, with each difference's paired bootstrap interval.
+`types` trains with the base in float32, bf16 and int8 and judges each model in its own type; the one trained in float32 is judged in the other
+types as well. Of every model the test rows it has right are kept, so that differences are paired by row.
 BASE is a model folder, DATA holds a folder a set with train.jsonl, dev.jsonl and test.jsonl. Finished cells stand in docs/quality/*.jsonl, one line
 each, and are not run again; `table` prints them as Markdown."""
 import argparse
@@ -23,7 +24,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SETS = ["sst2", "trec", "mrpc", "subj", "tweet_emotion", "financial_phrasebank"]
-TYPES = ["bf16", "int8"]
+TYPES = ["f32", "bf16", "int8"]
 TRAIN_ROWS = 6000  # both take the first ones of a larger set
 
 
@@ -57,7 +58,8 @@ def weft_lab(a, todo):
     with tempfile.TemporaryDirectory() as lab:
         def weft(*words):
             threads = ["--threads", str(a.threads)] if a.threads else []
-            return json.loads(subprocess.run([a.weft, "-C", lab, "--json", "--quiet", *threads, *words], check=True, stdout=subprocess.PIPE).stdout)
+            said = subprocess.run([a.weft, "-C", lab, "--json", "--quiet", *threads, *words], check=True, stdout=subprocess.PIPE).stdout
+            return [json.loads(line) for line in said.splitlines()] if words[0] == "predict" else json.loads(said)
         weft("init")
         weft("base", "add", "base", a.base)
         for s in sorted({s for s, _ in todo}):
@@ -80,17 +82,30 @@ def weft_run(a):
                           "seconds": round(r["wall_seconds"]), "version": r["version"]})
 
 
+def right_rows(weft, name, test):
+    """Which rows of the test part the model has right, as a number in hexadecimal, the first row in its lowest bit."""
+    with open(test, encoding="utf-8") as f:
+        labels = [json.loads(line)["label"] for line in f]
+    said = weft("predict", name, "--input", test)
+    assert len(said) == len(labels), (name, len(said), len(labels))
+    return f"{sum(1 << i for i, (p, label) in enumerate(zip(said, labels)) if p['results'][name]['label'] == label):x}"
+
+
 def types_run(a):
     todo = missing("types", a)
     with weft_lab(a, todo) as weft:
         for s, seed in todo:
-            name = f"{s}-{seed}"
-            r = weft("train", s, "--seed", str(seed), "--name", name, "--base-dtype", "f32", "--rows", str(a.rows), "--steps", str(a.steps))
-            own = weft("eval", name)
-            cell = {"set": s, "seed": seed, "rows": own["rows"], "accuracy": own["metrics"]["accuracy"]["value"], "train_rows": r["train_rows"], "steps": r["steps"], "version": r["version"]}
+            cell = {"set": s, "seed": seed, "macro_f1": {}, "right": {}, "judged": {}}
             for t in TYPES:
-                e = weft("eval", name, "--base-dtype", t)
-                cell[t] = {**e["difference"]["accuracy"], "macro_f1": e["difference"]["macro_f1"]["value"], "largest_output_difference": e["largest_output_difference"]}
+                name = f"{s}-{seed}-{t}"
+                r = weft("train", s, "--seed", str(seed), "--name", name, "--base-dtype", t, "--rows", str(a.rows), "--steps", str(a.steps))
+                cell["macro_f1"][t] = r["test"]["macro_f1"]
+                cell["right"][t] = right_rows(weft, name, os.path.join(a.data, s, "test.jsonl"))
+                cell.update(train_rows=r["train_rows"], steps=r["steps"], version=r["version"])
+            for t in TYPES[1:]:
+                e = weft("eval", f"{s}-{seed}-f32", "--base-dtype", t)
+                cell["rows"] = e["rows"]
+                cell["judged"][t] = {**e["difference"]["accuracy"], "largest_output_difference": e["largest_output_difference"]}
             keep("types", cell)
 
 
@@ -168,26 +183,45 @@ def spread(values):
     return f"{100 * statistics.mean(values):.1f}" + (f" +- {100 * statistics.stdev(values):.1f}" if len(values) > 1 else "")
 
 
+def resampled(differences, resamples=2000):
+    """Mean of differences[seed][row] and its 95 % interval, seeds and rows drawn anew each time."""
+    draw, n = random.Random(0), len(differences[0])
+    mean = statistics.mean(map(statistics.mean, differences))
+    means = []
+    for _ in range(resamples):
+        rows = draw.choices(range(n), k=n)
+        means.append(statistics.mean(sum(d[i] for i in rows) / n for d in draw.choices(differences, k=len(differences))))
+    means.sort()
+    return mean, means[int(0.025 * resamples)], means[int(0.975 * resamples) - 1]
+
+
+def points(mean, low, high):
+    return f"{100 * mean:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+
+
 def types_table():
-    have = cells("types")
-    print("| set | test rows | float32 | " + " | ".join(f"{t}: difference in points, 95 % interval" for t in TYPES) + " | seeds |")
-    print("| --- | ---: | ---: |" + " ---: |" * len(TYPES) + " ---: |")
-    means = {t: [] for t in TYPES}  # of each set: difference, half width
+    have, others = cells("types"), TYPES[1:]
+    print("| set | test rows | seeds | float32 | " + " | ".join(f"trained in {t}" for t in others) + " | " + " | ".join(f"only judged in {t}" for t in others) + " |")
+    print("| --- | ---: | ---: | ---: |" + " ---: |" * (2 * len(others)))
+    trained, judged = {t: [] for t in others}, {t: [] for t in others}  # of each set: mean, low, high
     for s in SETS:
         mine = [c for c in have if c["set"] == s]
         if not mine:
             continue
-        row = [f"`{s}`", str(mine[0]["rows"]), spread([c["accuracy"] for c in mine])]
-        for t in TYPES:  # the seeds' models are judged on the same rows: their mean is taken to be no surer than one of them
-            d, low, high = (statistics.mean(c[t][key] for c in mine) for key in ("value", "low", "high"))
-            means[t].append((d, (high - low) / 2))
-            row.append(f"{100 * d:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]")
-        print("| " + " | ".join(row) + f" | {len(mine)} |")
-    row = []
-    for t in TYPES:
-        d, half = statistics.mean(x for x, _ in means[t]), sum(h * h for _, h in means[t]) ** 0.5 / len(means[t])
-        row.append(f"**{100 * d:+.2f}** [{100 * (d - half):+.2f}, {100 * (d + half):+.2f}]")
-    print("| mean | | | " + " | ".join(row) + " | |")
+        n = mine[0]["rows"]
+        bits = {t: [[int(c["right"][t], 16) >> i & 1 for i in range(n)] for c in mine] for t in TYPES}
+        for t in others:
+            trained[t].append(resampled([[x - y for x, y in zip(p, q)] for p, q in zip(bits[t], bits["f32"])]))
+            # one model each, judged on the same rows: the mean of the seeds' intervals is no surer than one of them
+            judged[t].append(tuple(statistics.mean(c["judged"][t][key] for c in mine) for key in ("value", "low", "high")))
+        print(f"| `{s}` | {n} | {len(mine)} | {spread([statistics.mean(b) for b in bits['f32']])} | " +
+              " | ".join(points(*which[t][-1]) for which in (trained, judged) for t in others) + " |")
+    overall = []
+    for which in (trained, judged):
+        for t in others:  # sets are independent: half widths add in squares
+            mean, half = statistics.mean(x[0] for x in which[t]), sum(((x[2] - x[1]) / 2) ** 2 for x in which[t]) ** 0.5 / len(which[t])
+            overall.append("**" + points(mean, mean - half, mean + half) + "**")
+    print("| mean | | | | " + " | ".join(overall) + " |")
 
 
 def table(a):
@@ -219,8 +253,8 @@ def main():
         q.add_argument("--seeds", type=lambda t: [int(n) for n in t.split(",")], default=[0, 1, 2])
         q.add_argument("--threads", type=int, default=0)
         if name == "types":
-            q.add_argument("--rows", type=int, default=600)
-            q.add_argument("--steps", type=int, default=40)
+            q.add_argument("--rows", type=int, default=1500)
+            q.add_argument("--steps", type=int, default=190)
         if name != "reference":
             q.add_argument("--weft", default=os.path.join(TOP, "build", "src", "cli", "weft"))
     sub.add_parser("table").add_argument("--types", action="store_true")
