@@ -283,7 +283,7 @@ def machine(a):
     kinds = [k for k in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8") if k in info.get("flags", "").split()]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {"processor": f"{info.get('model name', platform.machine())} (family {info.get('cpu family', '?')}, model {info.get('model', '?')}), {os.cpu_count()} cores; {', '.join(kinds)}",
-            "memory": f"{memory:.0f} GiB", "system": f"{platform.system()} {platform.release()}", "threads of each program": str(a.threads),
+            "memory": f"{memory:.0f} GiB", "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}", "threads of each program": str(a.threads),
             "weft's revision": first_line("git", "describe", "--always", "--dirty") or "-"}
 
 

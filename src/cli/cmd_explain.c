@@ -118,8 +118,13 @@ static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) 
                                   .pair = a->pair,
                                   .label = a->label,
                                   .tolerance = a->tolerance == CLI_UNSET ? 0 : a->tolerance};
-    const wf_status st = wf_explain_text(lab, &spec, text, err);
-    return st == WF_OK && a->output ? wf_explain_page(*text, a->output, err) : st;
+    wf_status st = wf_explain_text(lab, &spec, text, err);
+    if (st != WF_OK || !a->output) return st;
+    st = wf_explain_page(*text, a->output, err);
+    if (st == WF_OK) return st;
+    wf_free(*text); /* what failed says nothing on standard output */
+    *text = NULL;
+    return st;
 }
 
 static int run(const cli_args *a) {

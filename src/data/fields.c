@@ -147,7 +147,11 @@ static wf_status role(const json_t *seen, const char *path, const char *asked, c
 }
 
 /* Says what the file seems to be for. */
-static wf_status no_text(const json_t *seen, const char *path, const char *have, wf_err *err) {
+static wf_status no_text(const json_t *seen, const char *path, const wf_task *known, const char *have, wf_err *err) {
+    if (known->text_field)
+        return wfi_fail_at(err, WF_E_DATA, known->text_field, 1,
+                           "%s:1: there is no field \"%.80s\", the task's text; the file has %s", path,
+                           known->text_field, have);
     const char *what = "which field is the text? name it with --text";
     if (json_object_get(seen, "source") && json_object_get(seen, "target"))
         what = "source and target look like text to be generated, which weft does not train; name a text to be "
@@ -282,8 +286,12 @@ static wf_status roles(const look *l, const char *path, const wf_task_options *o
     const bool generates = json_object_get(seen, "source") && json_object_get(seen, "target");
     if (!f->text[0] && !generates && !json_object_get(seen, "image")) text_by_content(l, need_label, f);
     if (!f->text[0] || (generates && !o->text && !known->text_field && strcmp(f->text, "text") != 0))
-        return no_text(seen, path, have, err);
+        return no_text(seen, path, known, have, err);
     if (need_label && !f->label[0]) label_by_content(l, f);
+    if (need_label && !f->label[0] && known->label_field)
+        return wfi_fail_at(err, WF_E_DATA, known->label_field, 1,
+                           "%s:1: there is no field \"%.80s\", the task's label; the file has %s", path,
+                           known->label_field, have);
     if (need_label && !f->label[0])
         return wfi_fail_at(err, WF_E_DATA, "label", 1,
                            "%s:1: which field is the label? name it with --label; the file has %s", path, have);

@@ -162,6 +162,8 @@ wf_status wf_log(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     char *path = wfi_run_path(lab, id, "log.txt"), *text = NULL;
     size_t size = 0;
     wf_status st = WF_OK;
+    if (path && run.finished && !wfi_file_exists(path))
+        wfi_lab_message(lab, "warning", "what run %lld said is gone: there is no %s", (long long)id, path);
     if (path && wfi_file_exists(path)) st = wfi_file_read(path, (size_t)1 << 26, &text, &size, err);
     for (char *at = text, *next; st == WF_OK && at && *at; at = next) {
         next = strchr(at, '\n');

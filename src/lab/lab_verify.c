@@ -101,7 +101,30 @@ static void head_check(wf_lab *lab, const wf_record *r, const char *name, json_t
     wfi_trained_clear(&t);
 }
 
+/* Its copy of the lineage (weft.json), which the hash over the files leaves out. */
+static void copy_check(wf_lab *lab, const wf_record *r, json_t *failures) {
+    enum { MOST_BYTES = 64 << 20 };
+    char relative[512], why[1200];
+    json_t *stored = NULL, *copy = NULL;
+    wf_err err = {0};
+    snprintf(relative, sizeof relative, "%s/weft.json", r->path);
+    char *path = wfi_lab_path(lab, relative);
+    wf_status st = path ? WF_OK : wfi_fail(&err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = wfi_json_parse(r->json, strlen(r->json), r->name, &stored, &err);
+    if (st == WF_OK) st = wfi_json_read(path, MOST_BYTES, &copy, &err);
+    if (st != WF_OK) {
+        snprintf(why, sizeof why, "its lineage cannot be read: %s", err.text);
+        failure_add(failures, r, why);
+    } else if (!json_equal(stored, copy)) {
+        failure_add(failures, r, "weft.json is not what was stored");
+    }
+    json_decref(copy);
+    json_decref(stored);
+    wfi_free(path);
+}
+
 static void model_check(wf_lab *lab, const wf_record *r, json_t *failures) {
+    copy_check(lab, r, failures);
     json_t *names = json_array(), *name;
     wf_err err = {0};
     size_t i;

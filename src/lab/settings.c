@@ -37,7 +37,7 @@ static wf_status method_find(const char *method, wf_method_kind *kind, double *l
         }
     if (!wfi_adapter_preset_known(stem) && method[0] != '{')
         return wfi_fail(err, WF_E_ARG,
-                        "method \"%.60s\" is not known; methods are head, full, fusion, seq_bn, double_seq_bn, par_bn, "
+                        "method \"%.60s\" is not known; methods are head, full, seq_bn, double_seq_bn, par_bn, "
                         "scaled_par_bn, adapter_plus, lora",
                         stem);
     *kind = WF_METHOD_ADAPTER;

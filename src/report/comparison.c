@@ -62,26 +62,55 @@ static wf_paired difference(const json_t *all, const char *fusion, const char *o
 typedef enum outcome { AHEAD, BEHIND, OPEN } outcome;
 enum { SEEDS_LEAST = 3 }; /* two agree by chance too often: their interval may have no width at all */
 
-static outcome judge(const wf_paired *p) {
-    return p->n < SEEDS_LEAST ? OPEN : p->low > 0 ? AHEAD : p->high < 0 ? BEHIND : OPEN;
+/* Of one size: the fusion against the other method. */
+typedef struct verdict {
+    wf_paired seeds;    /* seed by seed */
+    const json_t *test; /* the recorded test of the pair, over rows and seeds; NULL: none (no test rows) */
+    bool ahead;         /* the side that the test calls better, if any, is the fusion */
+} verdict;
+
+static const json_t *test_of(const json_t *result, double rows, const char *a, const char *b) {
+    size_t i;
+    const json_t *t;
+    json_array_foreach(json_object_get(result, "tests"), i, t) if (wfi_report_number(t, "train_rows") == rows &&
+                                                                   strcmp(wfi_report_text(t, "a"), a) == 0 &&
+                                                                   strcmp(wfi_report_text(t, "b"), b) == 0) return t;
+    return NULL;
 }
 
-/* "+1.2 points", and what the seeds allow to be said. */
-static void difference_write(wf_buffer *b, const wf_paired *p, const char *metric) {
-    const bool points = wfi_report_scale(metric) > 1;
-    const int digits = points ? 1 : 3;
-    wfi_buffer_printf(b, "difference %+.*f%s", digits, p->mean,
-                      points                               ? " points"
-                      : wfi_report_lower_is_better(metric) ? " (above 0: a smaller error)"
-                                                           : "");
-    if (p->n < SEEDS_LEAST) {
-        wfi_buffer_printf(b, ", on %zu seed%s only: <strong>nothing can be concluded</strong>", p->n,
-                          p->n == 1 ? "" : "s");
+static outcome judge(const verdict *v) {
+    if (v->seeds.n < SEEDS_LEAST) return OPEN;
+    if (v->test) return !json_is_string(json_object_get(v->test, "better")) ? OPEN : v->ahead ? AHEAD : BEHIND;
+    return v->seeds.low > 0 ? AHEAD : v->seeds.high < 0 ? BEHIND : OPEN;
+}
+
+static void interval_write(wf_buffer *b, const verdict *v, int digits, double factor) {
+    if (!v->test) {
+        wfi_buffer_printf(b, ", 95 %% interval over %zu paired seeds %+.*f to %+.*f: ", v->seeds.n, digits,
+                          v->seeds.low, digits, v->seeds.high);
         return;
     }
-    wfi_buffer_printf(b, ", 95 %% interval over %zu paired seeds %+.*f to %+.*f: ", p->n, digits, p->low, digits,
-                      p->high);
-    switch (judge(p)) {
+    const double ends[] = {factor * wfi_report_number(v->test, "low"), factor * wfi_report_number(v->test, "high")};
+    wfi_buffer_printf(
+        b, ", 95 %% interval over test rows and %zu seeds %+.*f to %+.*f, p %.3f with Holm's correction: ", v->seeds.n,
+        digits, fmin(ends[0], ends[1]), digits, fmax(ends[0], ends[1]), wfi_report_number(v->test, "p_holm"));
+}
+
+/* "+1.2 points", and what rows and seeds allow to be said. */
+static void difference_write(wf_buffer *b, const verdict *v, const char *metric) {
+    const bool points = wfi_report_scale(metric) > 1, lower = wfi_report_lower_is_better(metric);
+    const int digits = points ? 1 : 3;
+    wfi_buffer_printf(b, "difference %+.*f%s", digits, v->seeds.mean,
+                      points  ? " points"
+                      : lower ? " (above 0: a smaller error)"
+                              : "");
+    if (v->seeds.n < SEEDS_LEAST) {
+        wfi_buffer_printf(b, ", on %zu seed%s only: <strong>nothing can be concluded</strong>", v->seeds.n,
+                          v->seeds.n == 1 ? "" : "s");
+        return;
+    }
+    interval_write(b, v, digits, wfi_report_scale(metric) * (lower ? -1 : 1));
+    switch (judge(v)) {
     case AHEAD:
         wfi_buffer_adds(b, "<strong>fusion is ahead</strong>");
         break;
@@ -89,22 +118,27 @@ static void difference_write(wf_buffer *b, const wf_paired *p, const char *metri
         wfi_buffer_adds(b, "<strong>fusion does worse</strong>");
         break;
     case OPEN:
-        wfi_buffer_adds(b, "the interval holds zero, so <strong>the seeds do not tell them apart</strong>");
+        wfi_buffer_adds(b, v->test ? "<strong>not told apart</strong>"
+                                   : "the interval holds zero, so <strong>the seeds do not tell them apart</strong>");
         break;
     }
-    if (p->n < 4) wfi_buffer_adds(b, judge(p) == OPEN ? " (they are few)" : " (few seeds: a hint, no more)");
+    if (v->seeds.n < 4 && !v->test)
+        wfi_buffer_adds(b, judge(v) == OPEN ? " (they are few)" : " (few seeds: a hint, no more)");
 }
 
-static void size_write(wf_buffer *b, const json_t *all, const json_t *summary, double rows, const char *metric,
-                       size_t counts[3], size_t *few) {
+static void size_write(wf_buffer *b, const json_t *result, double rows, const char *metric, size_t counts[3],
+                       size_t *few) {
+    const json_t *all = json_object_get(result, "rows"), *summary = json_object_get(result, "summary");
     const json_t *fusion = best_at(summary, rows, metric, true), *other = best_at(summary, rows, metric, false);
     char x[24], y[24];
     if (!fusion || !other) return;
     const char *f = wfi_report_text(fusion, "method"), *o = wfi_report_text(other, "method");
-    const wf_paired p = difference(all, f, o, rows, metric);
-    if (p.n == 0) return;
-    counts[judge(&p)]++;
-    *few += p.n < SEEDS_LEAST;
+    verdict v = {.seeds = difference(all, f, o, rows, metric), .test = test_of(result, rows, f, o)};
+    if (v.test && strcmp(wfi_report_text(v.test, "metric"), metric) != 0) v.test = NULL;
+    v.ahead = v.test && strcmp(wfi_report_text(v.test, "better"), f) == 0;
+    if (v.seeds.n == 0) return;
+    counts[judge(&v)]++;
+    *few += v.seeds.n < SEEDS_LEAST;
     wfi_report_score(x, metric, wfi_report_number(json_object_get(fusion, "mean"), metric));
     wfi_report_score(y, metric, wfi_report_number(json_object_get(other, "mean"), metric));
     wfi_buffer_printf(b, "<li>%.0f rows: ", rows);
@@ -112,7 +146,7 @@ static void size_write(wf_buffer *b, const json_t *all, const json_t *summary, d
     wfi_buffer_printf(b, " has %s %s, the best other method (", metric, x);
     wfi_html_text(b, o);
     wfi_buffer_printf(b, ") %s; ", y);
-    difference_write(b, &p, metric);
+    difference_write(b, &v, metric);
     wfi_buffer_adds(b, ".</li>\n");
 }
 
@@ -128,7 +162,7 @@ static void verdict_write(wf_buffer *b, const json_t *result, const char *metric
         for (size_t k = 0; k < seen_count; k++) again = again || seen[k] == rows;
         if (again) continue;
         seen[seen_count++] = rows;
-        size_write(&list, json_object_get(result, "rows"), summary, rows, metric, counts, &few);
+        size_write(&list, result, rows, metric, counts, &few);
     }
     const size_t sizes = counts[AHEAD] + counts[BEHIND] + counts[OPEN];
     if (sizes) {
@@ -137,17 +171,21 @@ static void verdict_write(wf_buffer *b, const json_t *result, const char *metric
             wfi_buffer_adds(b, "Too few seeds: whether fusion helps cannot be said");
         else if (!counts[AHEAD])
             wfi_buffer_printf(b, "<strong>Fusion does not win here</strong>: at no size is it ahead of the best other "
-                                 "method by more than the seeds allow for");
+                                 "method by more than chance may do");
         else
             wfi_buffer_printf(b, "Fusion is ahead of the best other method at %zu of %zu sizes", counts[AHEAD], sizes);
         wfi_buffer_printf(b, " (ahead at %zu, behind at %zu, undecided at %zu).</p>\n<ul class=\"verdict\">",
                           counts[AHEAD], counts[BEHIND], counts[OPEN]);
         if (list.data) wfi_buffer_adds(b, list.data);
         wfi_buffer_adds(
-            b, "</ul>\n<p class=\"muted\">Differences are taken seed by seed. Which method is the best of "
-               "its kind was chosen by these same scores, "
-               "so the intervals are somewhat too narrow; and they cover chance in training, not the choice of "
-               "test rows: a score on n rows is itself uncertain by about 100/&radic;n points.</p>\n");
+            b,
+            json_array_size(json_object_get(result, "tests"))
+                ? "</ul>\n<p class=\"muted\">What is claimed here is what the tests below claim. Which method is the "
+                  "best of its kind was chosen by these same scores, so the intervals are somewhat too narrow.</p>\n"
+                : "</ul>\n<p class=\"muted\">Differences are taken seed by seed. Which method is the best of "
+                  "its kind was chosen by these same scores, so the intervals are somewhat too narrow; and they "
+                  "cover chance in training, not the choice of test rows: a score on n rows is itself uncertain by "
+                  "about 100/&radic;n points.</p>\n");
     }
     b->failed = b->failed || list.failed;
     wfi_buffer_clear(&list);

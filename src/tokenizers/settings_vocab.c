@@ -1,8 +1,8 @@
 /* tokenizers/settings_vocab.c - the older form of a tokenizer: vocab.txt (one token a line, the line number is the id)
- * with tokenizer_config.json beside it; and opening a folder in either form. The result is what transformers makes of
- * them (BertTokenizerFast): the five special tokens are searched in the raw text, [CLS] and [SEP] put around. Where
- * both forms are there, tokenizer.json counts, and a tokenizer_config.json that says otherwise is refused (transformers
- * would let it overrule). */
+ * with tokenizer_config.json beside it, or alone for an uncased model; and opening a folder in either form. The result
+ * is what transformers makes of them (BertTokenizerFast): the five special tokens are searched in the raw text, [CLS]
+ * and [SEP] put around. Where both forms are there, tokenizer.json counts, and a tokenizer_config.json that says
+ * otherwise is refused (transformers would let it overrule). */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -185,13 +185,33 @@ wf_status wfi_tokenizer_parse_vocab(const char *vocab, size_t size, const char *
     return wfi_settings_vocab(vocab, size, name, &s, out, err);
 }
 
+/* A vocabulary alone: transformers takes the settings of an uncased model then, under which a token with a capital
+ * letter (but the special ones) would never be met. */
+static wf_status check_uncased(const char *vocab, size_t size, const char *path, wf_err *err) {
+    int64_t line = 1;
+    for (size_t i = 0, n; i < size; i += n + 1, line++) {
+        const char *end = memchr(vocab + i, '\n', size - i);
+        n = end ? (size_t)(end - vocab) - i : size - i;
+        for (size_t k = 0; vocab[i] != '[' && k < n; k++)
+            if (vocab[i + k] >= 'A' && vocab[i + k] <= 'Z')
+                return wfi_fail_at(err, WF_E_DATA, path, line,
+                                   "%s:%lld: \"%.*s\" has a capital letter, so it is not of an uncased model; put a "
+                                   "tokenizer_config.json with \"do_lower_case\": false beside it",
+                                   path, (long long)line, (int)(n > 60 ? 60 : n), vocab + i);
+    }
+    return WF_OK;
+}
+
+/* config_path may be absent. */
 static wf_status open_vocab(const char *path, const char *config_path, wf_tokenizer **out, wf_err *err) {
     wf_vocab_settings s = settings_default(true);
     json_t *config = NULL;
     wf_map map = {0};
-    WF_TRY(wfi_json_read(config_path, FILE_MAX, &config, err));
-    wf_status st = read_config(config, config_path, &s, err);
+    const bool alone = !wfi_file_exists(config_path);
+    wf_status st = alone ? WF_OK : wfi_json_read(config_path, FILE_MAX, &config, err);
+    if (config) st = read_config(config, config_path, &s, err);
     if (st == WF_OK) st = wfi_file_map(path, &map, err);
+    if (st == WF_OK && alone) st = check_uncased((const char *)map.data, map.size, path, err);
     if (st == WF_OK) st = wfi_settings_vocab((const char *)map.data, map.size, path, &s, out, err);
     wfi_file_unmap(&map);
     json_decref(config);
@@ -246,9 +266,6 @@ wf_status wfi_tokenizer_open(const char *dir, wf_tokenizer **out, wf_err *err) {
         st = open_json(json, config, out, err);
     } else if (!wfi_file_exists(vocab)) {
         st = wfi_fail_at(err, WF_E_NOTFOUND, dir, -1, "%.300s has neither tokenizer.json nor vocab.txt", dir);
-    } else if (!wfi_file_exists(config)) {
-        st = wfi_fail_at(err, WF_E_NOTFOUND, dir, -1,
-                         "%.300s has vocab.txt, but no tokenizer_config.json to say how texts are prepared", dir);
     } else {
         st = open_vocab(vocab, config, out, err);
     }

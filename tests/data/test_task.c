@@ -566,9 +566,13 @@ static void test_more_rows_of_a_known_task(void **state) {
     assert_int_equal(3, rows.count);
     assert_int_equal(-1, rows.rows[0].label);
     wfi_rows_clear(&rows);
-    check_status(WF_E_DATA, wfi_rows_read(in("more.jsonl"), t, NULL, true, &rows, err));
-    put("more.jsonl", "{\"text\": \"new {i}\", \"label\": \"c{3}\"}", 3);
     wf_err wrong = {0};
+    assert_int_equal(WF_E_DATA, wfi_rows_read(in("more.jsonl"), t, NULL, true, &rows, &wrong));
+    assert_non_null(strstr(wrong.text, "there is no field \"label\", the task's label; the file has \"text\""));
+    put("more.jsonl", "{\"who\": \"me {i}\", \"remark\": \"lamp {i} in the hall\"}", 3);
+    assert_int_equal(WF_E_DATA, wfi_rows_read(in("more.jsonl"), t, NULL, false, &rows, &wrong));
+    assert_non_null(strstr(wrong.text, "there is no field \"text\", the task's text"));
+    put("more.jsonl", "{\"text\": \"new {i}\", \"label\": \"c{3}\"}", 3);
     assert_int_equal(WF_E_DATA, wfi_rows_read(in("more.jsonl"), t, NULL, true, &rows, &wrong));
     assert_non_null(strstr(wrong.text, "more.jsonl:3: label \"c2\" is unknown"));
     check_ok(wfi_rows_read(in("more.jsonl"), t, NULL, false, &rows, err));

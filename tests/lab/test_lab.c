@@ -211,7 +211,24 @@ static void test_damage_is_found(void **state) {
     check_ok(wfi_dir_list(at("damaged/models"), &names, &count, err));
     assert_int_equal(1, count);
     snprintf(path, sizeof path, "%s/%s/adapter/adapter.safetensors", at("damaged/models"), names[0]);
+    char copy[1024];
+    json_t *lineage = NULL;
+    snprintf(copy, sizeof copy, "%s/%s/weft.json", at("damaged/models"), names[0]);
     wfi_names_free(names, count);
+    check_ok(wf_verify(lab, NULL, err));
+    check_ok(
+        wfi_json_read(copy, 1 << 20, &lineage, err)); /* the copy of its lineage: another, then none, then as it was */
+    json_object_set_new(lineage, "seed", json_integer(77));
+    check_ok(wfi_file_read(copy, 1 << 20, &text, &count, err));
+    check_ok(wfi_json_write(copy, lineage, err));
+    check_status(WF_E_CHECK, wf_verify(lab, NULL, err));
+    assert_int_equal(0, remove(copy));
+    check_status(WF_E_CHECK, wf_verify(lab, NULL, err));
+    check_ok(wfi_file_write(copy, text, count, err));
+    check_ok(wf_verify(lab, NULL, err));
+    json_decref(lineage);
+    wfi_free(text);
+    text = NULL;
     FILE *f = fopen(path, "r+b");
     assert_non_null(f);
     fseek(f, -3, SEEK_END);

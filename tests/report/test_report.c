@@ -145,6 +145,26 @@ static void test_verdicts(void **state) {
     text = words_of(scores, 1, 3);
     has(text, "few seeds: a hint");
     free(text);
+    /* the same seeds with the pair's test, which knows the rows too: it decides */
+    static const char *const better[] = {NULL, "fuse:a,b", "seq_bn"};
+    static const char *const says[] = {"<strong>not told apart</strong>", "<strong>fusion is ahead</strong>",
+                                       "<strong>fusion does worse</strong>"};
+    for (int i = 0; i < 3; i++) {
+        json_t *j = result_make("fuse:a,b", scores, 1, 3);
+        wf_buffer b = {0};
+        json_object_set_new(j, "tests",
+                            json_pack("[{s:i, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:s?}]", "train_rows", 100, "a",
+                                      "fuse:a,b", "b", "seq_bn", "metric", "accuracy", "difference", 0.05, "low",
+                                      -0.021, "high", 0.1, "p", 0.1, "p_holm", 0.262, "better", better[i]));
+        wfi_comparison_write(&b, "t", j);
+        has(b.data, "95 % interval over test rows and 3 seeds -2.1 to +10.0, p 0.262 with Holm's correction: ");
+        has(b.data, says[i]);
+        for (int k = 0; k < 3; k++)
+            if (k != i) lacks(strstr(b.data, "<li>100 rows"), k ? says[k] : "not told apart</strong>");
+        has(b.data, i == 1 ? "at 1 of 1 sizes" : "<strong>Fusion does not win here</strong>");
+        wfi_buffer_clear(&b);
+        json_decref(j);
+    }
     text = words_of(scores, 2, 1);
     has(text, "Too few seeds: whether fusion helps cannot be said");
     has(text, "nothing can be concluded");

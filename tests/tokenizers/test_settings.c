@@ -264,9 +264,16 @@ static void test_settings_of_tokenizer_config_work(void **state) {
 static void test_folders(void **state) {
     wf_tokenizer *t = NULL, *small = small_tokenizer(NULL, NULL);
     wf_err wrong = {0};
-    config(NULL);
-    assert_int_equal(WF_E_NOTFOUND, wfi_tokenizer_open(dir, &t, &wrong));
+    config(NULL); /* a vocabulary alone is an uncased model's */
+    check_ok(wfi_tokenizer_open(dir, &t, err));
+    assert_string_equal(wfi_tokenizer_hash(small), wfi_tokenizer_hash(t));
+    wfi_tokenizer_free(t);
+    t = NULL;
+    put("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##aB\n", 39);
+    assert_int_equal(WF_E_DATA, wfi_tokenizer_open(dir, &t, &wrong));
+    assert_non_null(strstr(wrong.text, "vocab.txt:7: \"##aB\" has a capital letter"));
     assert_non_null(strstr(wrong.text, "tokenizer_config.json"));
+    assert_null(t);
     json_t *top = small_object();
     char *text = wfi_json_text(top, false);
     put("tokenizer.json", text, strlen(text));
