@@ -90,10 +90,17 @@ wf_status wfi_adapter_new(const char *name, const char *preset_or_json, const wf
                           wf_adapter **out, wf_err *err) {
     json_t *config = NULL;
     WF_TRY(wfi_preset_config(preset_or_json, &config, err));
-    wf_status st = wfi_adapter_from_config(name, config, base, out, err);
+    wf_adapter *a = NULL;
+    wf_status st = wfi_adapter_from_config(name, config, base, &a, err);
     json_decref(config);
-    if (st == WF_OK) (*out)->method->init(*out, seed);
-    return st;
+    if (st == WF_OK) st = wfi_settings_layers_within(a->config, "leave_out", base->layers, err);
+    if (st != WF_OK) {
+        wfi_adapter_free(a);
+        return st;
+    }
+    a->method->init(a, seed);
+    *out = a;
+    return WF_OK;
 }
 
 void wfi_adapter_free(wf_adapter *a) {

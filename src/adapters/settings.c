@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SETTINGS_MAX_BYTES = 1 << 16 };
@@ -70,6 +71,18 @@ wf_status wfi_settings_layers(const json_t *config, const char *field, int layer
             return wfi_settings_refuse(WF_E_DATA, config, field, "allowed: a list of layer numbers", err);
         const json_int_t layer = json_integer_value(n);
         if (layer >= 0 && layer < layers) skip[layer] = true;
+    }
+    return WF_OK;
+}
+
+wf_status wfi_settings_layers_within(const json_t *config, const char *field, int layers, wf_err *err) {
+    const json_t *v = json_object_get(config, field);
+    char allowed[64];
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        const json_int_t layer = json_integer_value(json_array_get(v, i));
+        if (layer >= 0 && layer < layers) continue;
+        snprintf(allowed, sizeof allowed, "the base has the layers 0 to %d", layers - 1);
+        return wfi_settings_refuse(WF_E_ARG, config, field, allowed, err);
     }
     return WF_OK;
 }
@@ -151,34 +164,59 @@ static wf_status item_value(const char *s, size_t n, const char *field, json_t *
     return st;
 }
 
-static wf_status override_one(json_t *config, const char *stem, const char *item, size_t n, wf_err *err) {
+typedef struct overriding {
+    json_t *config, *given; /* given: {field: true} */
+    json_t *list;           /* borrowed: the field before, where it is a list that may go on; or NULL */
+    const char *stem;
+} overriding;
+
+/* A list's field takes "q,k,v" too: the first word begins the list. */
+static wf_status field_set(overriding *o, const char *field, const char *text, size_t n, wf_err *err) {
+    const json_t *old = json_object_get(o->config, field);
+    json_t *value = NULL;
+    if (!old) return wfi_fail_at(err, WF_E_ARG, field, -1, "%s has no setting \"%.60s\"", o->stem, field);
+    if (json_object_get(o->given, field))
+        return wfi_fail_at(err, WF_E_ARG, field, -1, "%s: setting \"%.60s\" stands twice", o->stem, field);
+    const bool list = json_is_array(old);
+    WF_TRY(item_value(text, n, field, &value, err));
+    if (list && !json_is_array(value) && !json_is_null(value)) value = json_pack("[o]", value);
+    o->list = list && json_is_array(value) ? value : NULL;
+    if (json_object_set_new(o->config, field, value) || json_object_set_new(o->given, field, json_true()))
+        return wfi_fail(err, WF_E_NOMEM, "out of memory");
+    return WF_OK;
+}
+
+static wf_status override_one(overriding *o, const char *item, size_t n, wf_err *err) {
     while (n && *item == ' ') item++, n--;
     while (n && item[n - 1] == ' ') n--;
     const char *equal = memchr(item, '=', n);
+    if (!equal && n && o->list) {
+        json_t *value = NULL;
+        WF_TRY(item_value(item, n, "the list", &value, err));
+        return json_array_append_new(o->list, value) ? wfi_fail(err, WF_E_NOMEM, "out of memory") : WF_OK;
+    }
     if (!equal || equal == item)
-        return wfi_fail(err, WF_E_ARG, "%s[%.*s]: write field=value", stem, (int)(n > 80 ? 80 : n), item);
+        return wfi_fail(err, WF_E_ARG, "%s[%.*s]: write field=value", o->stem, (int)(n > 80 ? 80 : n), item);
     char *field = wfi_strndup(item, (size_t)(equal - item));
     if (!field) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    wf_status st = WF_OK;
-    json_t *value = NULL;
-    if (!json_object_get(config, field))
-        st = wfi_fail_at(err, WF_E_ARG, field, -1, "%s has no setting \"%.60s\"", stem, field);
-    if (st == WF_OK) st = item_value(equal + 1, n - (size_t)(equal + 1 - item), field, &value, err);
-    if (st == WF_OK && json_object_set_new(config, field, value)) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    const wf_status st = field_set(o, field, equal + 1, n - (size_t)(equal + 1 - item), err);
     wfi_free(field);
     return st;
 }
 
 wf_status wfi_settings_override(json_t *config, const char *stem, const char *overrides, wf_err *err) {
     if (!overrides) return WF_OK;
+    overriding o = {.config = config, .given = json_object(), .stem = stem};
+    wf_status st = o.given ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     size_t left = strlen(overrides);
     if (left) left--; /* the closing bracket */
-    while (left) {
+    while (st == WF_OK && left) {
         const size_t n = item_length(overrides, left);
-        WF_TRY(override_one(config, stem, overrides, n, err));
+        st = override_one(&o, overrides, n, err);
         const size_t step = n < left ? n + 1 : n;
         overrides += step;
         left -= step;
     }
-    return WF_OK;
+    json_decref(o.given);
+    return st;
 }

@@ -52,6 +52,10 @@ static wf_status real_texts(wf_bench_state *b, wf_err *err) {
     wf_texts texts = {0};
     const int64_t most = b->models[0]->config.max_positions;
     wf_status st = wfi_texts_read(b->spec->texts, &task, &texts, err);
+    size_t kept = 0;
+    for (size_t i = 0; st == WF_OK && i < texts.rows.count; i++)
+        if (*texts.rows.rows[i].text) texts.rows.rows[kept++] = texts.rows.rows[i];
+    texts.rows.count = kept;
     if (st == WF_OK && texts.rows.count == 0)
         st = wfi_fail(err, WF_E_DATA, "%s: there is no text in it", b->spec->texts);
     const wf_rows some = {.rows = texts.rows.rows,

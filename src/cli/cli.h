@@ -35,8 +35,19 @@ typedef struct cli_args { /* everything any command can be given */
     long long rounds;
 } cli_args;
 
-/* CLI_COUNT: a whole number from 1; CLI_AMOUNT: a number above 0. The library takes 0 for "not given". */
-typedef enum cli_type { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_COUNT, CLI_REAL, CLI_AMOUNT, CLI_SEED } cli_type;
+/* The library takes 0 for "not given", and -1 for none where that is not the default: a 0 that somebody types must not
+ * turn into the default. */
+typedef enum cli_type {
+    CLI_FLAG,
+    CLI_TEXT,
+    CLI_SIZE,   /* a whole number from 0 */
+    CLI_COUNT,  /* a whole number from 1 */
+    CLI_LIMIT,  /* a whole number from 1, or -1: no limit */
+    CLI_REAL,   /* a number from 0, where 0 is the default */
+    CLI_NONE,   /* a number from 0; 0 and -1: none, which is -1 in the library */
+    CLI_AMOUNT, /* a number above 0 */
+    CLI_SEED
+} cli_type;
 typedef struct cli_option {
     const char *name;  /* "--rows", or "-o" */
     const char *value; /* how its value is called in help; NULL: a flag */

@@ -128,8 +128,6 @@ static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) 
 }
 
 static int run(const cli_args *a) {
-    if (a->tolerance != CLI_UNSET && !(a->tolerance > 0))
-        return cli_usage("--tolerance must be positive, such as 0.01");
     return cli_call(a, call, explain_show);
 }
 
@@ -137,7 +135,7 @@ static const cli_option options[] = {
     {"--pair", "TEXT", "the second text, for models of pairs", CLI_TEXT, CLI_AT(pair)},
     {"--label", "L", "explain this label instead of the one that is predicted", CLI_TEXT, CLI_AT(label)},
     {"-o", "FILE", "write a page of HTML as well", CLI_TEXT, CLI_AT(output)},
-    {"--tolerance", "X", "share of the difference by which the tokens may miss it (default: 0.01)", CLI_REAL,
+    {"--tolerance", "X", "share of the difference by which the tokens may miss it (default: 0.01)", CLI_AMOUNT,
      CLI_AT(tolerance)},
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };

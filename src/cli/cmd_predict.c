@@ -96,23 +96,38 @@ static wf_status texts_run(const cli_args *a, wf_predictor *p, const char *const
     return st;
 }
 
-/* Lines of standard input, some at a time. */
+typedef struct lines { /* of standard input, gathered */
+    char *texts[LINES_AT_ONCE];
+    size_t n;
+    long long before; /* lines answered */
+} lines;
+
+static wf_status lines_run(const cli_args *a, wf_predictor *p, lines *l, wf_err *err) {
+    wf_status st = l->n ? texts_run(a, p, (const char *const *)l->texts, l->n, err) : WF_OK;
+    if (st == WF_E_DATA && err->offset > 0) /* the row among these */
+        st = cli_wrong(err, st, "standard input:%lld: a text that is not UTF-8", l->before + (long long)err->offset);
+    l->before += (long long)l->n;
+    while (l->n) free(l->texts[--l->n]);
+    return st;
+}
+
+/* Lines of standard input, some at a time; an empty line is an empty text, so that answers and lines agree. */
 static wf_status input_run(const cli_args *a, wf_predictor *p, wf_err *err) {
-    char *lines[LINES_AT_ONCE] = {0};
-    size_t n = 0, cap = 0;
+    lines l = {0};
+    size_t cap = 0;
     char *line = NULL;
     wf_status st = WF_OK;
     for (ssize_t length; st == WF_OK && (length = getline(&line, &cap, stdin)) >= 0;) {
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
-        if (length == 0) continue;
-        if (!(lines[n++] = strdup(line))) st = WF_E_NOMEM;
-        if (st == WF_OK && n == LINES_AT_ONCE) {
-            st = texts_run(a, p, (const char *const *)lines, n, err);
-            while (n) free(lines[--n]);
-        }
+        if (memchr(line, 0, (size_t)length))
+            st =
+                cli_wrong(err, WF_E_DATA, "standard input:%lld: a text with a NUL byte", l.before + (long long)l.n + 1);
+        else if (!(l.texts[l.n++] = strdup(line)))
+            st = WF_E_NOMEM;
+        if (st == WF_OK && l.n == LINES_AT_ONCE) st = lines_run(a, p, &l, err);
     }
-    if (st == WF_OK && n) st = texts_run(a, p, (const char *const *)lines, n, err);
-    while (n) free(lines[--n]);
+    if (st == WF_OK) st = lines_run(a, p, &l, err);
+    while (l.n) free(l.texts[--l.n]);
     free(line);
     return st;
 }
@@ -177,6 +192,8 @@ const cli_command cli_predict = {
     .options = options,
     .run = run,
     .summary = "label texts with one or more trained models",
-    .text = "Without texts and --input, lines of standard input are read. With --json, one JSON object a line.",
+    .text = "Without texts and --input, lines of standard input are read. Every line has its answer, an empty one too. "
+            "With\n"
+            "--json, one JSON object a line.",
     .example = "weft predict editorials,amazon \"The new bridge will save families an hour every day.\"",
 };

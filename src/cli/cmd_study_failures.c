@@ -135,7 +135,7 @@ static int run(const cli_args *a) {
 static const cli_option options[] = {
     {"--task", "TASK", "whose rows (default: the first model's own); labels must be the same", CLI_TEXT,
      CLI_AT(train.task)},
-    {"--rows", "N", "test rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_INT,
+    {"--rows", "N", "test rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_LIMIT,
      CLI_AT(train.rows)},
     {"--seed", "N", "of the sample, the clusters and the folds (default: 0)", CLI_SEED, CLI_AT(train.seed)},
     {NULL, NULL, NULL, CLI_FLAG, 0},

@@ -144,7 +144,8 @@ static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) 
 }
 
 static int run(const cli_args *a) {
-    if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [100, 1000000]");
+    if (a->resamples && (a->resamples < 100 || a->resamples > 1000000))
+        return cli_usage("--resamples must lie in [100, 1000000]");
     return cli_call(a, call, fair_show);
 }
 
@@ -158,9 +159,9 @@ static const cli_option options[] = {
      "JSON with sets of terms that stand for one another, {SET: {IDENTITY: [TERM, ...]}} or {SET: [TERM, ...]} "
      "(default: gender, religion, origin, orientation, age)",
      CLI_TEXT, CLI_AT(terms)},
-    {"--rows", "N", "rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_INT, CLI_AT(train.rows)},
+    {"--rows", "N", "rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_LIMIT, CLI_AT(train.rows)},
     {"--seed", "N", "of the sample and the resampling (default: 0)", CLI_SEED, CLI_AT(train.seed)},
-    {"--resamples", "N", "bootstrap resamples (default: 1000)", CLI_INT, CLI_AT(resamples)},
+    {"--resamples", "N", "bootstrap resamples (default: 1000)", CLI_COUNT, CLI_AT(resamples)},
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
 

@@ -123,16 +123,17 @@ static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) 
 }
 
 static int run(const cli_args *a) {
-    if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [100, 1000000]");
+    if (a->resamples && (a->resamples < 100 || a->resamples > 1000000))
+        return cli_usage("--resamples must lie in [100, 1000000]");
     return cli_call(a, call, interact_show);
 }
 
 static const cli_option options[] = {
     {"--task", "TASK", "whose test rows (default: the fusion's own); labels must be the same", CLI_TEXT,
      CLI_AT(train.task)},
-    {"--rows", "N", "test rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_INT,
+    {"--rows", "N", "test rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_LIMIT,
      CLI_AT(train.rows)},
-    {"--margin", "X", "an adapter that gives less than this either way is useless (default: 0.01)", CLI_REAL,
+    {"--margin", "X", "an adapter that gives less than this either way is useless (default: 0.01)", CLI_AMOUNT,
      CLI_AT(margin)},
     {"--seed", "N", "of the samples and the resampling (default: 0)", CLI_SEED, CLI_AT(train.seed)},
     {"--resamples", "N", "bootstrap resamples (default: 1000, more for many adapters)", CLI_COUNT, CLI_AT(resamples)},

@@ -169,7 +169,8 @@ static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) 
 }
 
 static int run(const cli_args *a) {
-    if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [100, 1000000]");
+    if (a->resamples && (a->resamples < 100 || a->resamples > 1000000))
+        return cli_usage("--resamples must lie in [100, 1000000]");
     return cli_call(a, call, robust_show);
 }
 
@@ -185,7 +186,7 @@ static const cli_option options[] = {
      CLI_TEXT, CLI_AT(sets)},
     {"--wordnet", "DIR", "folder of WordNet's files, for synonyms (Debian: /usr/share/wordnet)", CLI_TEXT,
      CLI_AT(wordnet)},
-    {"--rows", "N", "test rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_INT,
+    {"--rows", "N", "test rows used, a stratified sample (default: 1000 at most; -1: all)", CLI_LIMIT,
      CLI_AT(train.rows)},
     {"--seed", "N", "of the sample, the disturbances and the resampling (default: 0)", CLI_SEED, CLI_AT(train.seed)},
     {"--resamples", "N", "bootstrap resamples (default: 1000)", CLI_COUNT, CLI_AT(resamples)},

@@ -1,12 +1,12 @@
 /* cli/cmd_train.c - weft train. */
 #include "cli/training.h"
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 void cli_train_fill(cli_args *a) {
-    a->train.head_layers =
-        (int)(a->head_layers < -1 || a->head_layers > 9 ? 9 : a->head_layers); /* out of range: refused below */
-    a->train.patience = (int)(a->patience < -1 ? -1 : a->patience > 1000000 ? 1000000 : a->patience);
+    a->train.head_layers = (int)(a->head_layers > INT_MAX ? INT_MAX : a->head_layers); /* out of range: refused there */
+    a->train.patience = (int)(a->patience > INT_MAX ? INT_MAX : a->patience);
     a->train.train_adapters = a->train_adapters;
     a->train.keep_fusion = a->keep_fusion;
     a->train.cache_memory = a->cache_memory == CLI_UNSET ? 0 : a->cache_memory == 0 ? -1 : a->cache_memory;

@@ -10,7 +10,7 @@ const cli_option cli_globals[] = {
     {"-C", "LAB", "the lab's folder (default: $WEFT_LAB, else the current folder)", CLI_TEXT, CLI_AT(lab)},
     {"--json", NULL, "print one JSON document on standard output and nothing else there", CLI_FLAG, CLI_AT(json)},
     {"--quiet", NULL, "no progress and no notes", CLI_FLAG, CLI_AT(quiet)},
-    {"--threads", "N", "processor threads to use (default: all)", CLI_INT, CLI_AT(threads)},
+    {"--threads", "N", "processor threads to use (default, and 0: all)", CLI_SIZE, CLI_AT(threads)},
     {"--help", NULL, "show help", CLI_FLAG, CLI_AT(help)},
     {NULL, NULL, NULL, CLI_FLAG, 0},
 };
@@ -89,11 +89,15 @@ static bool option_set(const cli_option *o, const char *value, cli_args *a) {
     case CLI_TEXT:
         memcpy(at, &value, sizeof value);
         return true;
-    case CLI_INT:
-    case CLI_COUNT: {
+    case CLI_SIZE:
+    case CLI_COUNT:
+    case CLI_LIMIT: {
         const long long v = strtoll(value, &end, 10);
         if (!*value || *end || errno) return number_bad(o, value, "a whole number");
+        if (o->type == CLI_SIZE && v < 0) return number_bad(o, value, "a whole number from 0");
         if (o->type == CLI_COUNT && v < 1) return number_bad(o, value, "a whole number from 1");
+        if (o->type == CLI_LIMIT && v < 1 && v != -1)
+            return number_bad(o, value, "a whole number from 1, or -1 for no limit");
         memcpy(at, &v, sizeof v);
         return true;
     }
@@ -104,10 +108,14 @@ static bool option_set(const cli_option *o, const char *value, cli_args *a) {
         return true;
     }
     case CLI_REAL:
+    case CLI_NONE:
     case CLI_AMOUNT: {
-        const double v = strtod(value, &end);
+        double v = strtod(value, &end);
         if (!*value || *end || errno || v != v) return number_bad(o, value, "a number");
         if (o->type == CLI_AMOUNT && !(v > 0)) return number_bad(o, value, "a number above 0");
+        if (o->type == CLI_REAL && v < 0) return number_bad(o, value, "a number from 0");
+        if (o->type == CLI_NONE && v < 0 && v != -1) return number_bad(o, value, "a number from 0 (0: none)");
+        if (o->type == CLI_NONE && v == 0) v = -1;
         memcpy(at, &v, sizeof v);
         return true;
     }
@@ -122,6 +130,13 @@ static const char *option_name(size_t i) {
     return i < n ? asked->options[i].name : cli_globals[i - n].name;
 }
 
+/* Of two values one would be dropped without a word. */
+static bool option_twice(const cli_option *const *given, size_t n, const cli_option *o) {
+    for (size_t i = 0; i < n; i++)
+        if (given[i] == o) return cli_usage("%s stands twice; give it once", o->name), true;
+    return false;
+}
+
 static bool option_unknown(const char *word, const cli_command *command) {
     asked = command;
     const char *near = cli_nearest(word, option_name);
@@ -131,6 +146,9 @@ static bool option_unknown(const char *word, const cli_command *command) {
 }
 
 bool cli_parse(int argc, char **argv, const cli_command *command, cli_args *a) {
+    enum { OPTIONS_MAX = 96 };
+    const cli_option *given[OPTIONS_MAX]; /* those that took a value */
+    size_t given_count = 0;
     bool words_only = false;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
@@ -153,6 +171,9 @@ bool cli_parse(int argc, char **argv, const cli_command *command, cli_args *a) {
         if (o->type != CLI_FLAG && !value && !(value = i + 1 < argc ? argv[++i] : NULL))
             return cli_usage("%s needs a value (%s)", o->name, o->value), false;
         if (!option_set(o, value, a)) return false;
+        if (o->type == CLI_FLAG) continue;
+        if (option_twice(given, given_count, o)) return false;
+        if (given_count < OPTIONS_MAX) given[given_count++] = o;
     }
     return true;
 }

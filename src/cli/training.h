@@ -13,10 +13,10 @@
         {"--steps", "N", "train for about N optimiser steps instead", CLI_COUNT, CLI_AT(train.steps)},                 \
         {"--lr", "R", "learning rate (default: the method's)", CLI_AMOUNT, CLI_AT(train.lr)},                          \
         {"--schedule", "S", "linear (default), cosine or constant", CLI_TEXT, CLI_AT(train.schedule)},                 \
-        {"--warmup", "SHARE", "share of the steps that warm up (default: 0.1; -1: none)", CLI_REAL,                    \
+        {"--warmup", "SHARE", "share of the steps that warm up (default: 0.1; 0: none)", CLI_NONE,                     \
          CLI_AT(train.warmup)},                                                                                        \
         {"--weight-decay", "D", "AdamW's decay (default: 0)", CLI_REAL, CLI_AT(train.weight_decay)},                   \
-        {"--max-grad-norm", "N", "clip gradients at this norm (default: 1; -1: never)", CLI_REAL,                      \
+        {"--max-grad-norm", "N", "clip gradients at this norm (default: 1; 0: never)", CLI_NONE,                       \
          CLI_AT(train.max_grad_norm)},                                                                                 \
         {"--label-smoothing", "P", "smoothing of the targets (default: 0)", CLI_REAL, CLI_AT(train.label_smoothing)},  \
         {"--stochastic-depth", "P",                                                                                    \
@@ -29,13 +29,14 @@
         {"--focal", "G", "gamma of the focal loss (default: 0, cross-entropy)", CLI_REAL, CLI_AT(train.focal)},        \
         {"--class-sampling", "S", "rows of each class: natural (default), sqrt or balanced", CLI_TEXT,                 \
          CLI_AT(train.class_sampling)},                                                                                \
-        {"--head-dropout", "P", "dropout in the head (default: 0.1; -1: none)", CLI_REAL, CLI_AT(train.head_dropout)}, \
-        {"--base-dropout", "P", "1: dropout inside the base as it was trained, -1: none (default: with full)",         \
-         CLI_REAL, CLI_AT(train.base_dropout)},                                                                        \
+        {"--head-dropout", "P", "dropout in the head (default: 0.1; 0: none)", CLI_NONE, CLI_AT(train.head_dropout)},  \
+        {"--base-dropout", "P",                                                                                        \
+         "1: dropout inside the base as it was trained, 0: none (default: 1 with full, else 0)", CLI_NONE,             \
+         CLI_AT(train.base_dropout)},                                                                                  \
         {"--average", "D",                                                                                             \
-         "judge and keep a running mean of the trained values with this decay (default: 0.99, with full none; -1: "    \
+         "judge and keep a running mean of the trained values with this decay (default: 0.99, with full none; 0: "     \
          "none)",                                                                                                      \
-         CLI_REAL, CLI_AT(train.average)},                                                                             \
+         CLI_NONE, CLI_AT(train.average)},                                                                             \
         {"--class-weights", "W", "auto (default: sqrt where classes are uneven), sqrt, balanced, none", CLI_TEXT,      \
          CLI_AT(train.class_weights)},                                                                                 \
         {"--pooling", "P", "mean, cls or pooler (default: the base's own)", CLI_TEXT, CLI_AT(train.pooling)},          \
@@ -47,11 +48,11 @@
         {"--cache-memory", "MIB",                                                                                      \
          "memory for what the frozen layers make of the rows, kept between epochs, on disk beyond (default: a "        \
          "quarter of what is free, 1024 at most; 0: none)",                                                            \
-         CLI_INT, CLI_AT(cache_memory)},                                                                               \
+         CLI_SIZE, CLI_AT(cache_memory)},                                                                              \
     {                                                                                                                  \
         "--patience", "P",                                                                                             \
             "stop when more than P evaluations on dev in a row bring no better score (default: 5; -1: never)",         \
-            CLI_INT, CLI_AT(patience)                                                                                  \
+            CLI_LIMIT, CLI_AT(patience)                                                                                \
     }
 
 #define CLI_ONE_RUN_OPTIONS(otherwise)                                                                                 \

@@ -235,6 +235,12 @@ static void text_by_content(const look *l, bool need_label, wf_fields *f) {
     if (!text_longest(l, f, true, 2, f->text)) text_longest(l, f, false, 2, f->text);
 }
 
+static bool customary(const char *const *names, const char *name) {
+    for (size_t i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
 static void label_by_content(const look *l, wf_fields *f) {
     const char *name, *found = NULL;
     json_t *place;
@@ -246,7 +252,7 @@ static void label_by_content(const look *l, wf_fields *f) {
         found = name;
         fits++;
     }
-    if (fits != 1) return;
+    if (fits != 1 || customary(text_names, found)) return; /* a field called "text" is no label unless it is named */
     snprintf(f->label, sizeof f->label, "%s", found);
 }
 
@@ -274,10 +280,11 @@ static wf_status roles(const look *l, const char *path, const wf_task_options *o
                        wf_fields *f, wf_err *err) {
     char have[SHOWN_BYTES];
     const json_t *seen = l->seen;
+    const bool single = known->text_field && !known->pair_field; /* the task's own rows have no second text */
     *f = (wf_fields){0};
     WF_TRY(role(seen, path, o->text, "--text", known->text_field, text_names, f->text, err));
     WF_TRY(role(seen, path, o->label, "--label", known->label_field, label_names, f->label, err));
-    WF_TRY(role(seen, path, o->pair, "--pair", known->pair_field, pair_names, f->pair, err));
+    WF_TRY(role(seen, path, o->pair, "--pair", known->pair_field, single ? NULL : pair_names, f->pair, err));
     WF_TRY(role(seen, path, o->group, "--group", NULL, group_names, f->group, err));
     WF_TRY(role(seen, path, o->split_group, "--split-group", NULL, NULL, f->together, err));
     WF_TRY(role(seen, path, NULL, "", NULL, choices_names, f->choices, err));

@@ -90,6 +90,33 @@ wf_status wfi_model_find(wf_lab *lab, const char *name, wf_record *record, json_
     return st;
 }
 
+wf_status wfi_pairs_check(const char *model, wf_pairs of, bool given, wf_err *err) {
+    if (of == WF_PAIRS_YES && !given)
+        return wfi_fail(err, WF_E_ARG,
+                        "\"%s\" is about pairs of texts; give the second with --pair, or rows of pairs with --input",
+                        model);
+    if (of == WF_PAIRS_NO && given)
+        return wfi_fail(err, WF_E_ARG,
+                        "\"%s\" is about single texts and was never trained on a second one; leave --pair out", model);
+    return WF_OK;
+}
+
+wf_status wfi_model_pairs(wf_lab *lab, const json_t *info, wf_pairs *out, wf_task *fields, wf_err *err) {
+    const char *name = json_string_value(json_object_get(info, "task"));
+    wf_record record = {0};
+    json_t *j = NULL;
+    *out = WF_PAIRS_UNKNOWN;
+    if (!name) return WF_OK;
+    wf_status st = wfi_registry_get(lab->registry, "task", name, &record, err);
+    if (st == WF_E_NOTFOUND) return WF_OK;
+    if (st == WF_OK) st = wfi_json_parse(record.json, strlen(record.json), name, &j, err);
+    if (st == WF_OK && fields) st = wfi_task_fields_set(fields, json_object_get(j, "fields"), err);
+    if (st == WF_OK) *out = json_is_true(json_object_get(j, "pair")) ? WF_PAIRS_YES : WF_PAIRS_NO;
+    json_decref(j);
+    wfi_record_clear(&record);
+    return st;
+}
+
 wf_status wfi_model_spread(wf_lab *lab, const char *name, json_t *list, wf_err *err) {
     wf_record r = {0};
     json_t *info = NULL, *one;

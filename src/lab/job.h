@@ -31,7 +31,8 @@ wf_status wfi_job_probe(wf_trained *t, const wf_job *job, json_t **out, wf_err *
 /* Tokens of rows, cut at the model's length. */
 wf_status wfi_job_encode(const wf_trained *t, const wf_rows *rows, const wf_task *task, wf_encoded *out, wf_err *err);
 
-/* Rows of a JSONL, CSV or TSV file by the task's names of fields, or a text a line of any other file. */
+/* Rows of a JSONL, CSV or TSV file by the task's names of fields, or a text a line of any other file (an empty
+ * line is an empty text). */
 typedef struct wf_texts {
     wf_rows rows;
     char *memory; /* of the lines */

@@ -13,7 +13,8 @@ enum { FILE_BATCH = 64 };
 struct wf_predictor {
     wf_lab *lab;
     wf_trained *models;
-    wf_task *tasks; /* [count] kind, labels and names of fields only, for reading and encoding rows */
+    wf_task *tasks;  /* [count] kind, labels and names of fields only, for reading and encoding rows */
+    wf_pairs *pairs; /* [count] */
     size_t count;
 };
 
@@ -25,6 +26,7 @@ void wf_predictor_close(wf_predictor *p) {
     }
     wfi_free(p->models);
     wfi_free(p->tasks);
+    wfi_free(p->pairs);
     wfi_free(p);
 }
 
@@ -42,22 +44,6 @@ static wf_status names_find(wf_lab *lab, const char *const *names, size_t count,
     return st;
 }
 
-/* A file's columns are called as in the file the task was read from; nothing is known when the task is gone. */
-static wf_status fields_take(wf_lab *lab, const wf_trained *model, wf_task *task, wf_err *err) {
-    const char *name = json_string_value(json_object_get(model->info, "task"));
-    wf_record record = {0};
-    json_t *j = NULL;
-    if (!name) return WF_OK;
-    wf_status st = wfi_registry_get(lab->registry, "task", name, &record, err);
-    if (st == WF_E_NOTFOUND) return WF_OK;
-    if (st == WF_OK) st = wfi_json_parse(record.json, strlen(record.json), name, &j, err);
-    if (st == WF_OK) st = wfi_task_fields_set(task, json_object_get(j, "fields"), err);
-    if (st == WF_OK) task->has_pair = json_is_true(json_object_get(j, "pair"));
-    json_decref(j);
-    wfi_record_clear(&record);
-    return st;
-}
-
 wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count, wf_predictor **out, wf_err *err) {
     json_t *list = json_array();
     wf_status st = list ? names_find(lab, names, count, list, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -67,8 +53,9 @@ wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count,
         p->lab = lab;
         p->models = wfi_alloc(count, sizeof *p->models);
         p->tasks = wfi_alloc(count, sizeof *p->tasks);
+        p->pairs = wfi_alloc(count, sizeof *p->pairs);
     }
-    if (st == WF_OK && (!p || !p->models || !p->tasks)) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && (!p || !p->models || !p->tasks || !p->pairs)) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (size_t i = 0; st == WF_OK && i < count; i++) {
         const char *name = json_string_value(json_array_get(list, i));
         st = wfi_trained_open_asked(lab, name, &p->models[i], err);
@@ -78,7 +65,9 @@ wf_status wf_predictor_open(wf_lab *lab, const char *const *names, size_t count,
                                 .kind = p->models[i].kind,
                                 .labels = p->models[i].head->labels,
                                 .label_count = p->models[i].classes};
-        st = fields_take(lab, &p->models[i], &p->tasks[i], err);
+        /* a file's columns are called as in the file the task was read from */
+        st = wfi_model_pairs(lab, p->models[i].info, &p->pairs[i], &p->tasks[i], err);
+        p->tasks[i].has_pair = p->pairs[i] == WF_PAIRS_YES;
     }
     json_decref(list);
     if (st != WF_OK)
@@ -110,14 +99,9 @@ static json_t *row_result(const wf_trained *t, const float *scores) {
     return json_pack("{s:s, s:o}", "label", labels ? labels[best] : number, "probs", probs);
 }
 
-static wf_status pairs_check(const wf_task *task, const wf_rows *rows, wf_err *err) {
-    if (!task->has_pair || task->kind == WF_KIND_MULTIPLE_CHOICE) return WF_OK;
-    for (size_t i = 0; i < rows->count; i++)
-        if (!rows->rows[i].pair)
-            return wfi_fail(
-                err, WF_E_ARG,
-                "\"%s\" is about pairs of texts; give the second with --pair, or rows of pairs with --input",
-                task->name);
+static wf_status pairs_check(const wf_task *task, wf_pairs of, const wf_rows *rows, wf_err *err) {
+    if (task->kind == WF_KIND_MULTIPLE_CHOICE) return WF_OK;
+    for (size_t i = 0; i < rows->count; i++) WF_TRY(wfi_pairs_check(task->name, of, rows->rows[i].pair != NULL, err));
     return WF_OK;
 }
 
@@ -133,7 +117,7 @@ static wf_status rows_run(wf_predictor *p, const wf_rows *rows, json_t *outputs,
         for (size_t i = 0; i < rows->count; i++)
             if (task.kind == WF_KIND_MULTIPLE_CHOICE && rows->rows[i].choice_count > t->classes)
                 t->classes = rows->rows[i].choice_count;
-        st = pairs_check(&task, rows, err);
+        st = pairs_check(&task, p->pairs[m], rows, err);
         if (st == WF_OK) st = wfi_encode(t->base->tokenizer, rows, &task, (size_t)t->max_length, &e, err);
         if (st == WF_OK) st = wfi_evaluate_outputs(t->context, &e, t->classes, &o, err);
         for (size_t i = 0; st == WF_OK && i < rows->count; i++)
@@ -152,7 +136,8 @@ static wf_status outputs_make(wf_predictor *p, const wf_rows *rows, json_t **out
         json_t *row = json_pack("{s:s, s:{}}", "text", rows->rows[i].text, "results");
         if (!row) {
             json_decref(outputs);
-            return wfi_fail(err, WF_E_DATA, "row %lld: text is not valid UTF-8", (long long)rows->rows[i].line);
+            return wfi_fail_at(err, WF_E_DATA, "text", rows->rows[i].line, "row %lld: text is not valid UTF-8",
+                               (long long)rows->rows[i].line);
         }
         if (rows->rows[i].pair) json_object_set_new(row, "text_pair", json_string(rows->rows[i].pair));
         json_array_append_new(outputs, row);
@@ -199,7 +184,7 @@ static wf_status lines_read(const char *path, char **memory, wf_rows *out, wf_er
         if (n != bytes)
             return wfi_fail_at(err, WF_E_DATA, "text", line, "%s:%lld: a text with a NUL byte", path, (long long)line);
         if (n && at[n - 1] == '\r') at[n - 1] = 0;
-        if (*at) out->rows[out->count++] = (wf_row){.text = at, .label = -1, .line = line};
+        out->rows[out->count++] = (wf_row){.text = at, .label = -1, .line = line}; /* an empty line is an empty text */
     }
     return WF_OK;
 }

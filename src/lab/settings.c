@@ -51,6 +51,20 @@ static wf_status range_check(const char *what, double value, double low, double 
     return WF_OK;
 }
 
+/* A whole number from 1, where 0 is "not given". */
+static wf_status count_check(const char *what, int64_t value, int64_t high, wf_err *err) {
+    if (value < 0 || value > high)
+        return wfi_fail(err, WF_E_ARG, "%s is %lld; it must lie in [1, %lld]", what, (long long)value, (long long)high);
+    return WF_OK;
+}
+
+/* 0 is "not given", -1 is none. */
+static wf_status none_check(const char *what, double value, double high, wf_err *err) {
+    if (value != -1 && !(value >= 0 && value <= high))
+        return wfi_fail(err, WF_E_ARG, "%s is %g; it must lie in [0, %g] (-1: none)", what, value, high);
+    return WF_OK;
+}
+
 static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err *err) {
     if (!s->task) return wfi_fail(err, WF_E_ARG, "which task? see: weft task list");
     if ((kind == WF_METHOD_FUSION || kind == WF_METHOD_MEAN) && s->from_count == 0)
@@ -58,7 +72,8 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(range_check("epochs", s->epochs, 0, 10000, err));
     WF_TRY(range_check("learning rate", s->lr, 0, 10, err));
     WF_TRY(range_check("weight decay", s->weight_decay, 0, 10, err));
-    WF_TRY(range_check("warm-up share", s->warmup, -1, 1, err));
+    WF_TRY(none_check("warm-up share", s->warmup, 1, err));
+    WF_TRY(none_check("greatest gradient norm", s->max_grad_norm, 1e9, err));
     WF_TRY(range_check("label smoothing", s->label_smoothing, 0, 0.99, err));
     WF_TRY(range_check("stochastic depth", s->stochastic_depth, 0, 0.99, err));
     WF_TRY(range_check("mixout", s->mixout, 0, 0.99, err));
@@ -69,17 +84,22 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     if (s->stochastic_depth > 0 && (kind == WF_METHOD_HEAD || kind == WF_METHOD_FULL))
         return wfi_fail(err, WF_E_ARG, "stochastic depth is for bottleneck adapters and fusions, not for method %s",
                         kind == WF_METHOD_HEAD ? "head" : "full");
-    WF_TRY(range_check("average", s->average, -1, 0.9999, err));
-    WF_TRY(range_check("head dropout", s->head_dropout, -1, 0.99, err));
-    WF_TRY(range_check("base dropout", s->base_dropout, -1, 1, err));
-    WF_TRY(range_check("rows", (double)s->rows, 0, 1e12, err));
-    WF_TRY(range_check("steps", (double)s->steps, 0, 1e9, err));
-    WF_TRY(range_check("batch rows", (double)s->batch_rows, 0, 65536, err));
-    WF_TRY(range_check("batch tokens", (double)s->batch_tokens, 0, 1 << 22, err));
-    WF_TRY(range_check("accumulate", (double)s->accumulate, 0, 65536, err));
+    WF_TRY(none_check("average", s->average, 0.9999, err));
+    WF_TRY(none_check("head dropout", s->head_dropout, 0.99, err));
+    if (s->base_dropout != 0 && s->base_dropout != 1 && s->base_dropout != -1)
+        return wfi_fail(err, WF_E_ARG,
+                        "base dropout is %g; 1 is dropout as the base was trained with it, -1 is none, and there is "
+                        "nothing between",
+                        s->base_dropout);
+    WF_TRY(count_check("rows", s->rows, 1000000000000, err));
+    WF_TRY(count_check("steps", s->steps, 1000000000, err));
+    WF_TRY(count_check("batch rows", s->batch_rows, 65536, err));
+    WF_TRY(count_check("batch tokens", s->batch_tokens, 1 << 22, err));
+    WF_TRY(count_check("accumulate", s->accumulate, 65536, err));
     WF_TRY(range_check("cache memory", (double)s->cache_memory, -1, 1 << 30, err));
-    WF_TRY(range_check("max length", (double)s->max_length, 0, 1 << 16, err));
-    WF_TRY(range_check("head layers", s->head_layers, 0, 2, err));
+    WF_TRY(count_check("max length", s->max_length, 1 << 16, err));
+    WF_TRY(count_check("head layers", s->head_layers, 2, err));
+    WF_TRY(none_check("patience", s->patience, 1000000, err));
     WF_TRY(wfi_precision_check(s->base_dtype, err));
     wf_dtype type = WF_DTYPE_F32;
     if (kind == WF_METHOD_FULL && wfi_precision_parse(s->base_dtype, &type) && type != WF_DTYPE_F32)
@@ -108,11 +128,20 @@ static void text_set(json_t *j, const char *key, const char *value, const char *
     json_object_set_new(j, key, value ? json_string(value) : json_null());
 }
 
+/* Only adapter methods have settings of their own in brackets. */
+static wf_status brackets_check(const char *method, wf_method_kind kind, wf_err *err) {
+    const size_t n = stem_length(method);
+    if (kind == WF_METHOD_ADAPTER || !method[n]) return WF_OK;
+    return wfi_fail(err, WF_E_ARG, "method %.*s has no settings in brackets (\"%.60s\")%s", (int)n, method, method + n,
+                    kind == WF_METHOD_FUSION ? "; a fusion's belong to its configuration: dynamic[...]" : "");
+}
+
 wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err) {
     const char *method = s->method ? s->method : "seq_bn";
     wf_method_kind kind;
     double lr;
     WF_TRY(method_find(method, &kind, &lr, err));
+    WF_TRY(brackets_check(method, kind, err));
     WF_TRY(spec_check(s, kind, err));
     json_t *j = json_object(), *from = json_array();
     if (!j || !from) return wfi_fail(err, WF_E_NOMEM, "out of memory");

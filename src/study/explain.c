@@ -2,6 +2,7 @@
 #include "study/explain.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include "lab/heads.h"
 #include <math.h>
 #include <string.h>
 
@@ -27,8 +28,11 @@ static wf_status model_open(wf_lab *lab, const char *name, wf_trained *t, wf_err
     return st;
 }
 
-static wf_status text_read(wf_explain *e, const wf_explain_spec *s, wf_err *err) {
+static wf_status text_read(wf_lab *lab, wf_explain *e, const wf_explain_spec *s, wf_err *err) {
     const wf_tokenizer *tok = e->t.base->tokenizer;
+    wf_pairs pairs = WF_PAIRS_UNKNOWN;
+    WF_TRY(wfi_model_pairs(lab, e->t.info, &pairs, NULL, err));
+    WF_TRY(wfi_pairs_check(s->model, pairs, s->pair != NULL, err));
     return wfi_tokenizer_encode(tok, s->text, strlen(s->text), s->pair, s->pair ? strlen(s->pair) : 0,
                                 (size_t)e->t.max_length, &e->tokens, err);
 }
@@ -221,7 +225,7 @@ static wf_status explained(wf_explain *e, const wf_explain_spec *s, json_t **out
     return st;
 }
 
-static wf_status settle(wf_explain *e, const wf_explain_spec *s, wf_err *err) {
+static wf_status settle(wf_lab *lab, wf_explain *e, const wf_explain_spec *s, wf_err *err) {
     if (e->t.kind == WF_KIND_MULTIPLE_CHOICE)
         return wfi_fail(err, WF_E_UNSUPPORTED,
                         "\"%s\" chooses among answers; only predictions about texts are explained", s->model);
@@ -230,7 +234,7 @@ static wf_status settle(wf_explain *e, const wf_explain_spec *s, wf_err *err) {
     e->H = e->t.base->model->config.hidden_size;
     if (e->t.kind == WF_KIND_CLASSIFICATION && e->classes < 2)
         return wfi_fail(err, WF_E_UNSUPPORTED, "\"%s\" knows one label only: there is nothing to explain", s->model);
-    WF_TRY(text_read(e, s, err));
+    WF_TRY(text_read(lab, e, s, err));
     e->T = (int64_t)e->tokens.count;
     e->readout = wfi_alloc((size_t)e->classes, sizeof *e->readout);
     if (!e->readout) return wfi_fail(err, WF_E_NOMEM, "out of memory");
@@ -241,7 +245,7 @@ wf_status wfi_explain_open(wf_lab *lab, const wf_explain_spec *spec, wf_explain 
     *e = (wf_explain){0};
     if (!spec->model || !spec->text) return wfi_fail(err, WF_E_ARG, "which model, and which text? see: weft list");
     WF_TRY(model_open(lab, spec->model, &e->t, err));
-    wf_status st = settle(e, spec, err);
+    wf_status st = settle(lab, e, spec, err);
     if (st != WF_OK) wfi_explain_clear(e);
     return st;
 }

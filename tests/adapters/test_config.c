@@ -40,7 +40,11 @@ static const struct refusal {
     {"seq_bn[scaling=big]", WF_E_DATA, "scaling"},
     {"seq_bn[scaling=true]", WF_E_DATA, "scaling"},
     {"seq_bn[residual_before_ln=before]", WF_E_DATA, "residual_before_ln"},
-    {"seq_bn[leave_out=1]", WF_E_DATA, "leave_out"},
+    {"seq_bn[leave_out=one]", WF_E_DATA, "leave_out"},
+    {"seq_bn[leave_out=0,one]", WF_E_DATA, "leave_out"},
+    {"seq_bn[leave_out=[4]]", WF_E_ARG, "leave_out is [4]; the base has the layers 0 to 3"},
+    {"seq_bn[leave_out=-1]", WF_E_ARG, "leave_out is [-1]; the base has the layers 0 to 3"},
+    {"{\"architecture\": \"lora\", \"leave_out\": [1, 4]}", WF_E_ARG, "layers 0 to 3"},
     {"seq_bn[leave_out=[\"1\"]]", WF_E_DATA, "leave_out"},
     {"seq_bn[init_weights=zero]", WF_E_DATA, "init_weights"},
     {"seq_bn[init_weights_seed=-1]", WF_E_DATA, "init_weights_seed"},
@@ -65,7 +69,13 @@ static const struct refusal {
     {"lora[r=20000]", WF_E_DATA, "r is"},
     {"lora[alpha=much]", WF_E_DATA, "alpha"},
     {"lora[dropout=1.5]", WF_E_DATA, "dropout"},
-    {"lora[attn_matrices=q]", WF_E_DATA, "attn_matrices"},
+    {"lora[attn_matrices=x]", WF_E_DATA, "attn_matrices"},
+    {"lora[attn_matrices=q,x]", WF_E_DATA, "attn_matrices"},
+    {"lora[r=2,k]", WF_E_ARG, "lora[k]: write field=value"},
+    {"lora[attn_matrices=q,,k]", WF_E_ARG, "field=value"},
+    {"lora[attn_matrices=null,k]", WF_E_ARG, "lora[k]: write field=value"},
+    {"lora[attn_matrices=q,k,attn_matrices=v]", WF_E_ARG, "\"attn_matrices\" stands twice"},
+    {"seq_bn[reduction_factor=8,reduction_factor=8]", WF_E_ARG, "\"reduction_factor\" stands twice"},
     {"lora[attn_matrices=[\"x\"]]", WF_E_DATA, "attn_matrices"},
     {"lora[attn_matrices=[]]", WF_E_DATA, "attn_matrices"},
     {"lora[selfattn_lora=false]", WF_E_DATA, "attn_matrices"},
@@ -128,10 +138,14 @@ static void test_sizes(void **state) {
     assert_int_equal(total("seq_bn[reduction_factor=0.5]"), L * (2 * D * 96 + 96 + D));
     assert_int_equal(total("seq_bn[reduction_factor={\"1\": 24, \"default\": 12}]"),
                      3 * (2 * D * 4 + 4 + D) + 2 * D * 2 + 2 + D);
-    assert_int_equal(total("seq_bn[leave_out=[0,2,99]]"), 2 * (2 * D * 3 + 3 + D));
+    assert_int_equal(total("seq_bn[leave_out=[0,2]]"), 2 * (2 * D * 3 + 3 + D));
     assert_int_equal(total("seq_bn[ln_before=true,ln_after=true,use_gating=true]"),
                      L * (2 * D * 3 + 3 + D + 4 * D + D + 1));
+    assert_int_equal(total("seq_bn[leave_out=0,2,reduction_factor=5]"), 2 * (2 * D * 9 + 9 + D));
     assert_int_equal(total("lora"), L * 2 * 8 * 2 * D);
+    assert_int_equal(total("lora[r=16,alpha=16,attn_matrices=q,k,v]"), L * 3 * 16 * 2 * D);
+    assert_int_equal(total("lora[attn_matrices=q, k ,r=16]"), L * 2 * 16 * 2 * D);
+    assert_int_equal(total("lora[attn_matrices=[\"q\",\"k\"],v]"), L * 3 * 8 * 2 * D);
     assert_int_equal(total("lora[r=2,attn_matrices=[\"q\",\"k\",\"v\",\"o\"],intermediate_lora=true,output_lora=true]"),
                      L * 2 * (4 * 2 * D + 2 * (D + F)));
     assert_int_equal(total("lora[use_gating=true]"), L * (2 * 8 * 2 * D + 2 * (D + 1)));
@@ -155,6 +169,10 @@ static void test_fields(void **state) {
     assert_true(json_is_array(json_object_get(a->config, "leave_out")));
     assert_null(json_object_get(a->config, "invertible_adapter"));
     json_decref(preset);
+    wf_adapter *larger = NULL; /* out of a file that was made for a larger base */
+    json_object_set_new(a->config, "leave_out", json_pack("[i, i]", 0, 99));
+    check_ok(wfi_adapter_from_config("larger", a->config, &base, &larger, err));
+    wfi_adapter_free(larger);
     wfi_adapter_free(a);
     check_status(
         WF_E_UNSUPPORTED,

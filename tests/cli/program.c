@@ -11,7 +11,7 @@
 enum { WORDS_MAX = 64 };
 
 char top[256];
-const char *program_input, *program_output;
+const char *program_input, *program_input_file, *program_output;
 
 const char *in_top(const char *format, ...) {
     static char path[4][700];
@@ -83,7 +83,10 @@ int weft_wait(pid_t pid, int *signal_number) {
 static ran run(const char *command) {
     char in[400], out[400], err[400];
     ran r = {0};
-    snprintf(in, sizeof in, "%s", program_input ? in_top(".in") : "/dev/null");
+    snprintf(in, sizeof in, "%s",
+             program_input_file ? in_top("%s", program_input_file)
+             : program_input    ? in_top(".in")
+                                : "/dev/null");
     snprintf(out, sizeof out, "%s", program_output ? program_output : in_top(".out"));
     snprintf(err, sizeof err, "%s", in_top(".err"));
     if (program_input) tiny_write(top, ".in", program_input);

@@ -13,8 +13,9 @@ typedef struct ran { /* free with ran_clear */
 } ran;
 
 /* The words are split at blanks; a word in single quotes may have blanks inside. Runs in the folder top. */
-extern const char *program_input;  /* text for standard input; NULL: none */
-extern const char *program_output; /* file standard output goes to; NULL: captured */
+extern const char *program_input;      /* text for standard input; NULL: none */
+extern const char *program_input_file; /* or a file below top */
+extern const char *program_output;     /* file standard output goes to; NULL: captured */
 ran weft(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void ran_clear(ran *r);
 /* The same, each with one line of checks; weft_ok gives back standard output (free). */

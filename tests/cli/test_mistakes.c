@@ -50,6 +50,42 @@ static void test_words_and_options(void **state) {
         {"--threads 99999 list", "--threads must lie in", ""},
         {"-C", "-C needs a value", ""},
         {"train reviews --epochs -4", "--epochs needs a number above 0", "--epochs needs a number above 0"},
+        {"train reviews --base-dropout 0.5", "base dropout is 0.5", "1 is dropout as the base was trained with it"},
+        {"train reviews --max-grad-norm -2", "--max-grad-norm needs a number from 0 (0: none), not \"-2\"", ""},
+        {"train reviews --warmup -0.5", "--warmup needs a number from 0", ""},
+        {"train reviews --warmup 1.5", "warm-up share is 1.5; it must lie in [0, 1]", ""},
+        {"joint reviews,notes --average -2", "--average needs a number from 0", ""},
+        {"fuse target --from rev --head-dropout -2", "--head-dropout needs a number from 0", ""},
+        {"compare target --methods head --patience -2", "--patience needs a whole number from 1, or -1 for no limit",
+         ""},
+        {"train reviews --patience 0", "--patience needs a whole number from 1, or -1 for no limit, not \"0\"", ""},
+        {"train reviews --cache-memory -1", "--cache-memory needs a whole number from 0, not \"-1\"", ""},
+        {"train reviews --cache-memory -2", "--cache-memory needs a whole number from 0, not \"-2\"", ""},
+        {"train reviews --weight-decay -1", "--weight-decay needs a number from 0", ""},
+        {"train reviews --head-layers 3", "head layers is 3; it must lie in [1, 2]", ""},
+        {"train reviews --head-layers 99999999999", "it must lie in [1, 2]", ""},
+        {"--threads -1 list", "--threads needs a whole number from 0", ""},
+        {"study robust rev --rows 0", "--rows needs a whole number from 1, or -1 for no limit, not \"0\"", ""},
+        {"study fair rev --rows 0", "--rows needs a whole number from 1", ""},
+        {"study failures rev --rows -2", "--rows needs a whole number from 1", ""},
+        {"study interact rev --rows 0", "--rows needs a whole number from 1", ""},
+        {"study interact rev --margin 0", "--margin needs a number above 0", ""},
+        {"study fair rev --resamples 0", "--resamples needs a whole number from 1", ""},
+        {"study fair rev --resamples 20", "--resamples must lie in [100, 1000000]", ""},
+        {"explain rev text --tolerance -2", "--tolerance needs a number above 0", ""},
+        {"gate set reviews --tolerance -2", "--tolerance needs a number from 0", ""},
+        {"train reviews --epochs 1 --epochs 2", "--epochs stands twice", ""},
+        {"task add n reviews --text text --text label", "--text stands twice", ""},
+        {"task add n reviews --text label", "which field is the label?", "--label"},
+        {"train reviews --method full[foo=1]", "method full has no settings in brackets", "[foo=1]"},
+        {"train reviews --method head[foo=1]", "method head has no settings in brackets", "[foo=1]"},
+        {"compare target --methods head[foo=1]", "method head has no settings in brackets", ""},
+        {"joint reviews,notes --method multihead[foo=1]", "multihead", ""},
+        {"train reviews --method seq_bn[leave_out=[7]]", "leave_out is [7]; the base has the layers 0 to 1", ""},
+        {"compare target --methods seq_bn[leave_out=2]", "leave_out is [2]; the base has the layers 0 to 1", ""},
+        {"joint reviews,notes --method lora[leave_out=[0,2]]", "the base has the layers 0 to 1", ""},
+        {"train reviews --method lora[r=2,r=4]", "setting \"r\" stands twice", ""},
+        {"fuse target --from rev --config dynamic[key=true,key=false]", "setting \"key\" stands twice", ""},
         {"train reviews --rows 100000", "has 200 training rows", "100000"},
         {"train reviews --max-length 1", "max length is 1; it must be at least 3", "2 special tokens"},
         {"compare target --methods head --max-length 2", "max length is 2; it must be at least 3", ""},
@@ -200,8 +236,18 @@ static void test_broken_data(void **state) {
     }
     weft_says(2, "predict rev --input end.jsonl", "end.jsonl:2", (char *)NULL);
     program_input = "fine\n\xff\xfe\n";
-    weft_says(2, "predict rev", "row 2", "UTF-8", (char *)NULL);
+    weft_says(2, "predict rev", "standard input:2", "UTF-8", (char *)NULL);
+    char lines[1000] = "";
+    for (int i = 0; i < 99; i++) strcat(lines, "fine\n");
+    program_input = strcat(lines, "\xff\n"); /* behind the first texts that are answered together */
+    ran late = weft("predict rev");
+    assert_int_equal(2, late.code);
+    assert_non_null(strstr(late.err, "standard input:100: a text that is not UTF-8"));
+    ran_clear(&late);
     program_input = NULL;
+    program_input_file = "nul.txt";
+    weft_says(2, "predict rev", "standard input:2: a text with a NUL byte", (char *)NULL);
+    program_input_file = NULL;
     char *tasks = weft_ok("task list"); /* nothing of all this was kept */
     assert_null(strstr(tasks, "task n:"));
     free(tasks);
