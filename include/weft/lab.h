@@ -72,7 +72,7 @@ typedef struct wf_train_spec {
     const char *method;      /* "seq_bn" (default), "double_seq_bn", "par_bn", "scaled_par_bn", "adapter_plus", "lora",
                                 "head", "full",      "fusion"; presets take overrides: "seq_bn[reduction_factor=8]" */
     const char *name;        /* default: TASK-METHOD or, for a fusion, TASK-fusion */
-    const char *base;        /* default: the lab's only base */
+    const char *base;        /* default: that of the adapters in `from`, else the lab's only base */
     const char *base_dtype;  /* what the frozen base is multiplied in: "f32", "bf16", "int8", "auto" (default: bf16
                                 where this machine is faster with it, else f32; never int8); method full: f32 */
     const char *const *from; /* fusion: names of trained adapters, in order; "auto" or "auto:K" among them stands for
@@ -124,7 +124,7 @@ WF_API wf_status wf_resume(wf_lab *lab, int64_t run, char **json,
 typedef struct wf_eval_spec {
     const char *name, *data, *split;
     int resamples;
-} wf_eval_spec; /* split default "test"; resamples default 1000 */
+} wf_eval_spec; /* split default "test"; resamples default 1000, at least 100 */
 /* name: of what was trained jointly NAME:TASK, or NAME for {"name","heads":[...]}, each head's result. */
 WF_API wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err);
 
@@ -193,12 +193,13 @@ WF_API wf_status wf_report(wf_lab *lab, const char *path, char **json, wf_err *e
  * file ends in .html. What has no record is said to be not measured. path NULL: NAME-card.md. {"card","name","format"}
  */
 WF_API wf_status wf_card_write(wf_lab *lab, const char *name, const char *path, char **json, wf_err *err);
+/* name of these two: NAME or, where several objects have it, KIND:NAME (model:, task:, base:). */
 WF_API wf_status wf_inspect(wf_lab *lab, const char *name, char **json, wf_err *err);
 WF_API wf_status wf_verify(wf_lab *lab, char **json,
                            wf_err *err); /* {"ok","checked","failures":[]}; WF_E_CHECK (json still set) when not ok */
 WF_API wf_status wf_list(wf_lab *lab, char **json, wf_err *err); /* {"bases":[],"tasks":[],"models":[],"runs":[]} */
 WF_API wf_status wf_remove(wf_lab *lab, const char *name, char **json,
-                           wf_err *err);                                     /* WF_E_BUSY names what depends on it */
+                           wf_err *err); /* WF_E_BUSY names what depends on it; WF_E_ARG when several are named so */
 WF_API wf_status wf_log(wf_lab *lab, int64_t run, char **json, wf_err *err); /* {"run",...,"lines":[...]} */
 
 #ifdef __cplusplus

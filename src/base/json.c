@@ -36,6 +36,9 @@ wf_status wfi_json_parse(const char *text, size_t size, const char *name, json_t
     if (!j &&
         (!e.text[0] || json_error_code(&e) == json_error_out_of_memory)) /* jansson says nothing when memory ends */
         return wfi_fail(err, WF_E_NOMEM, "out of memory for the JSON of %s", name);
+    if (!j && json_error_code(&e) == json_error_null_character)
+        return wfi_fail_at(err, WF_E_DATA, name, e.position, "%s: line %d, column %d: a text with a NUL (\\u0000)",
+                           name, e.line, e.column);
     if (!j)
         return wfi_fail_at(err, WF_E_DATA, name, e.position, "%s: line %d, column %d: %s", name, e.line, e.column,
                            e.text);

@@ -39,7 +39,8 @@ typedef struct cli_args { /* everything any command can be given */
  * turn into the default. */
 typedef enum cli_type {
     CLI_FLAG,
-    CLI_TEXT,
+    CLI_TEXT,   /* not an empty one */
+    CLI_ANY,    /* any text */
     CLI_SIZE,   /* a whole number from 0 */
     CLI_COUNT,  /* a whole number from 1 */
     CLI_LIMIT,  /* a whole number from 1, or -1: no limit */
@@ -59,6 +60,8 @@ typedef struct cli_option {
 typedef struct cli_command {
     const char *name;    /* "train", "base add" */
     const char *words;   /* "TASK", "NAME PATH", "[TEXT...]" */
+    const char *names;   /* what its first word names, for completion: "base", "task", "model", "run"; "any" of the
+                            first three; NULL: a file, or something new */
     int least, most;     /* words it takes */
     const char *summary; /* one line */
     const char *text;    /* more, for help and the manual; may be NULL */
@@ -82,8 +85,12 @@ void cli_list_free(char **list, size_t count);
 
 /* help.c */
 void cli_help(const cli_command *command); /* NULL: the whole program */
+bool cli_help_group(const char *word);     /* "base": the commands that begin with it; false: there is none */
 int cli_man(const char *name);
+
+/* complete.c */
 int cli_complete_bash(void);
+int cli_names(const cli_args *a, const char *kind); /* the lab's names of a kind, one a line */
 
 /* session.c */
 int cli_open(const cli_args *a,

@@ -67,6 +67,7 @@ const cli_command cli_base_list = {
 const cli_command cli_base_check = {
     .name = "base check",
     .words = "[NAME]",
+    .names = "base",
     .most = 1,
     .run = check,
     .summary = "hash bases again and look at their weights; exit code 3 when one changed or holds NaN",

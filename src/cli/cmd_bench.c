@@ -129,9 +129,13 @@ static int run(const cli_args *a) {
          **from = a->from ? cli_list(a->from, ',', &s.from_count) : NULL;
     s.works = (const char *const *)works;
     s.from = (const char *const *)from;
-    const int code = (a->works && !works) || (a->from && !from)
-                         ? cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"})
-                         : bench(a, &s);
+    int code = EXIT_DONE;
+    if ((a->works && !works) || (a->from && !from))
+        code = cli_fail(WF_E_NOMEM, &(wf_err){.text = "out of memory"});
+    else if ((works && !s.work_count) || (from && !s.from_count))
+        code = cli_usage("%s names none", works && !s.work_count ? "--work" : "--from");
+    else
+        code = bench(a, &s);
     cli_list_free(works, s.work_count);
     cli_list_free(from, s.from_count);
     return code;

@@ -23,6 +23,7 @@ static const cli_option options[] = {
 const cli_command cli_card = {
     .name = "card",
     .words = "NAME",
+    .names = "model",
     .least = 1,
     .most = 1,
     .options = options,

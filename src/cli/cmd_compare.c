@@ -129,6 +129,7 @@ static wf_status sizes_read(const char *text, int64_t **out, size_t *count, wf_e
             st = cli_wrong(err, WF_E_ARG, "--rows needs whole numbers from 1, such as 100,300,1000, not \"%s\"",
                            list[i]);
     }
+    if (st == WF_OK && *count == 0) st = cli_wrong(err, WF_E_ARG, "--rows names no number, such as 100,300,1000");
     cli_list_free(list, *count);
     return st;
 }
@@ -179,6 +180,7 @@ static const cli_option options[] = {
 const cli_command cli_compare = {
     .name = "compare",
     .words = "TASK",
+    .names = "task",
     .least = 1,
     .most = 1,
     .options = options,

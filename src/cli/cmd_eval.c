@@ -140,7 +140,7 @@ static wf_status run_call(const cli_args *a, wf_lab *lab, char **text, wf_err *e
 }
 
 static int run(const cli_args *a) {
-    if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [1, 1000000]");
+    if (a->resamples < 0 || a->resamples > 1000000) return cli_usage("--resamples must lie in [100, 1000000]");
     if (!cli_head(a->words[0], a->of_task)) return EXIT_USAGE;
     if (a->data && a->split) return cli_usage("--data and --split exclude each other");
     return cli_call(a, run_call, eval_show);
@@ -161,6 +161,7 @@ static const cli_option options[] = {
 const cli_command cli_eval = {
     .name = "eval",
     .words = "NAME",
+    .names = "model",
     .least = 1,
     .most = 1,
     .options = options,

@@ -132,7 +132,7 @@ static int run(const cli_args *a) {
 }
 
 static const cli_option options[] = {
-    {"--pair", "TEXT", "the second text, for models of pairs", CLI_TEXT, CLI_AT(pair)},
+    {"--pair", "TEXT", "the second text, for models of pairs", CLI_ANY, CLI_AT(pair)},
     {"--label", "L", "explain this label instead of the one that is predicted", CLI_TEXT, CLI_AT(label)},
     {"-o", "FILE", "write a page of HTML as well", CLI_TEXT, CLI_AT(output)},
     {"--tolerance", "X", "share of the difference by which the tokens may miss it (default: 0.01)", CLI_AMOUNT,
@@ -143,6 +143,7 @@ static const cli_option options[] = {
 const cli_command cli_explain = {
     .name = "explain",
     .words = "NAME TEXT",
+    .names = "model",
     .least = 2,
     .most = 2,
     .options = options,

@@ -39,6 +39,7 @@ static const cli_option options[] = {
 const cli_command cli_fuse = {
     .name = "fuse",
     .words = "TASK",
+    .names = "task",
     .least = 1,
     .most = 1,
     .options = options,

@@ -113,6 +113,7 @@ static const cli_option set_options[] = {
 const cli_command cli_gate_set = {
     .name = "gate set",
     .words = "TASK",
+    .names = "task",
     .least = 1,
     .most = 1,
     .options = set_options,
@@ -124,6 +125,7 @@ const cli_command cli_gate_set = {
 };
 const cli_command cli_gate_rm = {.name = "gate rm",
                                  .words = "TASK",
+                                 .names = "task",
                                  .least = 1,
                                  .most = 1,
                                  .run = remove_run,
@@ -132,6 +134,7 @@ const cli_command cli_gate_rm = {.name = "gate rm",
 const cli_command cli_gate = {
     .name = "gate",
     .words = "[TASK[=MODEL]...]",
+    .names = "task",
     .most = POSITIONALS_MAX,
     .run = check_run,
     .summary = "check that no task's score has fallen; exit code 3 when one did",

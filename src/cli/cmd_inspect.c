@@ -138,9 +138,13 @@ static int run(const cli_args *a) {
 const cli_command cli_inspect = {
     .name = "inspect",
     .words = "NAME",
+    .names = "any",
     .least = 1,
     .most = 1,
     .run = run,
     .summary = "show a model, task or base: sizes, settings, lineage, and where a fusion looks",
+    .text =
+        "A model is often called like its task: where several objects have the name, it is the model that is shown, "
+        "and\ntask:NAME or base:NAME says which other.",
     .example = "weft inspect editorials",
 };

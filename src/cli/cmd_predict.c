@@ -175,7 +175,7 @@ static int run(const cli_args *a) {
 
 static const cli_option options[] = {
     {"--input", "FILE", "rows of a JSONL, CSV or TSV file, or lines of any other file", CLI_TEXT, CLI_AT(input)},
-    {"--pair", "TEXT", "the second text, for models of pairs", CLI_TEXT, CLI_AT(pair)},
+    {"--pair", "TEXT", "the second text, for models of pairs", CLI_ANY, CLI_AT(pair)},
     {"--task", "TASK", "this task's head of what was trained jointly (default: all heads; NAME:TASK is the same)",
      CLI_TEXT, CLI_AT(of_task)},
     {"--all", NULL, "every model of the lab", CLI_FLAG, CLI_AT(all)},
@@ -187,6 +187,7 @@ static const cli_option options[] = {
 const cli_command cli_predict = {
     .name = "predict",
     .words = "NAME[,NAME...] [TEXT...]",
+    .names = "model",
     .least = 0,
     .most = POSITIONALS_MAX,
     .options = options,

@@ -70,6 +70,7 @@ static const cli_option options[] = {
 const cli_command cli_prune = {
     .name = "prune",
     .words = "NAME",
+    .names = "model",
     .least = 1,
     .most = 1,
     .options = options,

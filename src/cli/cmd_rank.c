@@ -103,6 +103,7 @@ static const cli_option options[] = {
 const cli_command cli_rank = {
     .name = "rank",
     .words = "TASK",
+    .names = "task",
     .least = 1,
     .most = 1,
     .options = options,

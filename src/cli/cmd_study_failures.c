@@ -144,6 +144,7 @@ static const cli_option options[] = {
 const cli_command cli_study_failures = {
     .name = "study failures",
     .words = "MODEL[,MODEL...]",
+    .names = "model",
     .least = 1,
     .most = 1,
     .options = options,

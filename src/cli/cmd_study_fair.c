@@ -168,6 +168,7 @@ static const cli_option options[] = {
 const cli_command cli_study_fair = {
     .name = "study fair",
     .words = "MODEL[,MODEL...]",
+    .names = "model",
     .least = 1,
     .most = 1,
     .options = options,

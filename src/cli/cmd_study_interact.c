@@ -143,6 +143,7 @@ static const cli_option options[] = {
 const cli_command cli_study_interact = {
     .name = "study interact",
     .words = "FUSION",
+    .names = "model",
     .least = 1,
     .most = 1,
     .options = options,

@@ -160,6 +160,8 @@ static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) 
                                  .rows = a->train.rows,
                                  .seed = a->train.seed,
                                  .resamples = (int)a->resamples};
+    if (st == WF_OK && ((a->kinds && !kind_count) || (a->sets && !set_count)))
+        st = cli_wrong(err, WF_E_ARG, "%s names none", a->kinds && !kind_count ? "--kinds" : "--sets");
     cli_stop_gently();
     if (st == WF_OK) st = wf_study_robust(lab, &spec, text, err);
     cli_list_free(models, model_count);
@@ -196,6 +198,7 @@ static const cli_option options[] = {
 const cli_command cli_study_robust = {
     .name = "study robust",
     .words = "MODEL[,MODEL...]",
+    .names = "model",
     .least = 1,
     .most = 1,
     .options = options,

@@ -59,8 +59,9 @@ static int list(const cli_args *a) {
 }
 
 static const cli_option options[] = {
-    {"--kind", "K", "classification, regression, multiple_choice or multilabel (default: detected)", CLI_TEXT,
-     CLI_AT(task.kind)},
+    {"--kind", "K",
+     "classification, pair (the same, of two texts), regression, multiple_choice or multilabel (default: detected)",
+     CLI_TEXT, CLI_AT(task.kind)},
     {"--text", "FIELD", "the text's field (default: detected)", CLI_TEXT, CLI_AT(task.text)},
     {"--pair", "FIELD", "the second text's field (default: detected)", CLI_TEXT, CLI_AT(task.pair)},
     {"--label", "FIELD", "the label's field (default: detected)", CLI_TEXT, CLI_AT(task.label)},

@@ -118,6 +118,7 @@ static const cli_option options[] = {
 const cli_command cli_train = {
     .name = "train",
     .words = "TASK",
+    .names = "task",
     .least = 1,
     .most = 1,
     .options = options,

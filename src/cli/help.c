@@ -1,13 +1,38 @@
-/* cli/help.c - help texts, manual pages and bash completion, all from the tables. */
+/* cli/help.c - help texts and manual pages, all from the tables. */
 #include "cli/cli.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+enum { WIDTH = 100 };
+
+/* Words in lines of at most WIDTH columns; the first begins at column `at`, the others at `indent`. A line break in the
+ * text is a blank, two are a new paragraph. */
+static void wrapped(const char *text, int at, int indent) {
+    for (bool first = true; *text; first = false) {
+        const size_t gap = strspn(text, " \n"), n = strcspn(text + gap, " \n");
+        const bool paragraph = !first && strncmp(text, "\n\n", 2) == 0;
+        if (n == 0) break;
+        if (paragraph || (!first && at + 1 + (int)n > WIDTH)) {
+            printf("%s\n%*s", paragraph ? "\n" : "", indent, "");
+            at = indent;
+        } else if (!first) {
+            putchar(' ');
+            at++;
+        }
+        printf("%.*s", (int)n, text + gap);
+        at += (int)n;
+        text += gap + n;
+    }
+    puts("");
+}
+
 static void option_print(const cli_option *o) {
+    enum { LEFT = 29 };
     char left[64];
     snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-    printf("  %-26s %s\n", left, o->help);
+    const int n = printf("  %-26s ", left);
+    wrapped(o->help, n, LEFT);
 }
 
 static void options_print(const cli_option *options) {
@@ -30,12 +55,27 @@ void cli_help(const cli_command *c) {
         program_help();
         return;
     }
-    printf("%s\n\nusage: weft %s%s%s%s\n", c->summary, c->name, *c->words ? " " : "", c->words,
-           c->options ? " [options]" : "");
-    if (c->text) printf("\n%s\n", c->text);
+    wrapped(c->summary, 0, 0);
+    printf("\nusage: weft %s%s%s%s\n", c->name, *c->words ? " " : "", c->words, c->options ? " [options]" : "");
+    if (c->text) puts("");
+    if (c->text) wrapped(c->text, 0, 0);
     if (c->options) puts("\noptions:");
     options_print(c->options);
     printf("\nexample:\n  %s\n", c->example);
+}
+
+bool cli_help_group(const char *word) {
+    const size_t n = strlen(word);
+    bool any = false;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        if (strncmp(cli_commands[i]->name, word, n) != 0 || cli_commands[i]->name[n] != ' ') continue;
+        if (!any) printf("usage: weft %s COMMAND ...\n\ncommands:\n", word);
+        any = true;
+        const int at = printf("  %-15s ", cli_commands[i]->name);
+        wrapped(cli_commands[i]->summary, at, 18);
+    }
+    if (any) printf("\nweft %s COMMAND --help shows a command's options and an example.\n", word);
+    return any;
 }
 
 /* ---- manual pages ---- */
@@ -80,9 +120,9 @@ static void man_command(const cli_command *c) {
     roff(c->words);
     fputs(" [\\fIoptions\\fR]\n", stdout);
     if (c->text) {
-        fputs(".SH DESCRIPTION\n.nf\n", stdout);
+        fputs(".SH DESCRIPTION\n", stdout);
         roff(c->text);
-        fputs("\n.fi\n", stdout);
+        fputs("\n", stdout);
     }
     fputs(".SH OPTIONS\n", stdout);
     roff_options(c->options);
@@ -130,33 +170,4 @@ int cli_man(const char *name) {
         return EXIT_DONE;
     }
     return cli_usage("there is no manual page \"%s\"", name);
-}
-
-/* ---- bash completion ---- */
-
-static void names_print(const cli_option *options) {
-    for (size_t i = 0; options && options[i].name; i++) printf("%s ", options[i].name);
-}
-
-int cli_complete_bash(void) {
-    puts("# bash completion for weft\n_weft() {\n    local word=${COMP_WORDS[COMP_CWORD]} command= second= i\n    for "
-         "((i = 1; i < COMP_CWORD; i++)); do\n"
-         "        case ${COMP_WORDS[i]} in\n        -C | --threads) ((i++)) ;;\n        -*) ;;\n        *) if [ -z "
-         "\"$command\" ]; then command=${COMP_WORDS[i]}; elif [ -z \"$second\" ]; then second=${COMP_WORDS[i]}; fi ;;\n"
-         "        esac\n    done\n    local words=\n    case \"$command $second\" in");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        printf("    \"%s \"*) words=\"", cli_commands[i]->name);
-        names_print(cli_commands[i]->options);
-        names_print(cli_globals);
-        printf("\" ;;\n");
-    }
-    puts("    \"base \"*) words=\"add list check\" ;;\n    \"task \"*) words=\"add list\" ;;");
-    fputs("    \" \") words=\"base task ", stdout);
-    for (size_t i = 0; cli_commands[i]; i++)
-        if (!strchr(cli_commands[i]->name, ' ')) printf("%s ", cli_commands[i]->name);
-    names_print(cli_globals);
-    puts("--version\" ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n    [ -n \"$word\" ] && [ "
-         "\"${word#-}\" = \"$word\" ] && COMPREPLY+=($(compgen -f -- \"$word\"))\n}\ncomplete -o filenames -F _weft "
-         "weft");
-    return EXIT_DONE;
 }

@@ -40,6 +40,13 @@ static int command_incomplete(const char *word) {
     return *text ? cli_usage("%s what? there is %s", word, text) : EXIT_DONE;
 }
 
+/* "base --help", "help base": the commands that begin with it. False: there is none. */
+static bool group_help(int argc, char **argv) {
+    bool asked = false;
+    for (int i = 1; i < argc; i++) asked |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    return asked && cli_help_group(argv[0]);
+}
+
 static int command_unknown(const char *word) {
     if (command_incomplete(word) != EXIT_DONE) return EXIT_USAGE;
     const char *near = cli_nearest(word, command_name);
@@ -62,6 +69,11 @@ static int environment_check(void) {
     return cli_usage("WEFT_ISA is \"%s\"; use scalar, avx2 or avx512, or leave it unset", isa);
 }
 
+static void lab_find(cli_args *a) {
+    if (!a->lab) a->lab = getenv("WEFT_LAB");
+    if (!a->lab) a->lab = ".";
+}
+
 static int command_run(const cli_command *c, cli_args *a) {
     if (a->help) {
         cli_help(c);
@@ -73,8 +85,7 @@ static int command_run(const cli_command *c, cli_args *a) {
                          c->words);
     if (a->threads < 0 || a->threads > 4096) return cli_usage("--threads must lie in [0, 4096]");
     if (environment_check() != EXIT_DONE) return EXIT_USAGE;
-    if (!a->lab) a->lab = getenv("WEFT_LAB");
-    if (!a->lab) a->lab = ".";
+    lab_find(a);
     return c->run(a);
 }
 
@@ -88,13 +99,18 @@ static int program(int argc, char **argv) {
     if (first < 0) return EXIT_USAGE;
     argc -= first;
     argv += first;
+    if (argc == 2 && strcmp(argv[0], "__names") == 0) {
+        lab_find(&a);
+        return cli_names(&a, argv[1]);
+    }
     if (argc == 0 || strcmp(argv[0], "help") == 0) {
         const cli_command *about = argc > 1 ? cli_find(argc - 1, argv + 1, &used) : NULL;
-        if (argc > 1 && !about) return command_unknown(argv[1]);
+        if (argc > 1 && !about) return cli_help_group(argv[1]) ? EXIT_DONE : command_unknown(argv[1]);
         cli_help(about);
         return argc || a.help ? EXIT_DONE : EXIT_USAGE;
     }
     const cli_command *command = cli_find(argc, argv, &used);
+    if (!command && (a.help ? cli_help_group(argv[0]) : group_help(argc, argv))) return EXIT_DONE;
     if (!command) return command_unknown(argv[0]);
     if (!cli_parse(argc - used, argv + used, command, &a)) return EXIT_USAGE;
     return command_run(command, &a);

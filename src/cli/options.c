@@ -87,6 +87,10 @@ static bool option_set(const cli_option *o, const char *value, cli_args *a) {
         memcpy(at, &(bool){true}, sizeof(bool));
         return true;
     case CLI_TEXT:
+        if (!*value) return cli_usage("%s needs a value (%s), not an empty one", o->name, o->value), false;
+        memcpy(at, &value, sizeof value);
+        return true;
+    case CLI_ANY:
         memcpy(at, &value, sizeof value);
         return true;
     case CLI_SIZE:
@@ -140,8 +144,8 @@ static bool option_twice(const cli_option *const *given, size_t n, const cli_opt
 static bool option_unknown(const char *word, const cli_command *command) {
     asked = command;
     const char *near = cli_nearest(word, option_name);
-    cli_usage("there is no option %s%s%s%s; see: weft %s --help", word, near ? " (did you mean " : "", near ? near : "",
-              near ? "?)" : "", command ? command->name : "");
+    cli_usage("there is no option %s%s%s%s; see: weft%s%s --help", word, near ? " (did you mean " : "",
+              near ? near : "", near ? "?)" : "", command ? " " : "", command ? command->name : "");
     return false;
 }
 

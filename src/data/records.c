@@ -68,8 +68,10 @@ static wf_status jsonl_read(reader *r, wf_err *err) {
 /* A file that is one array of objects; lines are then row numbers. */
 static wf_status array_read(reader *r, wf_err *err) {
     json_t *all = NULL;
-    WF_TRY(wfi_json_parse(r->data, r->size, r->name, &all, err));
-    wf_status st = WF_OK;
+    wf_status st = wfi_json_parse(r->data, r->size, r->name, &all, err);
+    if (st != WF_OK)
+        return wfi_fail_in(err, st,
+                           "a file that begins with '[' is one array of objects; else write one object a line");
     for (size_t i = 0; st == WF_OK && i < json_array_size(all) && !enough(r); i++) {
         r->line = (int64_t)i + 1;
         st = object_check(r, json_array_get(all, i), err);

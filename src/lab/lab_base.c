@@ -33,7 +33,20 @@ static wf_status weights_check(const char *dir, const wf_bert *m, wf_err *err) {
     return st;
 }
 
-static wf_status base_describe(const char *dir, json_t **out, wf_err *err) {
+/* More tokens than rows of embeddings would be read beyond them. Fewer may be padding, or a vocabulary that was cut. */
+static wf_status vocabulary_check(wf_lab *lab, const char *dir, const wf_tokenizer *t, const wf_bert *m, wf_err *err) {
+    const long long tokens = (long long)wfi_tokenizer_vocab_size(t), rows = (long long)m->config.vocab_size;
+    if (tokens > rows)
+        return wfi_fail(err, WF_E_DATA, "%s: the tokenizer has %lld tokens, the model only %lld", dir, tokens, rows);
+    if (tokens < rows)
+        wfi_lab_message(lab, "warning",
+                        "the tokenizer has %lld tokens, the model %lld: %lld of its embeddings are never used; is the "
+                        "vocabulary whole?",
+                        tokens, rows, rows - tokens);
+    return WF_OK;
+}
+
+static wf_status base_describe(wf_lab *lab, const char *dir, json_t **out, wf_err *err) {
     wf_bert *m = NULL;
     wf_tokenizer *t = NULL;
     const char *pooling = NULL;
@@ -41,9 +54,7 @@ static wf_status base_describe(const char *dir, json_t **out, wf_err *err) {
     if (st == WF_OK) st = wfi_bert_open(dir, &m, err);
     if (st == WF_OK) st = weights_check(dir, m, err);
     if (st == WF_OK) st = wfi_tokenizer_open(dir, &t, err);
-    if (st == WF_OK && (int64_t)wfi_tokenizer_vocab_size(t) > m->config.vocab_size)
-        st = wfi_fail(err, WF_E_DATA, "%s: the tokenizer has %zu tokens, the model only %lld", dir,
-                      wfi_tokenizer_vocab_size(t), (long long)m->config.vocab_size);
+    if (st == WF_OK) st = vocabulary_check(lab, dir, t, m, err);
     if (st == WF_OK) {
         int64_t count = 0;
         for (size_t i = 0; i < m->params.count; i++) count += m->params.params[i]->count;
@@ -63,7 +74,7 @@ static wf_status base_store(wf_lab *lab, const char *name, const char *aside, ch
     json_t *info = NULL, *files = NULL;
     char hex[65], relative[160];
     char *place = NULL, *text = NULL;
-    wf_status st = base_describe(aside, &info, err);
+    wf_status st = base_describe(lab, aside, &info, err);
     if (st == WF_OK) st = wfi_lab_tree_hash(aside, &files, hex, err);
     if (st != WF_OK) goto done;
     json_object_set(info, "files", files);

@@ -104,8 +104,10 @@ static wf_status head_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, w
     wf_scores scores = {0};
     wf_by_class by = {0};
     json_t *j = NULL;
-    const int resamples = spec->resamples > 0 ? spec->resamples : 1000;
+    const int resamples = spec->resamples ? spec->resamples : 1000;
     const char *split = spec->split ? spec->split : "test", *name = NULL;
+    if (resamples < 100 || resamples > 1000000)
+        return wfi_fail(err, WF_E_ARG, "resamples must lie in [100, 1000000], for intervals that mean something");
     WF_TRY(wfi_trained_open_asked(lab, spec->name, &r.t, err));
     wf_status st = wfi_json_str(r.t.info, "task", spec->name, &name, err);
     if (st == WF_OK) st = wfi_lab_task(lab, name, &task, NULL, err);

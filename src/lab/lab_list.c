@@ -108,24 +108,45 @@ static wf_status relatives_add(wf_lab *lab, const wf_record *r, json_t *info, wf
     return WF_OK;
 }
 
-static wf_status record_find(wf_lab *lab, const char *name, wf_record *out, wf_err *err) {
+/* The object that NAME or KIND:NAME means. A model is often called like its task: of several objects of one name the
+ * first of models, tasks and bases; *others is then "task:NAME", or "". */
+enum { OTHERS_BYTES = 160 };
+static wf_status record_find(wf_lab *lab, const char *name, wf_record *out, char others[OTHERS_BYTES], wf_err *err) {
     static const char *const kinds[] = {"model", "task", "base"};
+    wf_record found = {0};
+    *others = 0;
     if (!name) return wfi_fail(err, WF_E_ARG, "which one? see: weft list");
-    for (int i = 0; i < 3; i++)
-        if (wfi_registry_get(lab->registry, kinds[i], name, out, i == 0 ? err : NULL) == WF_OK) return WF_OK;
-    return wfi_fail(err, WF_E_NOTFOUND, "there is nothing named \"%.64s\" in this lab; see: weft list", name);
+    for (int i = 0; i < 3; i++) {
+        const size_t n = strlen(kinds[i]), at = strlen(others);
+        wf_record r = {0};
+        if (strncmp(name, kinds[i], n) == 0 && name[n] == ':')
+            return wfi_registry_get(lab->registry, kinds[i], name + n + 1, out, err);
+        if (wfi_registry_get(lab->registry, kinds[i], name, &r, NULL) != WF_OK) continue;
+        if (!found.name) {
+            found = r;
+            continue;
+        }
+        snprintf(others + at, OTHERS_BYTES - at, "%s%s:%.64s", at ? " or " : "", kinds[i], name);
+        wfi_record_clear(&r);
+    }
+    if (!found.name)
+        return wfi_fail(err, WF_E_NOTFOUND, "there is nothing named \"%.64s\" in this lab; see: weft list", name);
+    *out = found;
+    return WF_OK;
 }
 
 wf_status wf_inspect(wf_lab *lab, const char *name, char **json, wf_err *err) {
     wf_record r = {0};
     json_t *info = NULL;
     wf_trained t = {0};
-    WF_TRY(record_find(lab, name, &r, err));
+    char others[OTHERS_BYTES];
+    WF_TRY(record_find(lab, name, &r, others, err));
+    if (*others) wfi_lab_message(lab, "note", "this is the %s; there is also %s", r.kind, others);
     wf_status st = wfi_lab_record_json(&r, &info, err);
     if (st == WF_OK) st = relatives_add(lab, &r, info, err);
     if (st == WF_OK && strcmp(r.kind, "model") == 0) {
         json_t *names = json_array(); /* of several heads the first will do */
-        st = names ? wfi_model_spread(lab, name, names, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+        st = names ? wfi_model_spread(lab, r.name, names, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
         if (st == WF_OK) st = wfi_trained_open(lab, json_string_value(json_array_get(names, 0)), &t, err);
         json_decref(names);
         if (st == WF_OK && t.adapter) json_object_set(info, "config", t.adapter->config);
@@ -147,10 +168,13 @@ wf_status wf_inspect(wf_lab *lab, const char *name, char **json, wf_err *err) {
 
 wf_status wf_remove(wf_lab *lab, const char *name, char **json, wf_err *err) {
     wf_record r = {0};
-    WF_TRY(record_find(lab, name, &r, err));
-    wf_status st = wfi_registry_remove(lab->registry, r.kind, name, err);
+    char others[OTHERS_BYTES];
+    WF_TRY(record_find(lab, name, &r, others, err));
+    wf_status st = *others ? wfi_fail(err, WF_E_ARG, "several are named \"%.64s\"; say which: %s:%.64s or %s", name,
+                                      r.kind, name, others)
+                           : wfi_registry_remove(lab->registry, r.kind, r.name, err);
     if (st == WF_OK && *r.path) st = wfi_aside_remove(lab, r.path, err);
-    if (st == WF_OK) st = wfi_lab_give(json_pack("{s:s, s:s}", "removed", name, "kind", r.kind), json, err);
+    if (st == WF_OK) st = wfi_lab_give(json_pack("{s:s, s:s}", "removed", r.name, "kind", r.kind), json, err);
     wfi_record_clear(&r);
     return st;
 }

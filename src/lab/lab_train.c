@@ -196,9 +196,28 @@ wf_status wfi_run_train(wf_lab *lab, const char *command, const char *name, cons
     return st;
 }
 
-wf_status wf_train(wf_lab *lab, const wf_train_spec *spec, char **json, wf_err *err) {
+/* The base of the first adapter that is named: no other can be meant. "" where none is; what is wrong is said later. */
+static void sources_base(wf_lab *lab, const wf_train_spec *spec, char out[65]) {
+    *out = 0;
+    for (size_t i = 0; i < spec->from_count && !*out; i++) {
+        wf_record r = {0};
+        json_t *info = NULL;
+        if (wfi_registry_get(lab->registry, "model", spec->from[i], &r, NULL) == WF_OK &&
+            wfi_lab_record_json(&r, &info, NULL) == WF_OK) {
+            const char *base = json_string_value(json_object_get(info, "base"));
+            snprintf(out, 65, "%.64s", base ? base : "");
+        }
+        json_decref(info);
+        wfi_record_clear(&r);
+    }
+}
+
+wf_status wf_train(wf_lab *lab, const wf_train_spec *given, char **json, wf_err *err) {
     json_t *j = NULL;
-    char name[65];
+    char name[65], base_name[65] = "";
+    wf_train_spec filled = *given, *spec = &filled;
+    if (!spec->base) sources_base(lab, spec, base_name);
+    if (*base_name) spec->base = base_name;
     WF_TRY(wfi_settings_resolve(spec, &j, err));
     if (spec->name)
         snprintf(name, sizeof name, "%.64s", spec->name);

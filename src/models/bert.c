@@ -24,12 +24,19 @@ static wf_status config_read(const char *dir, wf_bert_config *c, wf_err *err) {
     wf_status st = wfi_json_read(path, CONFIG_MAX_BYTES, &j, err);
     int64_t layers = 0;
     const char *type = NULL, *act = "gelu";
+    bool decoder = false;
     double eps = 0, hidden_dropout = 0, attention_dropout = 0, head_dropout = 0;
     if (st != WF_OK) goto done;
     WF_GO(wfi_json_str(j, "model_type", path, &type, err));
     if (strcmp(type, "bert") != 0) {
         st = wfi_fail(err, WF_E_UNSUPPORTED, "%s: model_type \"%.40s\" is not supported; weft reads \"bert\"", path,
                       type);
+        goto done;
+    }
+    WF_GO(wfi_json_bool_or(j, "is_decoder", path, false, &decoder, err));
+    if (decoder) {
+        st = wfi_fail(err, WF_E_UNSUPPORTED,
+                      "%s: is_decoder is true; weft reads encoders, whose attention sees the whole text", path);
         goto done;
     }
     WF_GO(wfi_json_int(j, "num_hidden_layers", path, 1, 1000, &layers, err));
@@ -205,8 +212,9 @@ wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err) {
     WF_TRY(config_read(dir, &c, err));
     char *path = wfi_path_join(dir, "model.safetensors");
     wf_status st = path ? wfi_safetensors_open(path, &source, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && (st = wfi_bert_from_source(&c, &source, out, err)) != WF_OK) wfi_fail_in(err, st, "%s", path);
     wfi_free(path);
-    return st == WF_OK ? wfi_bert_from_source(&c, &source, out, err) : st;
+    return st;
 }
 
 wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err) {

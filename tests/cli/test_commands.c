@@ -139,7 +139,7 @@ static void test_json(void **state) {
     has_keys(json_object_get(json_object_get(j, "heads"), "notes"),
              "task task_hash kind metric classes train_rows batches loss_weight dev test");
     json_decref(j);
-    j = weft_json("-C j eval f --resamples 50");
+    j = weft_json("-C j eval f --resamples 100");
     has_keys(j, "name task split rows metrics per_class confusion");
     one = json_object_get(json_object_get(j, "per_class"), "positive");
     has_keys(one, "precision recall f1 support predicted");
@@ -395,6 +395,9 @@ static void test_help(void **state) {
     free(completion);
     free(man);
     prints("--version", "weft ");
+    static const char *const groups[] = {"base --help", "base -h", "help base", "--help base", "base add-x --help"};
+    for (int i = 0; i < 5; i++) prints(groups[i], "\n  base check ");
+    prints("help study", "\n  study fair ");
 }
 
 /* The lab: -C wins over WEFT_LAB, which wins over the current folder. */
@@ -413,6 +416,43 @@ static void test_which_lab(void **state) {
     assert_non_null(strstr(page, "in the lab <code>second</code>"));
     assert_non_null(strstr(page, "class=\"scroll\" tabindex=\"0\""));
     free(page);
+}
+
+/* Of objects with one name the model is shown, KIND:NAME says which; fused adapters bring their base; a vocabulary that
+ * was cut is told. */
+static void test_one_name(void **state) {
+    (void)state;
+    lab_make("n");
+    tiny_base(in_top("short"));
+    char *vocab = file_text(in_top("short/vocab.txt"));
+    *strstr(vocab, "very\n") = 0;
+    tiny_write(in_top("short"), "vocab.txt", vocab);
+    free(vocab);
+    ran cut = weft("-C n base add notes short");
+    assert_int_equal(0, cut.code);
+    contains(cut.err, "the tokenizer has 20 tokens, the model 28: 8 of its embeddings are never used");
+    ran_clear(&cut);
+    ran whole = weft("-C n base add other base");
+    assert_string_equal("", whole.err);
+    ran_clear(&whole);
+    weft_says(2, "-C n train notes --name a", "3 bases", "--base", (char *)NULL);
+    free(weft_ok("-C n train reviews --base notes --name a --epochs 1"));
+    free(weft_ok("-C n train notes --base notes --name notes --epochs 1"));
+    json_t *j = weft_json("-C n fuse target --from a,notes --keep-fusion --epochs 1");
+    assert_string_equal("notes", json_string_value(json_object_get(json_object_get(j, "settings"), "base")));
+    json_decref(j);
+    weft_says(2, "-C n fuse target --from auto --name z", "3 bases", "--base", (char *)NULL);
+    ran one = weft("-C n inspect notes");
+    contains(one.out, "model notes\n");
+    contains(one.err, "this is the model; there is also task:notes or base:notes");
+    ran_clear(&one);
+    prints("-C n inspect task:notes", "task notes\n");
+    prints("-C n inspect base:notes", "base notes\n");
+    weft_says(2, "-C n rm notes", "say which: model:notes or task:notes or base:notes", (char *)NULL);
+    prints("-C n rm target-fusion", "removed model target-fusion");
+    prints("-C n rm model:notes", "removed model notes");
+    prints("-C n rm task:notes", "removed task notes");
+    weft_says(2, "-C n rm notes", "cannot be removed", (char *)NULL);
 }
 
 /* On no terminal: lines, no bar and no escapes; with --quiet nothing at all, but results stay. */
@@ -469,6 +509,6 @@ int main(void) {
                                        cmocka_unit_test(test_json),        cmocka_unit_test(test_predict),
                                        cmocka_unit_test(test_own_columns), cmocka_unit_test(test_terminal_orders),
                                        cmocka_unit_test(test_help),        cmocka_unit_test(test_which_lab),
-                                       cmocka_unit_test(test_progress)};
+                                       cmocka_unit_test(test_one_name),    cmocka_unit_test(test_progress)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }

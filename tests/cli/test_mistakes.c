@@ -14,6 +14,14 @@ static int setup(void **state) {
     return 0;
 }
 
+static void config_edit(const char *base, const char *what, const char *with) {
+    char *text = file_text(in_top("%s/config.json", base)), *at = text ? strstr(text, what) : NULL, edited[1000];
+    assert_non_null(at);
+    snprintf(edited, sizeof edited, "%.*s%s%s", (int)(at - text), text, with, at + strlen(what));
+    tiny_write(in_top("%s", base), "config.json", edited);
+    free(text);
+}
+
 static void test_words_and_options(void **state) {
     (void)state;
     static const char *const cases[][3] = {
@@ -34,6 +42,24 @@ static void test_words_and_options(void **state) {
         {"train reviews notes", "what is \"notes\"?", "weft train TASK"},
         {"report page.html", "what is \"page.html\"?", "usage: weft report\n"},
         {"bench --work speed", "work \"speed\" is not known", "train:fuse:N"},
+        {"bench --work ''", "--work needs a value (LIST), not an empty one", ""},
+        {"bench --work ,", "--work names none", ""},
+        {"study robust rev --kinds ,", "--kinds names none", ""},
+        {"study robust rev --sets ''", "--sets needs a value", ""},
+        {"compare target --methods ''", "--methods needs a value", ""},
+        {"compare target --methods head --rows ,", "--rows names no number", ""},
+        {"report -o ''", "-o needs a value (FILE), not an empty one", ""},
+        {"-C '' list", "-C needs a value", ""},
+        {"--lsit", "no option --lsit", "see: weft --help"},
+        {"eval rev --resamples 1", "resamples must lie in [100, 1000000]", ""},
+        {"eval rev --resamples 4294967396", "must lie in [100, 1000000]", ""},
+        {"task add n nul.jsonl", "nul.jsonl:1: not valid JSON", "a text with a NUL (\\u0000)"},
+        {"task add n lists.jsonl", "a file that begins with '[' is one array of objects", "lists.jsonl: line 2"},
+        {"rm task:rev", "no task \"rev\"", ""},
+        {"base add other decoder", "decoder/config.json: is_decoder is true", ""},
+        {"base add other shapes",
+         "shapes/model.safetensors: tensor \"embeddings.position_embeddings.weight\" has shape", "[64"},
+        {"base add other wordy", "the tokenizer has 29 tokens, the model only 28", ""},
         {"bench --rounds 0.5", "--rounds needs a whole number", ""},
         {"bench --rounds -1", "--rounds needs a whole number from 1", ""},
         {"bench --size minilm --base tiny", "not both", ""},
@@ -193,6 +219,17 @@ static void test_words_and_options(void **state) {
     assert_non_null(nul);
     assert_int_equal(8, fwrite("good\na\0b", 1, 8, nul));
     assert_int_equal(0, fclose(nul));
+    tiny_write(top, "nul.jsonl", "{\"text\": \"a\\u0000\", \"label\": \"x\"}\n");
+    tiny_write(top, "lists.jsonl", "[\"a\", \"x\"]\n[\"b\", \"y\"]\n");
+    tiny_base(in_top("decoder"));
+    config_edit("decoder", "\"hidden_act\"", "\"is_decoder\":true,\"hidden_act\"");
+    tiny_base(in_top("shapes"));
+    config_edit("shapes", "\"max_position_embeddings\":64", "\"max_position_embeddings\":63");
+    tiny_base(in_top("wordy"));
+    FILE *vocab = fopen(in_top("wordy/vocab.txt"), "a");
+    assert_non_null(vocab);
+    fputs("more\n", vocab);
+    assert_int_equal(0, fclose(vocab));
     assert_int_equal(0, mkdir(in_top("broken"), 0700));
     tiny_write(in_top("broken"), "config.json", "{");
     tiny_write(in_top("broken"), "model.safetensors", "x");

@@ -75,7 +75,7 @@ static void test_one_task_is_plain_training(void **state) {
     plain.method = "seq_bn";
     check_ok(wf_train(lab, &plain, &text, err));
     json_t *a = parsed(text), *first = adapter_hash("reviews");
-    check_ok(wf_remove(lab, "reviews", NULL, err));
+    check_ok(wf_remove(lab, "model:reviews", NULL, err));
     wf_joint_spec joint = joint_of(1, "adapter", "reviews");
     joint.sampling = "equal";
     joint.loss_weights = "pcgrad";
@@ -88,7 +88,7 @@ static void test_one_task_is_plain_training(void **state) {
     check_ok(wf_eval(lab, &(wf_eval_spec){.name = "reviews", .resamples = 100}, &text, err)); /* its only head */
     json_t *scores = parsed(text);
     assert_string_equal("reviews", json_string_value(json_object_get(scores, "task")));
-    check_ok(wf_remove(lab, "reviews", NULL, err));
+    check_ok(wf_remove(lab, "model:reviews", NULL, err));
     json_t *all[] = {a, b, first, second, scores};
     for (int i = 0; i < 5; i++) json_decref(all[i]);
 }

@@ -93,9 +93,9 @@ static void test_main_job(void **state) {
     assert_int_equal(TINY_LAYERS, json_array_size(json_object_get(j, "attention")));
     json_decref(j);
     check_ok(wf_report(lab, at("report.html"), NULL, err));
-    check_status(WF_E_BUSY, wf_remove(lab, "reviews", NULL, err));
+    check_status(WF_E_BUSY, wf_remove(lab, "model:reviews", NULL, err));
     check_ok(wf_remove(lab, "fused", NULL, err));
-    check_ok(wf_remove(lab, "reviews", NULL, err));
+    check_ok(wf_remove(lab, "model:reviews", NULL, err));
     wf_lab_close(lab);
 }
 

@@ -128,7 +128,7 @@ static void test_no_effect_no_claim(void **state) {
     assert_non_null(strstr(text_of(benefit, "verdict"), "within what chance gives"));
     assert_string_equal("noise-seq_bn", text_of(own, "name"));
     assert_true(json_is_false(json_object_get(own, "reused")));
-    check_ok(wf_eval(lab, &(wf_eval_spec){.name = "noise-seq_bn", .split = "dev", .resamples = 10}, NULL, err));
+    check_ok(wf_eval(lab, &(wf_eval_spec){.name = "noise-seq_bn", .split = "dev", .resamples = 100}, NULL, err));
     json_decref(j);
     /* An own adapter trained on other rows is no fair peer: another one is trained, under another name. */
     wf_train_spec few = fusion_of("noise", "few", 1, 1e-3);

@@ -102,7 +102,7 @@ static void test_both_types_in_one_lab(void **state) {
  * said. */
 static json_t *evaluated(wf_lab *lab, const char *name, const char *dtype) {
     char *text = NULL;
-    const wf_eval_spec spec = {.name = name, .resamples = 50};
+    const wf_eval_spec spec = {.name = name, .resamples = 100};
     check_ok(wf_lab_base_dtype(lab, dtype, err));
     check_ok(wf_eval(lab, &spec, &text, err));
     check_ok(wf_lab_base_dtype(lab, NULL, err));

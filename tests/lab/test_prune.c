@@ -39,7 +39,7 @@ static json_t *pruned(const wf_prune_spec *s) {
 
 static double accuracy(const char *name, const char *split) {
     char *text = NULL;
-    check_ok(wf_eval(lab, &(wf_eval_spec){.name = name, .split = split, .resamples = 10}, &text, err));
+    check_ok(wf_eval(lab, &(wf_eval_spec){.name = name, .split = split, .resamples = 100}, &text, err));
     json_t *j = planted_json(text);
     const double v = planted_number(json_object_get(json_object_get(j, "metrics"), "accuracy"), "value");
     json_decref(j);
