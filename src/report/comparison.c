@@ -91,9 +91,10 @@ static void interval_write(wf_buffer *b, const verdict *v, int digits, double fa
         return;
     }
     const double ends[] = {factor * wfi_report_number(v->test, "low"), factor * wfi_report_number(v->test, "high")};
-    wfi_buffer_printf(
-        b, ", 95 %% interval over test rows and %zu seeds %+.*f to %+.*f, p %.3f with Holm's correction: ", v->seeds.n,
-        digits, fmin(ends[0], ends[1]), digits, fmax(ends[0], ends[1]), wfi_report_number(v->test, "p_holm"));
+    char p[16];
+    wfi_buffer_printf(b, ", 95 %% interval over test rows and %zu seeds %+.*f to %+.*f, p %s with Holm's correction: ",
+                      v->seeds.n, digits, fmin(ends[0], ends[1]), digits, fmax(ends[0], ends[1]),
+                      wfi_report_p(p, wfi_report_number(v->test, "p_holm")));
 }
 
 /* "+1.2 points", and what rows and seeds allow to be said. */
