@@ -99,7 +99,8 @@ static void numbers_place(const frame *f, const wf_point *p, size_t count, doubl
     for (size_t i = 0; i < count; i++) {
         const double x = px(f, p[i].x), y = py(f, p[i].y);
         for (int k = 0; k < 40; k++) { /* right and left by turns */
-            const double aside = (k % 2 ? -1 : 1) * (13 + 14.0 * (k / 2));
+            const int step = k / 2;
+            const double aside = (k % 2 ? -1 : 1) * (13.0 + 14.0 * step);
             bool room = x + aside > EDGE_LEFT && x + aside < WIDTH - 8;
             for (size_t o = 0; o < count && room; o++)
                 room = (o == i || fabs(px(f, p[o].x) - x - aside) > 12 || fabs(py(f, p[o].y) - y) > 10) &&
