@@ -70,8 +70,8 @@ static int environment_check(void) {
 }
 
 static void lab_find(cli_args *a) {
-    if (!a->lab) a->lab = getenv("WEFT_LAB");
-    if (!a->lab) a->lab = ".";
+    const char *named = getenv("WEFT_LAB");
+    if (!a->lab) a->lab = named && *named ? named : ".";
 }
 
 static int command_run(const cli_command *c, cli_args *a) {

@@ -410,6 +410,8 @@ static void test_which_lab(void **state) {
     setenv("WEFT_LAB", "second", 1);
     prints("list", "base tiny");
     prints("list -C .", "this lab is empty");
+    setenv("WEFT_LAB", "", 1); /* as if it were not set */
+    prints("list", "this lab is empty");
     unsetenv("WEFT_LAB");
     free(weft_ok("-C second/. report -o dot.html")); /* a lab is called by its folder's name */
     char *page = file_text(in_top("dot.html"));
