@@ -56,21 +56,37 @@ static void column_pack(wfk_int8 *p, const wfk_table *t, const float *b, int64_t
     }
 }
 
+static wf_status no_memory(wf_err *err, int64_t k, int64_t n) {
+    return wfi_fail(err, WF_E_NOMEM, "no memory for a packed matrix [%lld,%lld]", (long long)k, (long long)n);
+}
+
+/* Sizes alone; NULL: out of memory. */
+static wfk_int8 *shaped(int64_t k, int64_t n) {
+    wfk_int8 *p = wfi_alloc(1, sizeof *p);
+    if (!p) return NULL;
+    *p = (wfk_int8){.k = k, .n = n, .K = up_to(k, 4), .groups = up_to(k, WFK_INT8_GROUP) / WFK_INT8_GROUP};
+    p->panels = up_to(n, WFK_INT8_PANEL) / WFK_INT8_PANEL;
+    p->size =
+        (size_t)(p->panels * WFK_INT8_PANEL) * ((size_t)p->K + (size_t)p->groups * (sizeof *p->scale + sizeof *p->sum));
+    return p;
+}
+
+static void place(wfk_int8 *p, void *block) {
+    const int64_t columns = p->panels * WFK_INT8_PANEL;
+    p->data = block;
+    p->scale = (float *)(void *)(p->data + columns * p->K); /* columns are many of 64 */
+    p->sum = (int32_t *)(void *)(p->scale + columns * p->groups);
+}
+
 wf_status wfk_int8_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wfk_int8 **out, wf_err *err) {
     const wfk_table *t = wfk_table_get();
-    wfk_int8 *p = wfi_alloc(1, sizeof *p);
-    if (p) {
-        *p = (wfk_int8){.k = k, .n = n, .K = up_to(k, 4), .groups = up_to(k, WFK_INT8_GROUP) / WFK_INT8_GROUP};
-        p->panels = up_to(n, WFK_INT8_PANEL) / WFK_INT8_PANEL;
-        const size_t columns = (size_t)(p->panels * WFK_INT8_PANEL), each = columns * (size_t)p->groups;
-        p->data = wfi_alloc_aligned(columns * (size_t)p->K);
-        p->scale = wfi_alloc_aligned(each * sizeof *p->scale);
-        p->sum = wfi_alloc_aligned(each * sizeof *p->sum);
+    wfk_int8 *p = shaped(k, n);
+    void *block = p ? wfi_alloc_aligned(p->size) : NULL;
+    if (!block) {
+        wfi_free(p);
+        return no_memory(err, k, n);
     }
-    if (!p || !p->data || !p->scale || !p->sum) {
-        wfk_int8_free(p);
-        return wfi_fail(err, WF_E_NOMEM, "no memory for a packed matrix [%lld,%lld]", (long long)k, (long long)n);
-    }
+    place(p, block);
     const int team = wfk_threads_for(k * n, LEAST_PRODUCTS / 16);
 #pragma omp parallel for num_threads(team) schedule(static) if (team > 1)
     for (int64_t j = 0; j < n; j++) column_pack(p, t, tb ? b + j * ldb : b + j, tb ? 1 : ldb, j);
@@ -78,11 +94,22 @@ wf_status wfk_int8_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ld
     return WF_OK;
 }
 
+wf_status wfk_int8_over(int64_t k, int64_t n, const void *block, size_t most, wfk_int8 **out, wf_err *err) {
+    wfk_int8 *p = shaped(k, n);
+    if (!p) return no_memory(err, k, n);
+    if (p->size > most) {
+        wfi_free(p);
+        return wfi_fail(err, WF_E_DATA, "%zu bytes are no packed matrix [%lld,%lld]", most, (long long)k, (long long)n);
+    }
+    p->borrowed = true;
+    place(p, (void *)(uintptr_t)block); /* a matrix is only read */
+    *out = p;
+    return WF_OK;
+}
+
 void wfk_int8_free(wfk_int8 *p) {
     if (!p) return;
-    wfi_free(p->data);
-    wfi_free(p->scale);
-    wfi_free(p->sum);
+    if (!p->borrowed) wfi_free(p->data);
     wfi_free(p);
 }
 

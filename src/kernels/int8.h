@@ -18,15 +18,19 @@
 enum { WFK_INT8_GROUP = 128, WFK_INT8_PANEL = 64, WFK_INT8_BLOCK = 6 };
 
 /* B is stored in panels of WFK_INT8_PANEL columns: [panel][K / 4][column][4], K = k and each n rounded up with zeros.
- * scale and sum (of w over the group's rows): [panel][group][column]. */
+ * scale and sum (of w over the group's rows): [panel][group][column]. All three stand in one block, in this order. */
 typedef struct wfk_int8 {
     int64_t k, n, K, groups, panels;
+    size_t size; /* bytes of the block */
+    bool borrowed;
     int8_t *data;
     float *scale;
     int32_t *sum;
 } wfk_int8;
 
 wf_status wfk_int8_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wfk_int8 **out, wf_err *err);
+/* Over the block of such a matrix, borrowed and only read. WF_E_DATA when `most` bytes are too few. */
+wf_status wfk_int8_over(int64_t k, int64_t n, const void *block, size_t most, wfk_int8 **out, wf_err *err);
 void wfk_int8_free(wfk_int8 *p);
 wf_status wfk_int8_gemm(const wfk_int8 *p, int64_t m, const float *a, int64_t lda, const float *bias, bool add,
                         float *c, int64_t ldc, wf_err *err);

@@ -240,9 +240,8 @@ wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *er
 static wf_status linear_pack(wf_linear *l, bool backward, wf_dtype dtype, wf_err *err) {
     if (l->weight->grad) return WF_OK; /* trainable weights change every step */
     const float *w = l->weight->data;
-    const wf_dtype back = dtype == WF_DTYPE_I8 ? WF_DTYPE_BF16 : dtype;
     if (!l->forward) WF_TRY(wfi_packed_new(true, l->in, l->out, w, l->in, dtype, &l->forward, err));
-    if (backward && !l->backward) WF_TRY(wfi_packed_new(false, l->out, l->in, w, l->in, back, &l->backward, err));
+    if (backward && !l->backward) WF_TRY(wfi_packed_new(false, l->out, l->in, w, l->in, dtype, &l->backward, err));
     return WF_OK;
 }
 

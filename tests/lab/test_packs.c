@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 static char top[256], cache[300], weights[300];
-static const wf_dtype types[] = {WF_DTYPE_F32, WF_DTYPE_BF16};
+static const wf_dtype types[] = {WF_DTYPE_F32, WF_DTYPE_BF16, WF_DTYPE_I8};
 
 static int setup(void **state) {
     snprintf(top, sizeof top, "%s", check_temp_dir());
@@ -80,7 +80,7 @@ static bool from_cache(wf_dtype type) {
 }
 
 static void test_same_bits(void **state) {
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
         assert_false(from_cache(types[k]));
         assert_int_equal(k + 1, kept(NULL));
         assert_true(from_cache(types[k]));

@@ -221,7 +221,42 @@ static void packed_type(wf_dtype type, float near, float levels) {
                  (double)worst[1]);
 }
 
+/* Input gradients go through the matrices in the type too: off by its rounding, and no more. */
+static void packed_backward(wf_dtype type, double near) {
+    enum { T = 7, WIDEST = 64 };
+    wf_bert *m[2];
+    float x[T * WIDEST], y[2][T * WIDEST];
+    for (int i = 0; i < T * WIDEST; i++) x[i] = sinf((float)i * 1.7f) * 1e-3f; /* as small as gradients are */
+    for (int k = 0; k < 2; k++) {
+        check_ok(wfi_bert_open(base_dir(), &m[k], err));
+        check_ok(wfi_bert_pack(m[k], true, k ? type : WF_DTYPE_F32, err));
+    }
+    for (int i = 0; i < m[0]->config.layers; i++)
+        for (int which = 0; which < 6; which++) {
+            double off = 0, all = 0;
+            int64_t n = 0;
+            for (int k = 0; k < 2; k++) {
+                const wf_bert_layer *l = &m[k]->layers[i];
+                const wf_linear *linears[] = {&l->query, &l->key, &l->value, &l->attention_dense, &l->up, &l->down};
+                const wf_linear *w = linears[which];
+                assert_true(w->in <= WIDEST && w->out <= WIDEST);
+                n = T * w->in;
+                check_ok(wfi_packed_gemm(w->backward, T, x, w->out, NULL, 0.0f, y[k], w->in, err));
+            }
+            for (int64_t j = 0; j < n; j++) {
+                off += pow((double)y[1][j] - (double)y[0][j], 2);
+                all += pow((double)y[0][j], 2);
+            }
+            const double relative = sqrt(off / all);
+            if (!(relative > 0 && relative < near))
+                fail_msg("%s, layer %d, matrix %d: off by %g", wfi_dtype_name(type), i, which, relative);
+        }
+    for (int k = 0; k < 2; k++) wfi_bert_free(m[k]);
+}
+
 static void test_packed_types(void **state) {
+    packed_backward(WF_DTYPE_BF16, 0.01);
+    packed_backward(WF_DTYPE_I8, 0.02);
     packed_type(WF_DTYPE_BF16, 0.05f, 0.01f);
     packed_type(WF_DTYPE_I8, 0.05f, 0.01f);
 }

@@ -237,6 +237,7 @@ void wfi_packed_free(wf_packed *p) {
 }
 
 const void *wfi_packed_bytes(const wf_packed *p, size_t *size) {
+    if (p->int8) return *size = p->int8->size, p->int8->data;
     *size = p->memory ? dnnl_memory_desc_get_size(desc_arg(&p->layout)) : 0;
     void *bytes = NULL;
     return p->memory && dnnl_memory_get_data_handle(p->memory, &bytes) == dnnl_success ? bytes : NULL;
@@ -244,7 +245,7 @@ const void *wfi_packed_bytes(const wf_packed *p, size_t *size) {
 
 wf_status wfi_packed_over(int64_t k, int64_t n, const void *bytes, size_t most, wf_dtype dtype, wf_packed **out,
                           wf_err *err) {
-    if ((dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16) || k < 1 || n < 1)
+    if ((dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16 && dtype != WF_DTYPE_I8) || k < 1 || n < 1)
         return wfi_fail(err, WF_E_UNSUPPORTED, "a packed matrix [%lld,%lld] of type %s is not kept", (num)k, (num)n,
                         wfi_dtype_name(dtype));
     wf_packed *p = wfi_alloc(1, sizeof *p);
@@ -252,6 +253,10 @@ wf_status wfi_packed_over(int64_t k, int64_t n, const void *bytes, size_t most, 
     p->k = k, p->n = n;
     p->rounds = dtype == WF_DTYPE_BF16;
     p->type = p->rounds && wfi_packed_native_bf16() ? dnnl_bf16 : dnnl_f32;
+    if (dtype == WF_DTYPE_I8) {
+        const wf_status st = wfk_int8_over(k, n, bytes, most, &p->int8, err);
+        return st == WF_OK ? (*out = p, WF_OK) : (wfi_packed_free(p), st);
+    }
     ready();
     dnnl_status_t st = engine_status;
     if (st == dnnl_success) st = choose_layout(p);
