@@ -10,6 +10,16 @@ static void rows_print(const json_t *j) {
            cli_number(rows, "train"), cli_number(rows, "dev"), cli_number(rows, "test"));
 }
 
+/* Which columns were taken for what. */
+static void fields_print(const json_t *fields) {
+    const char *role;
+    json_t *field;
+    size_t n = 0;
+    json_object_foreach((json_t *)(uintptr_t)fields, role, field) if (json_is_string(field))
+        printf("%s%s \"%s\"", n++ ? ", " : "  fields: ", role, json_string_value(field));
+    if (n) puts("");
+}
+
 enum { LABELS_SHOWN = 12 };
 
 static void task_show(const json_t *j) {
@@ -17,6 +27,7 @@ static void task_show(const json_t *j) {
     const char *label;
     size_t n = 0;
     rows_print(j);
+    fields_print(json_object_get(j, "fields"));
     if (*cli_text(j, "kind_why")) printf("  %s: %s\n", cli_text(j, "kind"), cli_text(j, "kind_why"));
     json_object_foreach((json_t *)balance, label, one) {
         if (n++ == LABELS_SHOWN) printf("  ... %zu labels in all\n", json_object_size(balance));

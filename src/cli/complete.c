@@ -10,7 +10,9 @@ static const struct {
 } values[] = {
     {"joint", "--method", "adapter multihead seq_bn double_seq_bn par_bn scaled_par_bn adapter_plus lora"},
     {NULL, "--method", "seq_bn double_seq_bn par_bn scaled_par_bn adapter_plus lora head full"},
-    {NULL, "--methods", "head full seq_bn"},
+    {NULL, "--methods",
+     "head full seq_bn double_seq_bn par_bn scaled_par_bn adapter_plus lora fuse: average: weighted: best: joint: "
+     "multihead: mtfuse:"},
     {NULL, "--base", "@base"},
     {NULL, "--from", "auto @model"},
     {NULL, "--task", "@task"},

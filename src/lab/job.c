@@ -64,6 +64,9 @@ static wf_status train_rows_encode(const wf_job *job, const wf_trained *t, wf_en
     return st;
 }
 
+/* Below this many times the smallest class's rows the largest is not spoken of. */
+static const double WORTH_A_NOTE = 1.5;
+
 /* "balanced": n / (classes * count), as scikit-learn has it. "sqrt": the square roots of these, which help rare classes
  * without giving up as much on the common ones. "auto": sqrt where the largest class has over 3 times the smallest's
  * rows, else none. Absent classes weigh 1. */
@@ -95,7 +98,7 @@ static wf_status weights_make(const wf_job *job, const wf_encoded *train, float 
         const double balanced = count[c] ? (double)train->rows / ((double)present * (double)count[c]) : 1;
         w[c] = (float)(whole ? balanced : sqrt(balanced));
     }
-    if (present && most > least && !job->part)
+    if (present && (double)most >= WORTH_A_NOTE * (double)least && !job->part)
         wfi_lab_message(
             job->lab, "note",
             use ? "%s: the largest class has %.3g times the training rows of the smallest (%lld, %lld), so "

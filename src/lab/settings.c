@@ -61,7 +61,9 @@ static wf_status count_check(const char *what, int64_t value, int64_t high, wf_e
 /* 0 is "not given", -1 is none. */
 static wf_status none_check(const char *what, double value, double high, wf_err *err) {
     if (value != -1 && !(value >= 0 && value <= high))
-        return wfi_fail(err, WF_E_ARG, "%s is %g; it must lie in [0, %g] (-1: none)", what, value, high);
+        return wfi_fail(err, WF_E_ARG,
+                        "%s is %g; it must lie in [0, %g] (0 on the command line, -1 in the library: none)", what,
+                        value, high);
     return WF_OK;
 }
 

@@ -2,6 +2,7 @@
  * each other; the trainable copy. The values themselves: tests/engine/test_parity.c. */
 #include "../tape/gradcheck.h"
 #include "base/alloc.h"
+#include "kernels/gemm.h"
 #include "tiny_run.h"
 
 static char top[300];
