@@ -15,6 +15,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KEPT = os.path.join(TOP, "docs", "study", "fusion.jsonl")
+TARGETS_LEAST = 5
 T975 = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228, 11: 2.201, 12: 2.179}  # by degrees of freedom
 
 
@@ -66,6 +67,9 @@ def table():
             for name, a, b in (("fusion with own less one adapter", "own", "seq_bn"), ("fusion of the sources less one adapter", "sources", "seq_bn"),
                                ("fusion with own less fusion of the sources", "own", "sources"), ("one adapter less head alone", "seq_bn", "head")):
                 gains.setdefault((name, k), []).append(mean[a] - mean[b])
+    if len(next(iter(gains.values()), [])) < TARGETS_LEAST:
+        print("\nToo few targets yet for a mean over them.")
+        return
     print("\nMean over the targets, points, 95 % interval (t, over targets):\n")
     print("| difference | fewer rows | more rows |\n| --- | ---: | ---: |")
     for name in dict.fromkeys(n for n, _ in gains):
