@@ -151,7 +151,7 @@ void wfi_job_watch_close(wf_job_watch *w) {
 }
 
 int wfi_job_event(const wf_train_event *e, void *user) {
-    const wf_job_watch *w = user;
+    wf_job_watch *w = user;
     if (e->to_prepare) {
         const wf_progress rows = {.stage = "prepare",
                                   .name = w->job->name,
@@ -171,7 +171,9 @@ int wfi_job_event(const wf_train_event *e, void *user) {
                            .rate_unit = "tokens/s",
                            .seconds_left = e->seconds_left,
                            .note = w->job->part ? NULL : e->note};
+    if (e->note && w->log && !w->begun && !w->job->part) wfi_run_log_rewind(w->job->log, e->note);
     if (e->note && w->log) {
+        w->begun = true;
         fprintf(w->log, "%s\n", e->note);
         fflush(w->log);
     }

@@ -18,9 +18,13 @@ wf_status wfi_job_options(const wf_job *job, const wf_trained *t, int64_t rows, 
 typedef struct wf_job_watch { /* what the trainer tells becomes progress and the run's log */
     const wf_job *job;
     FILE *log;
+    bool begun; /* a note was written */
 } wf_job_watch;
 void wfi_job_watch_open(const wf_job *job, wf_job_watch *out);
 void wfi_job_watch_close(wf_job_watch *w);
+/* Before the first note of a training that may go on from a checkpoint: what was told after that checkpoint will be
+ * told again, so the log ends before that note (and after a whole line). */
+void wfi_run_log_rewind(const char *path, const char *note);
 int wfi_job_event(const wf_train_event *e, void *watch);
 
 /* Scores of rows, as into[key]. file: where the outputs are written, floats [rows, classes]; NULL: nowhere. */

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "in_lab.h"
+#include "lab/job_parts.h"
 #include "weft/weft.h"
 #include <signal.h>
 #include <sys/wait.h>
@@ -292,9 +293,38 @@ static void test_compare_and_wrong_arguments(void **state) {
     wf_lab_close(lab);
 }
 
+/* A training that goes on from a checkpoint tells some epochs again: the log ends before the first of them. */
+static void test_log_is_rewound(void **state) {
+    (void)state;
+    static const char own[] = "epoch 1: loss 0.9\nepoch 2: loss 0.7\n",
+                      all[] = "epoch 1: loss 0.5\nepoch 2: loss 0.4\n";
+    const struct {
+        const char *tail, *note;
+        size_t kept;
+    } cases[] = {{"", "epoch 2: loss 0.4", 18},            /* told before */
+                 {"", "epoch 3: loss 0.3", 36},            /* new */
+                 {"epoch 3: lo", "epoch 3: loss 0.3", 36}, /* cut in the middle of a line */
+                 {"", "epoch 2: loss 0.7", 36},            /* of the training before: that one stands */
+                 {"a word\n", "epoch 2: loss 0.4", 43}};
+    char text[256];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int n = snprintf(text, sizeof text, "%s%s%s", own, all, cases[i].tail);
+        check_ok(wfi_file_write(at("log.txt"), text, (size_t)n, err));
+        wfi_run_log_rewind(at("log.txt"), cases[i].note);
+        char *now = NULL;
+        size_t size = 0;
+        check_ok(wfi_file_read(at("log.txt"), 1 << 10, &now, &size, err));
+        assert_int_equal(strlen(own) + cases[i].kept, size);
+        assert_memory_equal(text, now, size);
+        wfi_free(now);
+    }
+    wfi_run_log_rewind(at("no such log"), "epoch 1: loss 0.5");
+}
+
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "train-until-killed") == 0) return train_until_killed(argv[2]);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_main_job),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_log_is_rewound),
+                                       cmocka_unit_test(test_main_job),
                                        cmocka_unit_test(test_same_seed_same_hash),
                                        cmocka_unit_test(test_cancel_and_resume_give_the_same_bits),
                                        cmocka_unit_test(test_killed_run_is_resumed),
