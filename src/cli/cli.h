@@ -103,6 +103,8 @@ int cli_fail(wf_status status, const wf_err *err); /* one line on standard error
 wf_status cli_wrong(wf_err *err, wf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* fills err, as the library does */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* EXIT_DONE where --resamples is not given or in its range; else what cli_usage gives. */
+int cli_resamples_check(const cli_args *a);
 void cli_progress_end(void); /* wipes the progress line */
 
 /* output.c: results for people. */

@@ -123,9 +123,8 @@ static wf_status call(const cli_args *a, wf_lab *lab, char **text, wf_err *err) 
 }
 
 static int run(const cli_args *a) {
-    if (a->resamples && (a->resamples < 100 || a->resamples > 1000000))
-        return cli_usage("--resamples must lie in [100, 1000000]");
-    return cli_call(a, call, interact_show);
+    const int code = cli_resamples_check(a);
+    return code == EXIT_DONE ? cli_call(a, call, interact_show) : code;
 }
 
 static const cli_option options[] = {

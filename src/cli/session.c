@@ -190,6 +190,12 @@ int cli_usage(const char *format, ...) {
     return EXIT_USAGE;
 }
 
+int cli_resamples_check(const cli_args *a) {
+    if (a->resamples && (a->resamples < 100 || a->resamples > 1000000))
+        return cli_usage("--resamples must lie in [100, 1000000]");
+    return EXIT_DONE;
+}
+
 int cli_call(const cli_args *a, wf_status (*call)(const cli_args *a, wf_lab *lab, char **text, wf_err *err),
              void (*show)(const json_t *result)) {
     wf_lab *lab = NULL;

@@ -1,23 +1,13 @@
 /* report/chart.c - see chart.h. */
 #include "report/chart.h"
+#include "report/chart_edges.h"
 #include "report/html.h"
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    WIDTH = 760,
-    HEIGHT = 360,
-    LEFT = 56,
-    RIGHT = 24,
-    TOP = 34,
-    BOTTOM = 46,
-    LEGEND = 20,
-    TICKS_MAX = 16,
-    NAME_MOST = 80,
-    TICK_WIDTH = 36
-};
+enum { TICKS_MAX = 16, NAME_MOST = 80, TICK_WIDTH = 36 };
 
 typedef struct frame {
     double x_low, x_high, y_low, y_high;
@@ -53,13 +43,13 @@ static frame frame_fit(const wf_series *s, size_t count) {
 
 /* Sizes grow by factors: logarithmic; a single size stands in the middle. */
 static double px(const frame *f, double x) {
-    if (f->x_high <= f->x_low) return LEFT + (WIDTH - LEFT - RIGHT) / 2.0;
+    if (f->x_high <= f->x_low) return EDGE_LEFT + (WIDTH - EDGE_LEFT - EDGE_RIGHT) / 2.0;
     const double share =
         f->x_low > 0 ? log(x / f->x_low) / log(f->x_high / f->x_low) : (x - f->x_low) / (f->x_high - f->x_low);
-    return LEFT + 12 + share * (WIDTH - LEFT - RIGHT - 24);
+    return EDGE_LEFT + 12 + share * (WIDTH - EDGE_LEFT - EDGE_RIGHT - 24);
 }
 static double py(const frame *f, double y) {
-    return TOP + (f->y_high - y) / (f->y_high - f->y_low) * (HEIGHT - TOP - BOTTOM);
+    return EDGE_TOP + (f->y_high - y) / (f->y_high - f->y_low) * (HEIGHT - EDGE_TOP - EDGE_BOTTOM);
 }
 
 static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const char *y_label) {
@@ -68,9 +58,9 @@ static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const c
         const double y = (double)k * step;
         char text[24];
         wfi_chart_tick(text, y);
-        wfi_buffer_printf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, WIDTH - RIGHT,
-                          py(f, y), py(f, y));
-        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", LEFT - 6,
+        wfi_buffer_printf(b, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", EDGE_LEFT,
+                          WIDTH - EDGE_RIGHT, py(f, y), py(f, y));
+        wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", EDGE_LEFT - 6,
                           py(f, y) + 4, text);
     }
     for (int i = 0; i < f->tick_count; i++) {
@@ -78,11 +68,12 @@ static void axes_draw(wf_buffer *b, const frame *f, const char *x_label, const c
         for (int k = 0; k < i; k++) room = room && fabs(px(f, f->ticks[i]) - px(f, f->ticks[k])) > TICK_WIDTH;
         if (!room) continue;
         wfi_buffer_printf(b, "<text class=\"small\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>",
-                          px(f, f->ticks[i]), HEIGHT - BOTTOM + 18, f->ticks[i]);
+                          px(f, f->ticks[i]), HEIGHT - EDGE_BOTTOM + 18, f->ticks[i]);
     }
-    wfi_buffer_printf(b, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, WIDTH - RIGHT,
-                      HEIGHT - BOTTOM, HEIGHT - BOTTOM);
-    wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8);
+    wfi_buffer_printf(b, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", EDGE_LEFT,
+                      WIDTH - EDGE_RIGHT, HEIGHT - EDGE_BOTTOM, HEIGHT - EDGE_BOTTOM);
+    wfi_buffer_printf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (EDGE_LEFT + WIDTH - EDGE_RIGHT) / 2,
+                      HEIGHT - 8);
     wfi_html_text(b, x_label);
     wfi_buffer_printf(b, "</text><text x=\"%d\" y=\"%d\">", 8, 16);
     wfi_html_text(b, y_label);
@@ -93,7 +84,7 @@ static const char *const dashes[] = {"none", "6 3", "2 3", "8 3 2 3"};
 
 /* Error bars of several series at one x stand side by side. */
 static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t k, size_t of) {
-    const double aside = s->spread ? 4 * ((double)k - 0.5 * (double)(of - 1)) : 0, most = 0.5 * (LEFT - 6);
+    const double aside = s->spread ? 4 * ((double)k - 0.5 * (double)(of - 1)) : 0, most = 0.5 * (EDGE_LEFT - 6);
     const double dodge = fmax(-most, fmin(most, aside));
     wfi_buffer_printf(b, "<g style=\"color:var(--s%zu)\"><title>", k % 8);
     wfi_html_text(b, s->name);
@@ -116,11 +107,11 @@ static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t
         wfi_buffer_adds(b, "</g>");
         return;
     }
-    const int y = HEIGHT + 12 + (int)k * LEGEND; /* the legend stands below: names of fusions are long */
+    const int y = HEIGHT + 12 + (int)k * LINE; /* the legend stands below: names of fusions are long */
     wfi_buffer_printf(b,
                       "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"currentColor\" stroke-width=\"3\" "
                       "stroke-dasharray=\"%s\"/><text x=\"%d\" y=\"%d\">",
-                      LEFT, LEFT + 26, y - 4, y - 4, dashes[k / 8 % 4], LEFT + 34, y);
+                      EDGE_LEFT, EDGE_LEFT + 26, y - 4, y - 4, dashes[k / 8 % 4], EDGE_LEFT + 34, y);
     wfi_chart_name(b, s->name, NAME_MOST);
     wfi_buffer_adds(b, "</text></g>");
 }
@@ -128,7 +119,7 @@ static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t
 void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series,
                      size_t count) {
     const frame f = frame_fit(series, count);
-    wfi_chart_begin(b, title, WIDTH, HEIGHT + (count > 1 ? (int)count * LEGEND + 4 : 0), false);
+    wfi_chart_begin(b, title, WIDTH, HEIGHT + (count > 1 ? (int)count * LINE + 4 : 0), false);
     wfi_buffer_adds(b, "<desc>"); /* the numbers, for those who do not see the lines */
     for (size_t k = 0; k < count; k++) {
         wfi_html_text(b, series[k].name);

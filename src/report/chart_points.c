@@ -1,20 +1,11 @@
 /* report/chart_points.c - quality over cost, a point a method, the front drawn as a line. See chart.h. */
 #include "report/chart.h"
+#include "report/chart_edges.h"
 #include "report/html.h"
 #include <math.h>
 #include <stdint.h>
 
-enum {
-    WIDTH = 760,
-    HEIGHT = 360,
-    EDGE_LEFT = 56,
-    EDGE_RIGHT = 24,
-    EDGE_TOP = 34,
-    EDGE_BOTTOM = 46,
-    LINE = 20,
-    NAME_MOST = 80,
-    POINTS_MOST = 64 /* with a place for a number of their own */
-};
+enum { NAME_MOST = 80, POINTS_MOST = 64 /* with a place for a number of their own */ };
 
 typedef struct frame {
     double x_low, x_high, y_low, y_high;

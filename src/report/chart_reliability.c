@@ -1,9 +1,10 @@
 /* report/chart_reliability.c - the reliability diagram. See chart.h. */
 #include "report/chart.h"
+#include "report/chart_edges.h"
 #include "report/html.h"
 #include <math.h>
 
-enum { SIDE = 320, EDGE_LEFT = 56, EDGE_TOP = 34, EDGE_BOTTOM = 46, EDGE_RIGHT = 24, LINE = 20, NAME_MOST = 40 };
+enum { SIDE = 320, NAME_MOST = 40 };
 
 static double px(double v) {
     return EDGE_LEFT + v * SIDE;

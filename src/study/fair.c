@@ -64,9 +64,7 @@ static wf_status settle(wf_fair *f, wf_err *err) {
     const wf_fair_spec *s = f->spec;
     WF_TRY(positive_settle(f, err));
     if (s->rows < -1) return wfi_fail(err, WF_E_ARG, "rows must be -1 (all) or more");
-    f->resamples = s->resamples ? s->resamples : WF_STUDY_RESAMPLES;
-    if (f->resamples < 100 || f->resamples > 1000000)
-        return wfi_fail(err, WF_E_ARG, "resamples must lie in [100, 1000000]");
+    WF_TRY(wfi_study_resamples(s->resamples, WF_STUDY_RESAMPLES, &f->resamples, err));
     f->said = wfi_alloc(s->model_count, sizeof *f->said);
     f->swapped = wfi_alloc(s->model_count, sizeof *f->swapped);
     if (!f->said || !f->swapped) return wfi_fail(err, WF_E_NOMEM, "out of memory");

@@ -21,11 +21,8 @@ static wf_status settle(wf_interact *x, wf_err *err) {
     if (s->rows < -1) return wfi_fail(err, WF_E_ARG, "rows must be -1 (all) or more");
     const size_t paired = x->n < WF_INTERACT_PAIRED ? x->n : WF_INTERACT_PAIRED,
                  questions = RESAMPLES_EACH * (paired * (paired + 1) / 2 > x->n ? paired * (paired + 1) / 2 : x->n);
-    x->resamples = s->resamples                             ? s->resamples
-                   : questions > (size_t)WF_STUDY_RESAMPLES ? (int)questions
-                                                            : WF_STUDY_RESAMPLES;
-    if (x->resamples < 100 || x->resamples > 1000000)
-        return wfi_fail(err, WF_E_ARG, "resamples must lie in [100, 1000000]");
+    const int enough = questions > (size_t)WF_STUDY_RESAMPLES ? (int)questions : WF_STUDY_RESAMPLES;
+    WF_TRY(wfi_study_resamples(s->resamples, enough, &x->resamples, err));
     if ((size_t)x->resamples < questions / 2)
         wfi_lab_message(x->study.lab, "note",
                         "with %d resamples and so many questions nothing can be claimed; %zu are enough", x->resamples,

@@ -47,9 +47,7 @@ static wf_status settle(wf_robust *r, wf_err *err) {
         }
         if (asked) r->strengths[r->strength_count++] = x;
     }
-    r->resamples = s->resamples ? s->resamples : WF_STUDY_RESAMPLES;
-    if (r->resamples < 100 || r->resamples > 1000000)
-        return wfi_fail(err, WF_E_ARG, "resamples must lie in [100, 1000000]");
+    WF_TRY(wfi_study_resamples(s->resamples, WF_STUDY_RESAMPLES, &r->resamples, err));
     if (s->rows < -1) return wfi_fail(err, WF_E_ARG, "rows must be -1 (all) or more");
     r->metric = r->task->metric;
     r->sign = wfi_study_lower_is_better(r->metric) ? -1 : 1;

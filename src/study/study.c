@@ -80,6 +80,12 @@ static wf_status labels_check(wf_lab *lab, const char *model, const char *own, c
                            task->name);
 }
 
+wf_status wfi_study_resamples(int asked, int otherwise, int *out, wf_err *err) {
+    *out = asked ? asked : otherwise;
+    if (*out < 100 || *out > 1000000) return wfi_fail(err, WF_E_ARG, "resamples must lie in [100, 1000000]");
+    return WF_OK;
+}
+
 wf_status wfi_study_task(wf_lab *lab, const char *const *models, size_t count, const char *asked, wf_task **out,
                          wf_err *err) {
     wf_task *task = NULL;

@@ -22,6 +22,9 @@ wf_status wfi_study_end(wf_study *s, wf_status st, json_t *result, char **json, 
 /* Says where the study is; WF_E_CANCELLED when the user asked. */
 wf_status wfi_study_tick(wf_study *s, const char *stage, int64_t rows, wf_err *err);
 
+/* How often to resample: as asked, or (0) `otherwise`; WF_E_ARG outside [100, 1000000]. */
+wf_status wfi_study_resamples(int asked, int otherwise, int *out, wf_err *err);
+
 /* The task that all the models answer (asked: its name, or NULL: the first model's own); labels must be the same. */
 wf_status wfi_study_task(wf_lab *lab, const char *const *models, size_t count, const char *asked, wf_task **out,
                          wf_err *err);
