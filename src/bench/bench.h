@@ -114,7 +114,7 @@ wf_status wfi_bench_round(wf_bench_state *b, wf_bench_running *r, double slice, 
 /* memory.c: peak of each work in a process of its own. */
 wf_status wfi_bench_memory(wf_bench_state *b, wf_err *err);
 /* flops.c: multiplications and additions that a token truly needs. */
-void wfi_bench_flops(const wf_bench_state *b, wf_bench_running *r);
+wf_status wfi_bench_flops(const wf_bench_state *b, wf_bench_running *r, wf_err *err);
 /* peak.c: the fastest product by type; each call is one more try. */
 wf_status wfi_bench_peaks(wf_bench_state *b, wf_err *err);
 /* result.c */

@@ -8,16 +8,17 @@
  *   attention           forward 4 L H a token (scores and mix; L: positions it attends to). Backward 2 L H for each of
  *                       dV, dP, dQ, dK that is live (dP when Q or K is). What a kernel computes twice counts once
  *   bottleneck          2 products of [H,m]; LoRA: [in,r] and [r,out]
- *   fusion of N         re-ordered: down [H,M], M = sum of m; query [H,H], key [H,H] (one product in inference, where
- *                       both are known); scores and mix [H,M+N] each; value [H,H]
- *   head                2 layers, once a text
- * Norms, activations, dropout, optimiser and lookups count nothing. Products with the frozen base are in its type
+ *   fusion of N         what the form takes that it runs in (wfi_fusion_flop), by the rows of a batch: batch after
+ * batch of one pass over the texts, cut as the trainer cuts them head                2 layers, once a text Norms,
+ * activations, dropout, optimiser and lookups count nothing. Products with the frozen base are in its type
  * ("base"), all others in float32 ("rest"): the share of the peak is (base / peak of that type + rest / peak of
  * float32) / seconds. */
+#include "base/error.h"
 #include "bench/bench.h"
 
 typedef struct sweep {
     bool training;
+    int64_t tokens; /* of the batch */
     double base, rest;
 } sweep;
 
@@ -42,29 +43,14 @@ static bool linear(sweep *s, const wf_bench_running *r, wf_site site, int layer,
     return true;
 }
 
-static void fusion(sweep *s, const wf_fusion *f, wf_site site, int layer, bool live) {
-    const int64_t H = f->base.hidden_size;
-    int64_t M = 0, N = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        const wf_bottleneck *b = wfi_bottleneck_at(f->adapters[i], site, layer);
-        if (b) M += b->m, N++;
-    }
-    const bool query = json_is_true(json_object_get(f->config, "query")),
-               key = json_is_true(json_object_get(f->config, "key")),
-               value = json_is_true(json_object_get(f->config, "value"));
-    product(s, H, M, false, live, false);
-    if (query) product(s, H, H, false, live, true);
-    if (key && (s->training || !query)) product(s, H, H, false, query || live, true);
-    product(s, H, M + N, false, query || key || live, false);
-    product(s, M + N, H, false, true, false); /* the scores' gradients need it */
-    if (value) product(s, H, H, false, true, true);
-}
-
 /* live: of the sub-layer's output or its residual. */
 static bool block(sweep *s, const wf_bench_running *r, wf_site site, int layer, bool live) {
     const wf_fusion *f = r->subject.fusion;
     const wf_adapter *a = r->subject.adapter;
-    if (f && wfi_fusion_takes(f, site, layer)) return fusion(s, f, site, layer, live), true;
+    if (f && wfi_fusion_takes(f, site, layer)) {
+        s->rest += wfi_fusion_flop(f, site, layer, s->training, live, s->tokens) / (double)s->tokens;
+        return true;
+    }
     if (!a || !a->method->block || !a->method->takes(a, site, layer)) return live;
     const wf_bottleneck *b = wfi_bottleneck_at(a, site, layer);
     if (!b) return live;
@@ -92,17 +78,42 @@ static bool layer_sweep(sweep *s, const wf_bench_state *b, const wf_bench_runnin
     return block(s, r, WF_SITE_FFN_OUT, i, down || live);
 }
 
-void wfi_bench_flops(const wf_bench_state *b, wf_bench_running *r) {
+/* A batch of so many tokens. */
+static sweep batch_sweep(const wf_bench_state *b, const wf_bench_running *r, double attended, int64_t tokens) {
     /* A head alone trains on what the base made in inference; the head itself is trained. */
-    const bool training = r->work->kind == BENCH_TRAIN;
-    const double attended = r->fixed.rows ? wfi_bench_attended(&r->fixed) : b->mean_attended;
-    const double texts = (double)r->data->rows / (double)r->data->offsets[r->data->sequences];
-    const int64_t H = b->models[0]->config.hidden_size;
-    sweep s = {.training = training && r->work->parts != BENCH_HEAD}, head = {.training = training};
+    sweep s = {.training = r->work->kind == BENCH_TRAIN && r->work->parts != BENCH_HEAD, .tokens = tokens};
     bool live = r->subject.full != NULL;
     for (int i = 0; i < b->models[0]->config.layers; i++) live = layer_sweep(&s, b, r, i, attended, live);
-    product(&head, H, H, false, live, true);
+    return s;
+}
+
+/* Only what a fusion takes depends on the cut, and only in training; one batch stands for all else. */
+static wf_status cut(const wf_bench_running *r, wf_batches *out, wf_err *err) {
+    const bool all = r->work->kind == BENCH_TRAIN && r->work->parts == BENCH_FUSE;
+    const int64_t rows = (int64_t)r->data->rows;
+    return wfi_batches_make(r->data, all ? r->settings.batch_rows : rows, all ? r->settings.batch_tokens : INT64_MAX,
+                            true, 1, out, err);
+}
+
+wf_status wfi_bench_flops(const wf_bench_state *b, wf_bench_running *r, wf_err *err) {
+    const double attended = r->fixed.rows ? wfi_bench_attended(&r->fixed) : b->mean_attended,
+                 total = (double)r->data->offsets[r->data->sequences];
+    const int64_t H = b->models[0]->config.hidden_size, *offsets = r->data->offsets;
+    sweep head = {.training = r->work->kind == BENCH_TRAIN};
+    product(&head, H, H, false, r->work->parts != BENCH_HEAD, true);
     product(&head, H, r->subject.head->classes, false, true, true);
-    r->base_flop = s.base;
-    r->rest_flop = s.rest + texts * head.rest;
+    wf_batches batches = {0};
+    WF_TRY(cut(r, &batches, err));
+    r->base_flop = 0;
+    r->rest_flop = (double)r->data->rows * head.rest / total;
+    for (int64_t k = 0; k < batches.count; k++) {
+        int64_t tokens = 0;
+        for (int64_t i = batches.first[k]; i < batches.first[k + 1]; i++)
+            tokens += offsets[batches.order[i] + 1] - offsets[batches.order[i]]; /* a row is one sequence here */
+        const sweep s = batch_sweep(b, r, attended, tokens);
+        r->base_flop += s.base * (double)tokens / total;
+        r->rest_flop += s.rest * (double)tokens / total;
+    }
+    wfi_batches_clear(&batches);
+    return WF_OK;
 }

@@ -128,12 +128,12 @@ wf_status wfi_bench_open(wf_bench_state *b, const wf_bench_work *w, wf_bench_run
     wf_status st = subject_make(b, w, &r->subject, err);
     if (st == WF_OK) st = data_choose(b, r, err);
     if (st == WF_OK && w->kind == BENCH_TRAIN) st = settings_make(b, r, err);
+    if (st == WF_OK) st = wfi_bench_flops(b, r, err);
     if (st != WF_OK) {
         wfi_bench_close(r);
         return wfi_fail_in(err, st, "%s", w->name);
     }
     for (size_t i = 0; i < r->subject.set_count; i++) r->trainable += r->subject.sets[i]->total;
-    wfi_bench_flops(b, r);
     return WF_OK;
 }
 

@@ -22,7 +22,7 @@ void wfi_fuse_own_unpack(wf_fuse_own *o) {
     compact_drop(o);
 }
 
-static bool live(const wf_fuse_own *o) {
+bool wfi_fuse_own_trained(const wf_fuse_own *o) {
     const wf_linear *all[] = {&o->query, &o->key, &o->value};
     for (int i = 0; i < 3; i++)
         if (all[i]->weight && all[i]->weight->grad) return true;
@@ -45,7 +45,7 @@ static uint64_t stamp_of(const wf_fuse_own *o) {
 
 bool wfi_fuse_own_frozen(wf_fuse_own *o) {
     const uint64_t stamp = stamp_of(o);
-    const bool trained = live(o);
+    const bool trained = wfi_fuse_own_trained(o);
     if (trained || stamp != o->stamp) wfi_fuse_own_unpack(o);
     o->stamp = stamp;
     return !trained;

@@ -12,6 +12,7 @@ typedef struct wf_fuse_own {
     uint64_t made_of;            /* which filling of the stack it was made of */
 } wf_fuse_own;
 
+bool wfi_fuse_own_trained(const wf_fuse_own *o); /* one of them has a gradient */
 /* Gives up forms that no longer hold; true: the matrices are frozen, forms can be made. */
 bool wfi_fuse_own_frozen(wf_fuse_own *o);
 /* Packed forms of frozen matrices, those that are missing. */

@@ -405,6 +405,21 @@ static const wf_fuse_stack *stack_get(const wf_fusion *f, fuse_block *b, const w
     return st == WF_OK ? &b->stack : wfi_tape_fail(t, st, "%s", err.text);
 }
 
+static wf_fuse fuse_of(const state *s, const fuse_block *b) {
+    return (wf_fuse){.stack = &b->stack,
+                     .query = b->own.query.weight ? &b->own.query : NULL,
+                     .key = b->own.key.weight ? &b->own.key : NULL,
+                     .value = b->own.value.weight ? &b->own.value : NULL,
+                     .temperature = 1.0f,
+                     .form = s->form};
+}
+
+/* Whether frozen matrices are multiplied into this stack once for all passes. */
+static bool compact_kept(const state *s, const fuse_block *b, const wf_fuse *fuse, bool training) {
+    return !training && fuse->stack == &b->stack && !s->set.residual_before && !wfi_fuse_full(fuse) &&
+           fuse->form != WF_FUSE_BOTTLENECK;
+}
+
 /* The forms of the block's own matrices for this pass; a failure is noted in the tape. */
 static wf_status own_ready(const wf_fusion *f, fuse_block *b, wf_tape *t, wf_fuse *fuse) {
     state *s = f->state;
@@ -412,8 +427,7 @@ static wf_status own_ready(const wf_fusion *f, fuse_block *b, wf_tape *t, wf_fus
     wf_status st = WF_OK;
     pthread_mutex_lock(&s->lock);
     if (wfi_fuse_own_frozen(&b->own)) {
-        const bool compact = !wfi_tape_training(t) && fuse->stack == &b->stack && !s->set.residual_before &&
-                             !wfi_fuse_full(fuse) && fuse->form != WF_FUSE_BOTTLENECK;
+        const bool compact = compact_kept(s, b, fuse, wfi_tape_training(t));
         if (compact) st = wfi_fuse_own_compact(&b->own, &b->stack, b->filling, &err);
         if (compact && b->own.compact.G) fuse->frozen = &b->own.compact;
         if (st == WF_OK && !fuse->frozen) st = wfi_fuse_own_pack(&b->own, &err);
@@ -451,15 +465,11 @@ wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site
     if (!h || !x || wfi_bottleneck_inputs(last, pass, h, x, norm, &z, &r, wfi_tape_err(t)) != WF_OK || !z) return NULL;
     const bool parallel = wfi_bottleneck_parallel(last), drops = wfi_tape_drops(t);
     wf_value *q = parallel ? x : s->set.query_before_ln ? h : z;
-    wf_fuse fuse = {.stack = &b->stack,
-                    .query = b->own.query.weight ? &b->own.query : NULL,
-                    .key = b->own.key.weight ? &b->own.key : NULL,
-                    .value = b->own.value.weight ? &b->own.value : NULL,
-                    .dropout = s->set.dropout >= 0.0f ? s->set.dropout : default_dropout,
-                    .temperature = drops ? s->temperature : 1.0f,
-                    .form = s->form,
-                    .out = b->left < b->stack.N ? b->out : NULL,
-                    .random = wfi_random_key(pass->key, "fusion.dropout", (uint64_t)layer, (uint64_t)site)};
+    wf_fuse fuse = fuse_of(s, b);
+    fuse.dropout = s->set.dropout >= 0.0f ? s->set.dropout : default_dropout;
+    fuse.temperature = drops ? s->temperature : 1.0f;
+    fuse.out = b->left < b->stack.N ? b->out : NULL;
+    fuse.random = wfi_random_key(pass->key, "fusion.dropout", (uint64_t)layer, (uint64_t)site);
     fuse.stack = stack_get(f, b, &fuse, t);
     if (!fuse.stack) return NULL;
     if (own_ready(f, b, t, &fuse) != WF_OK) return NULL;
@@ -476,6 +486,17 @@ wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site
     if (!s->set.residual_before) sum[n++] = r;
     if (parallel) sum[n++] = h;
     return wfi_bottleneck_outer_sum(last, pass, n, sum, x, norm);
+}
+
+double wfi_fusion_flop(const wf_fusion *f, wf_site site, int layer, bool training, bool live, int64_t T) {
+    const state *s = f->state;
+    const int index = block_index(f, site, layer);
+    if (index < 0) return 0;
+    const fuse_block *b = &s->blocks[index];
+    wf_fuse fuse = fuse_of(s, b);
+    const wf_fuse_compact kept = {0};
+    if (compact_kept(s, b, &fuse, training) && !wfi_fuse_own_trained(&b->own)) fuse.frozen = &kept;
+    return wfi_fuse_flop(&fuse, s->set.residual_before, training, live, T);
 }
 
 wf_value *wfi_fusion_penalty(const wf_fusion *f, wf_tape *tape) {

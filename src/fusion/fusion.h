@@ -35,6 +35,10 @@ bool wfi_fusion_takes(const wf_fusion *f, wf_site site, int layer);
  * it). */
 wf_value *wfi_fusion_block(const wf_fusion *f, const wf_pass *pass, wf_site site, int layer, wf_value *h, wf_value *x,
                            const wf_norm *norm, float default_dropout);
+/* Multiplications and additions of a place's matrix products for T rows, in the form that a pass takes (op_fuse.h);
+ * training: forward and backward, its own matrices trained, the adapters frozen. live: there is something trained
+ * below. 0 where no fusion stands. */
+double wfi_fusion_flop(const wf_fusion *f, wf_site site, int layer, bool training, bool live, int64_t T);
 /* 0.01 * sum ||I - W_v||^2 over all blocks as one [1,1] value when the config's regularization is true and W_v is
  * trained; else NULL. */
 wf_value *wfi_fusion_penalty(const wf_fusion *f, wf_tape *tape);

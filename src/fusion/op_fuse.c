@@ -538,21 +538,21 @@ bool wfi_fuse_full(const wf_fuse *f) {
     return f->form == WF_FUSE_FULL || (f->form == WF_FUSE_AUTO && f->stack->M >= FULL_FROM * f->stack->N);
 }
 
-/* Chooses s->c. */
-static bool compact_takes(const wf_tape *t, saved *s, int64_t T) {
-    const wf_fuse *f = &s->f;
-    if (s->full || s->r || f->form == WF_FUSE_BOTTLENECK || (!f->query && !f->key && !f->value)) return false;
-    if (f->frozen && !wfi_tape_training(t)) {
-        s->c = *f->frozen;
-        return true;
-    }
-    s->c = (wf_fuse_compact){.K = f->stack->M + f->stack->N,
+static wf_fuse_compact compact_of(const wf_fuse *f) {
+    return (wf_fuse_compact){.K = f->stack->M + f->stack->N,
                              .d = f->stack->d,
                              .query = f->query,
                              .key = f->key,
                              .value = f->value,
                              .U = f->stack->up};
-    return f->form == WF_FUSE_COMPACT || wfi_fuse_compact_pays(&s->c, T);
+}
+
+wf_fuse_form wfi_fuse_form_of(const wf_fuse *f, bool residual, bool training, int64_t T) {
+    if (wfi_fuse_full(f)) return WF_FUSE_FULL;
+    if (residual || f->form == WF_FUSE_BOTTLENECK || (!f->query && !f->key && !f->value)) return WF_FUSE_BOTTLENECK;
+    if (f->form == WF_FUSE_COMPACT || (f->frozen && !training)) return WF_FUSE_COMPACT;
+    const wf_fuse_compact c = compact_of(f);
+    return wfi_fuse_compact_pays(&c, T) ? WF_FUSE_COMPACT : WF_FUSE_BOTTLENECK;
 }
 
 wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf_value *r, const float **probs) {
@@ -561,9 +561,12 @@ wf_value *wfi_op_fuse(wf_tape *t, const wf_fuse *f, wf_value *z, wf_value *q, wf
     const int64_t T = z->rows;
     saved s = {.f = *f, .z = z, .q = q, .r = r};
     if (!wfi_tape_drops(t)) s.f.dropout = 0.0f;
-    s.full = wfi_fuse_full(f);
-    s.trained = wfi_tape_training(t) && wfi_stack_trained(k);
-    if (compact_takes(t, &s, T)) { /* the projections are done then */
+    const bool training = wfi_tape_training(t);
+    const wf_fuse_form form = wfi_fuse_form_of(f, r != NULL, training, T);
+    s.full = form == WF_FUSE_FULL;
+    s.trained = training && wfi_stack_trained(k);
+    if (form == WF_FUSE_COMPACT) { /* the projections are done then */
+        s.c = f->frozen && !training ? *f->frozen : compact_of(f);
         s.compact = true;
         s.f.query = s.f.key = s.f.value = NULL;
     }

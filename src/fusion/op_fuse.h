@@ -16,7 +16,13 @@ typedef struct wf_fuse { /* all pointers live at least as long as the step */
     const wf_fuse_compact *frozen; /* made of these, packed, for passes that do not train; NULL: none */
 } wf_fuse;
 
-bool wfi_fuse_full(const wf_fuse *f); /* the form it will take */
+bool wfi_fuse_full(const wf_fuse *f); /* it will take the full form */
+/* The form it will take for T rows, never WF_FUSE_AUTO; residual: there is an r. The operation itself asks this. */
+wf_fuse_form wfi_fuse_form_of(const wf_fuse *f, bool residual, bool training, int64_t T);
+/* Multiplications and additions of its matrix products over T rows; of training, forward and backward, with its own
+ * matrices trained and the branches frozen. live: z and q have gradients. Products with a single row (biases) and what
+ * is the same in every pass (the frozen form) are left out. */
+double wfi_fuse_flop(const wf_fuse *f, bool residual, bool training, bool live, int64_t T);
 /* c = W_v sum_i p_i (u_i + r), p = softmax_i(drop((W_q q + b_q) . (W_k (u_i + r) + b_k)) / temperature), u_i the
  * branches' scaled outputs on z. r (may be NULL): the residual of residual_before. All values [T,d]. probs (may be
  * NULL) receives [T,N], alive for the step. */
