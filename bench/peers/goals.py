@@ -11,6 +11,7 @@ TRAINED = ["seq_bn", "lora", "fuse:4", "fuse:8", "fuse:16", "full"]
 IN_FLOAT32 = ["seq_bn", "lora", "fuse:16"]
 STILL = ["seq_bn", "fuse:8"]
 GROWTH = [2, 64]
+CURVES = ["grow:threads", "grow:fuse", "grow:length"]  # by `weft bench`, once a size
 
 # Outputs of the same texts through the same weights: the mean of the last hidden states, 64 texts. float32 may differ from PyTorch by this share of
 # the largest value; lower precision is judged by the cosine with PyTorch's float32, on average and for the worst text.
@@ -74,7 +75,7 @@ def rows():
         out.append({"id": f"{size}/growth", "kind": "growth", "size": size, "title": "growth: a step with 64 fused over one with 2", "against": "-", "goal": 2.5,
                     "ours": [("weft", f"train:fuse:{n}") for n in GROWTH]})
         for part in TRAINED:
-            out.append({"id": f"{size}/share-{part}", "kind": "share", "size": size, "title": f"share of the fastest matrix products, training `{part}`", "against": "oneDNN's peak",
+            out.append({"id": f"{size}/share-{part}", "kind": "share", "size": size, "title": f"share of the fastest matrix products, training `{part}`", "against": "their peak",
                         "goal": 0.65, "ours": ("weft", "train:" + part)})
         if size == "minilm":
             out.append({"id": "minilm/tokenize", "kind": "ratio", "size": size, "title": "tokenisation, one core", "against": "`tokenizers`, one core", "goal": None,

@@ -257,6 +257,13 @@ def memory_measure(a, size, settings):
     return {"weft": ours, "torch": theirs}
 
 
+def curves_measure(a, size):
+    """Training over threads, adapters and lengths, as `weft bench` itself measures them."""
+    say(f"{size}: threads and growth")
+    told = weft(a, "--json", "bench", "--base", size, "--texts", a.lines, "--work", ",".join(goals.CURVES), "--rounds", "1" if a.quick else "3", "--seconds", "0.5" if a.quick else "1.5")
+    return json.loads(told)["growth"]
+
+
 def cold_measure(a):
     say("cold start")
     times = []
@@ -330,13 +337,14 @@ def size_run(a, size, models, setup):
     missing = [n for n in range(1, a.rounds + 1) if n not in done]
     wanted = wanted_of(a, size)
     memory = not a.only and size not in setup["memory"]
-    if not missing and not memory:
+    curves = (not a.only or "grow" in a.only) and size not in setup["curves"]
+    if not missing and not memory and not curves:
         return
     if a.prepare:
-        missing, memory = [], False
+        missing, memory, curves = [], False, False
     settings = None
     # Every round has processes of its own: the larger size's would otherwise not fit into memory beside each other for long.
-    for n in missing or [0]:
+    for n in missing or [0] * memory:
         workers, setup["works"][size], setup["agreement"][size], versions, settings = load(a, size, models, wanted, setup["agreement"].get(size, {}))
         setup["versions"].update(versions)
         json_write(os.path.join(a.results, "setup.json"), setup)
@@ -346,6 +354,8 @@ def size_run(a, size, models, setup):
             worker.close()
     if memory:
         setup["memory"][size] = memory_measure(a, size, settings)
+    if curves:
+        setup["curves"][size] = curves_measure(a, size)
 
 
 def options_read():
@@ -357,7 +367,7 @@ def options_read():
     p.add_argument("--seconds", type=float, help="least time of a work in a round; one batch at least")
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--sizes")
-    p.add_argument("--only", default="", help="works, such as train:seq_bn,infer,latency")
+    p.add_argument("--only", default="", help="works, such as train:seq_bn,infer,latency; grow: threads and growth")
     for name in ("--quick", "--fresh", "--prepare", "--table"):
         p.add_argument(name, action="store_true")
     a = p.parse_args()
@@ -389,11 +399,12 @@ def main():
             os.remove(os.path.join(a.results, f))
     if not same:
         command = "make bench" + "".join(f" {k}={os.environ[k]}" for k in ("BENCH_ROUNDS", "BENCH_SECONDS", "BENCH_THREADS") if os.environ.get(k))
-        setup = {"fingerprint": mark, "machine": machine(a), "versions": {}, "works": {}, "agreement": {}, "memory": {}, "command": command, "finished": "",
+        setup = {"fingerprint": mark, "machine": machine(a), "versions": {}, "works": {}, "agreement": {}, "memory": {}, "curves": {}, "command": command, "finished": "",
                  "texts": f"{count} of {os.path.join(*a.texts.split(os.sep)[-2:])}, order drawn with seed {SEED}; batches of 32 in training, 64 in inference; the programs' own "
                           f"tokenizer files; at most {MAX_LENGTH} tokens a text"}
         json_write(path, setup)
     setup = json_read(path)
+    setup.setdefault("curves", {})
     models = {size: models_make(a, size) for size in a.sizes}
     if set(models) - set(setup["agreement"]) or not os.path.exists(os.path.join(a.work, "lab", "weft.db")):
         lab_make(a, models)

@@ -1,8 +1,8 @@
 """From what was measured to the table of goals: no measuring here.
 
 Results are {"setup": {...}, "rounds": [{"size", "round", "gemm": {TYPE: flop/s}, "rates": {"SIDE WORK": {"rate", "steps"}}}]}. setup holds
-"works" {size: {WORK: {"dtype", "base_flop", "rest_flop"} or {"error"}}}, "agreement" {size: {key: {...}}}, "memory", "cold_start", and what
-the document tells of the machine."""
+"works" {size: {WORK: {"dtype", "base_flop", "rest_flop"} or {"error"}}}, "agreement" {size: {key: {...}}}, "memory", "curves" {size: [as "growth" of
+`weft bench`]}, "cold_start", and what the document tells of the machine."""
 import statistics
 
 import goals
@@ -101,6 +101,9 @@ def _share(row, setup, rounds):
     # The fastest products of any round: a round in which they were slow must not flatter the step.
     peak = {t: max(g[t] for g, _ in kept) for t in kept[0][0]}
     seconds = work["base_flop"] / peak[work["dtype"]] + work["rest_flop"] / peak["f32"]
+    most = max(rate * seconds for _, rate in kept)
+    if most > SHARE_MOST:
+        return {"refused": f"{100 * most:.0f} % of the fastest products: either the arithmetic or the peak is not what it is taken for"}
     return {"mine": _spread([rate for _, rate in kept]), "ratio": _spread([rate * seconds for _, rate in kept])}
 
 
@@ -117,6 +120,8 @@ def _memory(row, setup, rounds):
     return {"mine": one(found["weft"]), "peer": one(found["torch"]), "ratio": one(found["weft"] / found["torch"])}
 
 
+# A share beyond the whole by more than measuring explains is a mistake in what it is made of.
+SHARE_MOST = 1.05
 KINDS = {"ratio": _ratio, "growth": _growth, "share": _share, "seconds": _cold, "memory": _memory}
 LESS_IS_BETTER = ("seconds", "memory", "growth")
 
@@ -205,7 +210,7 @@ def markdown_table(results, reasons):
                 continue
             verdict = row["verdict"]
             if verdict == "refused":
-                verdict = "no speed told: " + row["refused"]
+                verdict = f"no {'share' if row['kind'] == 'share' else 'speed'} told: " + row["refused"]
             elif verdict == "missed":
                 verdict = "**missed**: " + reasons.get(row["id"], reasons.get(row["id"].split("/", 1)[1], "the reason is not known yet"))
             cells = [row["title"], _type_text(results["setup"], row), row["against"], _goal_text(row), _amount(row, row.get("mine")), _amount(row, row.get("peer")),
@@ -228,6 +233,40 @@ def agreement_table(results):
     return lines
 
 
+def peaks_told(rounds):
+    """The fastest products of any round; in int8 there are two makers, and a share is of the faster."""
+    names = {"f32": "f32 (oneDNN)", "bf16": "bf16 (oneDNN)", "int8 by oneDNN": "int8 (oneDNN)", "int8 by weft": "int8 (weft's kernel, with its scales)"}
+    peaks = {name: max((r["gemm"].get(key, 0) for r in rounds), default=0) for key, name in names.items()}
+    told = ", ".join(f"{name} {v / 1e9:.0f} GFLOP/s" for name, v in peaks.items() if v)
+    return ["- fastest matrix products: " + told] if told else []
+
+
+CURVES = {"grow:threads": ("threads", "Training one adapter (`seq_bn`), by threads"),
+          "grow:fuse": ("adapters", "Training a fusion, by its adapters"),
+          "grow:length": ("tokens a text", "Training one adapter (`seq_bn`), by the length of texts; about as many tokens a step")}
+
+
+def curves_tables(setup):
+    """Tables of the curves that `weft bench` measured; no lines where it did not."""
+    lines = []
+    for size, title in goals.SIZES.items():
+        for growth in setup.get("curves", {}).get(size, []):
+            axis, words = CURVES[growth["growth"]]
+            threads = growth["growth"] == "grow:threads"
+            lines += [f"### {title}: {words[0].lower() + words[1:]}", "",
+                      f"| {axis} | tokens a second | step, ms | {'scaling efficiency' if threads else 'step, first = 1'} | share of the fastest products{', by as many threads' if threads else ''} | memory, MiB |",
+                      "| ---: | ---: | ---: | ---: | ---: | ---: |"]
+            for p in growth["points"]:
+                share, memory = p.get("share_of_peak"), p.get("peak_rss_bytes")
+                lines.append(f"| {p['x']} | {p['tokens_per_second']:,.0f} ({p['tokens_per_second_low']:,.0f} - {p['tokens_per_second_high']:,.0f}) | {1e3 * p['seconds_per_step']:,.0f} | "
+                             f"{p['scaling_efficiency' if threads else 'step_ratio']:.2f} | {'-' if share is None else f'{100 * share:.0f} %'} | {'-' if memory is None else f'{memory / 2**20:,.0f}'} |")
+            lines.append("")
+    if not lines:
+        return []
+    return ["## Threads and growth", "", "By `weft bench`, once after the rounds, weft's own type of the base; the median of its rounds, with the lowest and the highest. Scaling efficiency: the rate over "
+            "that of one thread times threads. Memory is that of a process doing this alone.", ""] + lines
+
+
 def document(results, reasons, command):
     setup, rounds = results["setup"], results["rounds"]
     counts = {s: sum(r["size"] == s for r in rounds) for s in goals.SIZES}
@@ -242,12 +281,11 @@ def document(results, reasons, command):
     for name, value in setup["machine"].items():
         lines.append(f"- {name}: {value}")
     lines += [f"- {n}: {v}" for n, v in sorted(setup["versions"].items())]
-    gemm = {t: max(r["gemm"].get(t, 0) for r in rounds) for t in ("f32", "bf16", "int8")} if rounds else {}
-    if any(gemm.values()):
-        lines.append("- fastest matrix products (oneDNN): " + ", ".join(f"{t} {v / 1e9:.0f} GFLOP/s" for t, v in gemm.items() if v))
+    lines += peaks_told(rounds)
     lines += [f"- command: `{command}`; rounds: " + ", ".join(f"{goals.SIZES[s]} {n}" for s, n in counts.items()) + f"; finished {setup['finished']}",
               f"- texts: {setup['texts']}", "", "## Goals", ""]
     lines += markdown_table(results, reasons)
+    lines += curves_tables(setup)
     lines += ["## Outputs compared", "",
               f"A speed is told only where the outputs of the first 64 texts agree with PyTorch's in float32 through the same weights, adapters and fusions: float32 to {t['f32']['error']:g} "
               f"of the largest value; bf16 by a cosine of at least {t['bf16']['mean_cosine']} on average and {t['bf16']['least_cosine']} for the worst text; int8 by {t['int8']['mean_cosine']} and "

@@ -8,7 +8,7 @@
 #define WF_BENCH_BENCH_H
 #include "lab/job.h"
 
-enum { BENCH_NAME = 64, BENCH_ROUNDS = 100, BENCH_TYPES = 3, BENCH_POOL = 64 };
+enum { BENCH_NAME = 64, BENCH_ROUNDS = 100, BENCH_TYPES = 3, BENCH_POOL = 64, BENCH_PEAKS = 4, BENCH_TEAMS = 16 };
 
 typedef enum wf_bench_kind { BENCH_GEMM, BENCH_TRAIN, BENCH_INFER, BENCH_LATENCY } wf_bench_kind;
 typedef enum wf_bench_parts { BENCH_PLAIN, BENCH_HEAD, BENCH_FULL, BENCH_ADAPTER, BENCH_FUSE } wf_bench_parts;
@@ -62,11 +62,17 @@ typedef struct wf_bench_random { /* a base of random numbers */
     size_t count;
 } wf_bench_random;
 
-typedef struct wf_bench_peak {
+typedef struct wf_bench_peak { /* the fastest product of one maker in one type */
     wf_dtype dtype;
+    bool own;     /* weft's kernel, with its scales; else oneDNN */
     double flops; /* a second; 0: not measured */
     int64_t m, k, n;
 } wf_bench_peak;
+
+typedef struct wf_bench_team { /* peaks by the number of threads */
+    int threads;
+    wf_bench_peak peaks[BENCH_PEAKS];
+} wf_bench_team;
 
 typedef struct wf_bench_state {
     wf_lab *lab; /* dir NULL: there is none */
@@ -83,8 +89,9 @@ typedef struct wf_bench_state {
     double mean_attended; /* positions that a token attends to, on average over tokens */
     wf_bench_work *works;
     size_t work_count;
-    wf_bench_running *running; /* [work_count] */
-    wf_bench_peak peaks[BENCH_TYPES];
+    wf_bench_running *running;        /* [work_count] */
+    wf_bench_team teams[BENCH_TEAMS]; /* first that of all threads */
+    size_t team_count;                /* 0: none was asked for yet */
     int rounds;
     double slice; /* seconds of a work in a round */
     double began;
@@ -97,7 +104,7 @@ wf_status wfi_bench_base_open(wf_bench_state *b, wf_err *err);
 wf_status wfi_bench_base_types(wf_bench_state *b,
                                wf_err *err); /* settles each work's type, opens the base in all of them */
 void wfi_bench_base_close(wf_bench_state *b);
-int wfi_bench_type_at(wf_dtype t); /* index into models and peaks; -1: no type of a base */
+int wfi_bench_type_at(wf_dtype t); /* index into models; -1: no type of a base */
 /* data.c: the texts as tokens, real or random. */
 wf_status wfi_bench_texts(wf_bench_state *b, wf_err *err);
 /* `rows` sequences of exactly `length` tokens, cut out of the texts one after the other. */
@@ -115,8 +122,13 @@ wf_status wfi_bench_round(wf_bench_state *b, wf_bench_running *r, double slice, 
 wf_status wfi_bench_memory(wf_bench_state *b, wf_err *err);
 /* flops.c: multiplications and additions that a token truly needs. */
 wf_status wfi_bench_flops(const wf_bench_state *b, wf_bench_running *r, wf_err *err);
-/* peak.c: the fastest product by type; each call is one more try. */
+/* peak.c: the fastest products, by all threads and by the teams that works ask for; each call is one more try. */
 wf_status wfi_bench_peaks(wf_bench_state *b, wf_err *err);
+const wf_bench_team *wfi_bench_team_of(const wf_bench_state *b, const wf_bench_work *w);
+double wfi_bench_peak(const wf_bench_team *t, wf_dtype dtype); /* of the fastest maker; 0: none */
+/* The share of the peaks that a rate in tokens a second is; NaN: a peak is not known, or the share is beyond 1 by more
+ * than measuring explains: then the arithmetic or the peak is not what it is taken for. */
+double wfi_bench_share(const wf_bench_state *b, const wf_bench_running *r, double rate, bool *beyond);
 /* result.c */
 json_t *wfi_bench_json(const wf_bench_state *b);
 wf_status wfi_bench_outputs(wf_bench_state *b, const char *path, wf_err *err);

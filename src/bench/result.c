@@ -28,20 +28,18 @@ static double quantile(double *v, size_t n, double q) {
     return v[low] + (at - (double)low) * (v[high] - v[low]);
 }
 
-/* Seconds of the arithmetic at the peaks, a token; 0: a peak is not known. */
-static double seconds_at_peak(const wf_bench_state *b, const wf_bench_running *r) {
-    const double base = b->peaks[wfi_bench_type_at(r->work->dtype)].flops, rest = b->peaks[0].flops;
-    return base > 0 && rest > 0 ? r->base_flop / base + r->rest_flop / rest : 0;
-}
-
 static void rates_set(json_t *j, const wf_bench_state *b, const wf_bench_running *r) {
     double rate[BENCH_ROUNDS], step[BENCH_ROUNDS];
     const size_t n = (size_t)r->rounds;
+    bool beyond = false;
     json_t *rounds = json_array();
     for (size_t i = 0; i < n; i++) json_array_append_new(rounds, json_real(r->rate[i]));
     memcpy(rate, r->rate, n * sizeof *rate);
     memcpy(step, r->step, n * sizeof *step);
-    const double median = quantile(rate, n, 0.5), peak = seconds_at_peak(b, r);
+    const double median = quantile(rate, n, 0.5), share = wfi_bench_share(b, r, median, &beyond);
+    if (beyond)
+        wfi_lab_message(b->lab, "warning", "%s is faster than the fastest matrix products: no share of them is told",
+                        r->work->name);
     const double flop = r->base_flop + r->rest_flop;
     json_object_set_new(j, "tokens_per_second", json_real(median));
     json_object_set_new(j, "tokens_per_second_low", json_real(rate[0]));
@@ -52,7 +50,7 @@ static void rates_set(json_t *j, const wf_bench_state *b, const wf_bench_running
     json_object_set_new(j, "tokens_per_step", json_real((double)r->tokens / (double)r->steps));
     json_object_set_new(j, "flop_per_token", json_real(flop));
     json_object_set_new(j, "gflops", json_real(1e-9 * flop * median));
-    json_object_set_new(j, "share_of_peak", peak > 0 ? json_real(peak * median) : json_null());
+    json_object_set_new(j, "share_of_peak", isnan(share) ? json_null() : json_real(share));
 }
 
 static json_t *adapters_json(const wf_bench_state *b, const wf_bench_running *r) {
@@ -77,6 +75,19 @@ static json_t *work_json(const wf_bench_state *b, wf_bench_running *r) {
     return j;
 }
 
+static json_t *gemm_json(const wf_bench_team *team) {
+    json_t *all = json_array();
+    for (int k = 0; k < BENCH_PEAKS; k++) {
+        const wf_bench_peak *p = &team->peaks[k];
+        if (p->flops > 0)
+            json_array_append_new(all,
+                                  json_pack("{s:s, s:s, s:f, s:I, s:I, s:I}", "dtype", wfi_precision_name(p->dtype),
+                                            "by", p->own ? "weft" : "oneDNN", "gflops", 1e-9 * p->flops, "m",
+                                            (json_int_t)p->m, "k", (json_int_t)p->k, "n", (json_int_t)p->n));
+    }
+    return all;
+}
+
 /* Points of one curve; "ratio": seconds a step over those of the first point. */
 static json_t *growth_json(const wf_bench_state *b, const char *name) {
     json_t *points = json_array();
@@ -91,8 +102,11 @@ static json_t *growth_json(const wf_bench_state *b, const char *name) {
                      rate = json_number_value(json_object_get(p, "tokens_per_second"));
         if (first == 0) first = step, first_rate = rate;
         json_object_set_new(p, "step_ratio", json_real(step / first));
-        if (r->work->threads)
+        json_object_set_new(p, "peak_rss_bytes", r->peak_rss ? json_integer(r->peak_rss) : json_null());
+        if (r->work->threads) {
             json_object_set_new(p, "scaling_efficiency", json_real(rate / first_rate / (double)r->work->x));
+            json_object_set_new(p, "gemm", gemm_json(wfi_bench_team_of(b, r->work)));
+        }
         json_array_append_new(points, p);
         measured = r->work->parts == BENCH_FUSE ? "train:fuse" : r->work->name;
     }
@@ -116,18 +130,6 @@ static json_t *base_json(const wf_bench_state *b) {
                      (json_int_t)c->intermediate_size, "heads", (json_int_t)c->heads);
 }
 
-static json_t *gemm_json(const wf_bench_state *b) {
-    json_t *all = json_array();
-    for (int t = 0; t < BENCH_TYPES; t++) {
-        const wf_bench_peak *p = &b->peaks[t];
-        if (p->flops > 0)
-            json_array_append_new(all, json_pack("{s:s, s:f, s:I, s:I, s:I}", "dtype", wfi_precision_name(p->dtype),
-                                                 "gflops", 1e-9 * p->flops, "m", (json_int_t)p->m, "k",
-                                                 (json_int_t)p->k, "n", (json_int_t)p->n));
-    }
-    return all;
-}
-
 json_t *wfi_bench_json(const wf_bench_state *b) {
     static const char *const growths[] = {"grow:fuse", "grow:length", "grow:batch", "grow:threads"};
     char now[24];
@@ -145,8 +147,8 @@ json_t *wfi_bench_json(const wf_bench_state *b) {
                               tokens / (double)b->texts.rows);
     return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:i, s:o, s:o, s:o, s:f, s:I}", "version", wf_version(),
                      "finished", now, "machine", machine_json(b), "base", base_json(b), "base_dtype",
-                     wfi_precision_name(b->dtype), "texts", texts, "rounds", b->rounds, "gemm", gemm_json(b), "works",
-                     works, "growth", growth, "wall_seconds", wfi_clock_seconds() - b->began, "peak_rss_bytes",
+                     wfi_precision_name(b->dtype), "texts", texts, "rounds", b->rounds, "gemm", gemm_json(&b->teams[0]),
+                     "works", works, "growth", growth, "wall_seconds", wfi_clock_seconds() - b->began, "peak_rss_bytes",
                      (json_int_t)wfi_clock_peak_rss());
 }
 

@@ -11,6 +11,9 @@
 
 static const char DEFAULT_WORKS[] = "gemm train:seq_bn train:lora train:head train:full train:fuse:4 train:fuse:16 "
                                     "infer:plain infer:seq_bn infer:fuse:8 latency:plain latency:fuse:8",
+                  MORE[] = "train:double_seq_bn train:par_bn train:scaled_par_bn train:adapter_plus infer:lora "
+                           "infer:fuse:2 infer:fuse:4 infer:fuse:16 infer:fuse:32 infer:plain@f32 infer:plain@bf16 "
+                           "infer:plain@int8",
                   GROWTHS[] = "grow:fuse grow:length grow:batch grow:threads",
                   KNOWN[] = "gemm, train:METHOD, train:head, train:full, train:fuse:N, infer:plain, infer:METHOD, "
                             "infer:fuse:N, latency:plain, latency:METHOD, latency:fuse:N, grow:fuse, grow:length, "
@@ -156,6 +159,7 @@ wf_status wfi_bench_works(wf_bench_state *b, wf_err *err) {
         const char *name = s->works[i];
         if (strcmp(name, "all") == 0 || strcmp(name, "default") == 0) {
             WF_TRY(words_add(b, DEFAULT_WORKS, err));
+            if (*name == 'a') WF_TRY(words_add(b, MORE, err));
             if (*name == 'a') WF_TRY(words_add(b, GROWTHS, err));
         } else if (strcmp(name, "gemm") != 0) { /* products are measured always: shares are of them */
             WF_TRY(strncmp(name, "grow:", 5) == 0 ? growth_add(b, name, err) : plain_add(b, name, err));

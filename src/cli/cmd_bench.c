@@ -72,11 +72,13 @@ static void growth_show(const json_t *g) {
     printf("\n%s: %s\n", cli_text(g, "growth"), cli_text(g, "work"));
     cli_cell(t, true, "%s", axis(cli_text(g, "growth")));
     heads_cells(t);
+    cli_cell(t, true, "MiB");
     cli_cell(t, true, threads ? "efficiency" : "step, first = 1");
     cli_row(t);
     json_array_foreach(json_object_get(g, "points"), i, p) {
         cli_cell(t, true, "%.0f", cli_number(p, "x"));
         rates_cells(t, p);
+        number_cell(t, "%.0f", cli_number(p, "peak_rss_bytes") / 1048576);
         cli_cell(t, true, "%.2f", cli_number(p, threads ? "scaling_efficiency" : "step_ratio"));
         cli_row(t);
     }
@@ -92,10 +94,14 @@ static void bench_show(const json_t *j) {
            cli_number(base, "hidden_size"), cli_number(json_object_get(j, "texts"), "mean_tokens"));
     printf("fastest matrix products:");
     json_array_foreach(json_object_get(j, "gemm"), i, g)
-        printf("%s %s %.0f GFLOP/s", i ? "," : "", cli_text(g, "dtype"), cli_number(g, "gflops"));
+        printf("%s %s%s %.0f GFLOP/s", i ? "," : "", cli_text(g, "dtype"),
+               strcmp(cli_text(g, "by"), "weft") == 0 ? " (weft's kernel)" : "", cli_number(g, "gflops"));
     puts("");
     works_show(json_object_get(j, "works"));
     json_array_foreach(json_object_get(j, "growth"), i, g) growth_show(g);
+    if (json_array_size(json_object_get(j, "growth")) == 0)
+        puts("\nCurves over adapters, the length of texts, the batch and threads: --work grow:fuse,grow:length,"
+             "grow:batch,grow:threads, or --work all");
 }
 
 /* A lab is optional: without one, and without a word about a base, random weights are measured. */
@@ -171,13 +177,18 @@ const cli_command cli_bench = {
     .options = options,
     .run = run,
     .summary = "measure the speed of training and inference on this machine",
-    .text = "Works are measured in rounds, in turn, so that a machine that slows down does so for all. Tokens are real "
-            "ones, without padding. The peak is\n"
-            "that of the fastest matrix product in the type of each part. Memory is that of a process doing this work "
-            "alone. Works are gemm, train:METHOD,\n"
-            "train:head, train:full, train:fuse:N, infer:plain, infer:METHOD, infer:fuse:N, latency:plain, "
-            "latency:METHOD, latency:fuse:N, grow:fuse,\n"
-            "grow:length, grow:batch, grow:threads; @TYPE behind a work sets its base's type. The result is kept for "
-            "weft report.",
+    .text =
+        "Works are measured in rounds, in turn, so that a machine that slows down does so for all. Tokens are real "
+        "ones, without padding. The peak is\n"
+        "that of the fastest matrix product in the type of each part, by as many threads. Memory is that of a process "
+        "doing this work alone. Works are gemm, train:METHOD,\n"
+        "train:head, train:full, train:fuse:N, infer:plain, infer:METHOD, infer:fuse:N, latency:plain, "
+        "latency:METHOD, latency:fuse:N, grow:fuse,\n"
+        "grow:length, grow:batch, grow:threads; @TYPE behind a work sets its base's type. grow:... are curves of "
+        "training: over the adapters "
+        "of a fusion, tokens a text, texts a step,\n"
+        "threads. Without --work there are none of them; --work all has them, every method and every type, and takes "
+        "some minutes. The result is kept\n"
+        "for weft report.",
     .example = "weft bench --texts reviews.txt --work train:seq_bn,train:fuse:8,infer:fuse:8",
 };

@@ -28,6 +28,7 @@ static void where_write(wf_buffer *b, const json_t *j) {
     json_array_foreach(json_object_get(j, "gemm"), i, g) {
         wfi_buffer_adds(b, i ? ", " : " ");
         wfi_html_text(b, wfi_report_text(g, "dtype"));
+        if (strcmp(wfi_report_text(g, "by"), "weft") == 0) wfi_buffer_adds(b, " (weft's kernel)");
         wfi_buffer_printf(b, " %.0f GFLOP/s", wfi_report_number(g, "gflops"));
     }
     wfi_buffer_adds(b, ".</p>\n");
@@ -91,16 +92,19 @@ static void growth_draw(wf_buffer *b, const json_t *growth) {
         {"grow:threads", "threads", "Training one adapter, over threads"}};
     size_t i;
     const json_t *p;
-    double x[POINTS_MOST], y[POINTS_MOST];
+    double x[POINTS_MOST], y[POINTS_MOST], memory[POINTS_MOST];
     for (size_t k = 0; k < sizeof axes / sizeof *axes; k++) {
         if (strcmp(axes[k][0], wfi_report_text(growth, "growth")) != 0) continue;
-        wf_series s = {.name = "tokens a second", .x = x, .y = y};
+        wf_series s = {.name = "tokens a second", .x = x, .y = y}, m = {.name = "MiB", .x = x, .y = memory};
         json_array_foreach(json_object_get(growth, "points"), i, p) {
             if (s.count == POINTS_MOST) break;
             x[s.count] = wfi_report_number(p, "x");
+            memory[s.count] = wfi_report_number(p, "peak_rss_bytes") / 1048576;
+            m.count += !isnan(memory[s.count]);
             y[s.count++] = wfi_report_number(p, "tokens_per_second");
         }
         wfi_chart_lines(b, axes[k][2], axes[k][1], "tokens a second", &s, 1);
+        if (m.count == s.count) wfi_chart_lines(b, "Memory of a process doing this alone", axes[k][1], "MiB", &m, 1);
     }
 }
 

@@ -98,9 +98,9 @@ static void test_every_kind_of_work(void **state) {
     static const char *const works[] = {"train:seq_bn",     "train:lora[r=2]", "train:head",     "train:full",
                                         "train:fuse:3",     "infer:plain",     "infer:seq_bn",   "infer:lora",
                                         "infer:fuse:2",     "latency:plain",   "latency:fuse:2", "train:seq_bn@f32",
-                                        "infer:plain@int8", "train:seq_bn"};
-    const size_t n = sizeof works / sizeof *works;
-    json_t *j = bench((wf_bench_spec){.rounds = 3, .texts = at("texts.txt")}, works, n), *stored = NULL;
+                                        "infer:plain@int8", "train:seq_bn",    "grow:threads"};
+    const size_t n = sizeof works / sizeof *works - 1;
+    json_t *j = bench((wf_bench_spec){.rounds = 3, .texts = at("texts.txt")}, works, n + 1), *stored = NULL;
     check_ok(wfi_json_read(at("lab/bench.json"), 1 << 20, &stored, err));
     assert_true(json_equal(j, stored));
     json_decref(stored);
@@ -121,6 +121,8 @@ static void test_every_kind_of_work(void **state) {
             assert_true(number(w, "tokens_per_step") == 32);
         }
     }
+    const json_t *point = json_array_get(json_object_get(row(j, "growth", "growth", "grow:threads"), "points"), 0);
+    assert_true(number(point, "peak_rss_bytes") > 1 << 20);
     assert_int_equal(3, json_array_size(json_object_get(row(j, "works", "work", "train:fuse:3"), "adapters")));
     assert_string_equal("int8",
                         json_string_value(json_object_get(row(j, "works", "work", "infer:plain@int8"), "base_dtype")));
@@ -128,6 +130,30 @@ static void test_every_kind_of_work(void **state) {
                 number(row(j, "gemm", "dtype", "int8"), "gflops") > 0);
     assert_int_equal(3, number(json_object_get(j, "texts"), "rows")); /* the empty line is none */
     json_decref(j);
+}
+
+static size_t works_of(const char *name) {
+    const char *const works[] = {name};
+    const wf_bench_spec s = {.works = works, .work_count = 1};
+    wf_lab two = {.threads = 2};
+    wf_bench_state b = {.lab = &two, .spec = &s};
+    check_ok(wfi_bench_works(&b, err));
+    for (const char *const *m =
+             (const char *const[]){"seq_bn", "double_seq_bn", "par_bn", "scaled_par_bn", "adapter_plus", "lora", NULL};
+         *m && strcmp(name, "all") == 0; m++) {
+        size_t i = 0;
+        while (i < b.work_count && (b.works[i].kind != BENCH_TRAIN || strcmp(b.works[i].method, *m) != 0)) i++;
+        if (i == b.work_count) fail_msg("no work of all trains %s", *m);
+    }
+    const size_t n = b.work_count;
+    wfi_free(b.works);
+    return n;
+}
+
+static void test_all_is_more_than_default(void **state) {
+    (void)state;
+    assert_int_equal(12 - 1, works_of("default")); /* products are no work */
+    assert_int_equal(11 + 12 + 6 + 6 + 8 + 2, works_of("all"));
 }
 
 static void test_growth(void **state) {
@@ -146,6 +172,9 @@ static void test_growth(void **state) {
     assert_int_equal(2, json_array_size(threads));
     assert_true(number(json_array_get(threads, 0), "scaling_efficiency") == 1);
     assert_true(number(json_array_get(threads, 1), "scaling_efficiency") > 0);
+    assert_true(number(json_array_get(json_object_get(json_array_get(threads, 0), "gemm"), 0), "gflops") > 0);
+    /* Not null: the point has a peak of its own, of one thread. */
+    assert_true(number(json_array_get(threads, 0), "share_of_peak") > 0);
     assert_int_equal(6, json_array_size(fuse));
     assert_true(number(json_array_get(fuse, 0), "step_ratio") == 1);
     assert_true(number(json_array_get(fuse, 5), "flop_per_token") > number(json_array_get(fuse, 0), "flop_per_token"));
@@ -330,8 +359,12 @@ static void test_without_a_lab(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_apart),         cmocka_unit_test(test_every_kind_of_work),
-                                       cmocka_unit_test(test_growth),        cmocka_unit_test(test_outputs_and_parts),
-                                       cmocka_unit_test(test_without_a_lab), cmocka_unit_test(test_mistakes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_apart),
+                                       cmocka_unit_test(test_every_kind_of_work),
+                                       cmocka_unit_test(test_all_is_more_than_default),
+                                       cmocka_unit_test(test_growth),
+                                       cmocka_unit_test(test_outputs_and_parts),
+                                       cmocka_unit_test(test_without_a_lab),
+                                       cmocka_unit_test(test_mistakes)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

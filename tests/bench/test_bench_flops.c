@@ -2,6 +2,7 @@
  * tokens. Products of one layer: 2 (4 H H + 2 H F) = 16384; attention 4 L H = 1024; head (2 H H + 2 H 2) / 8 = 272. */
 #include "bench/bench.h"
 #include "tiny.h"
+#include <math.h>
 
 enum { LAYER = 16384, SQUARE = 2048, ATTENTION = 1024, HEAD = 272 };
 
@@ -75,7 +76,34 @@ static void test_training(void **state) {
            4 * ATTENTION + 3 * HEAD + first + second);
 }
 
+/* 6 seconds of products for a token: float32 and the base's own type each at the fastest maker, of the team that works.
+ */
+static void test_share(void **state) {
+    (void)state;
+    wf_bench_state two = {.team_count = 2};
+    wf_bench_work w = {.dtype = WF_DTYPE_I8};
+    const wf_bench_running r = {.work = &w, .base_flop = 80, .rest_flop = 20};
+    bool beyond = true;
+    static const double flops[2][BENCH_PEAKS] = {{10, 0, 10, 20}, {5, 0, 20, 8}};
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < BENCH_PEAKS; k++)
+            two.teams[i].peaks[k] = (wf_bench_peak){.dtype = k == 0   ? WF_DTYPE_F32
+                                                             : k == 1 ? WF_DTYPE_BF16
+                                                                      : WF_DTYPE_I8,
+                                                    .flops = flops[i][k]};
+    two.teams[0].threads = 8;
+    two.teams[1].threads = 1;
+    assert_true(fabs(wfi_bench_share(&two, &r, 0.1, &beyond) - 0.6) < 1e-12 && !beyond);
+    assert_true(fabs(wfi_bench_share(&two, &r, 0.174, &beyond) - 1.044) < 1e-12 && !beyond);
+    assert_true(isnan(wfi_bench_share(&two, &r, 0.176, &beyond)) && beyond);
+    w.threads = 1;
+    assert_true(fabs(wfi_bench_share(&two, &r, 0.1, &beyond) - 0.8) < 1e-12 && !beyond);
+    w.dtype = WF_DTYPE_BF16; /* not measured here */
+    assert_true(isnan(wfi_bench_share(&two, &r, 100, &beyond)) && !beyond);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_inference), cmocka_unit_test(test_training)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_inference), cmocka_unit_test(test_training),
+                                       cmocka_unit_test(test_share)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

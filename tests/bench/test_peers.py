@@ -77,6 +77,27 @@ class Judging(unittest.TestCase):
         self.assertAlmostEqual(row["ratio"]["value"], 0.3)
         self.assertEqual(row["verdict"], "missed")
 
+    def test_no_share_beyond_the_whole(self):
+        results = made_up()  # 5e-4 s a token at the peaks of bf16 and float32: 1,200 tokens a second are 0.6
+        at = lambda rate: [r["rates"].update({"weft train:lora": {"rate": rate, "steps": 3}}) for r in results["rounds"][2:]] and row_of(results, "minilm/share-lora")
+        self.assertAlmostEqual(at(2090)["ratio"]["high"], 1.045)
+        row = at(2110)
+        self.assertEqual(row["verdict"], "refused")
+        self.assertNotIn("ratio", row)
+        text = table.document({**results, "setup": {**results["setup"], "finished": "then"}}, {}, "make bench")
+        self.assertIn("no share told: 106 % of the fastest products", text)
+
+    def test_int8_shares_are_of_the_faster_maker(self):
+        results = made_up()
+        results["setup"]["works"]["minilm"]["train:seq_bn"]["dtype"] = "int8"
+        results["setup"]["agreement"]["minilm"]["weft/seq_bn@int8"] = dict(GOOD)
+        for r in results["rounds"]:
+            r["gemm"].update({"int8": 4e10, "int8 by oneDNN": 4e10, "int8 by weft": 3e10})
+        self.assertAlmostEqual(row_of(results, "minilm/share-seq_bn")["ratio"]["value"], 0.3)  # 8e6 at 4e10 and 1e6 at 1e10
+        self.assertEqual(table.peaks_told(results["rounds"]),
+                         ["- fastest matrix products: f32 (oneDNN) 10 GFLOP/s, bf16 (oneDNN) 20 GFLOP/s, int8 (oneDNN) 40 GFLOP/s, int8 (weft's kernel, with its scales) 30 GFLOP/s"])
+        self.assertEqual(table.peaks_told([]), [])
+
     def test_a_round_without_the_work_does_not_count(self):
         results = made_up()
         del results["rounds"][0]["rates"]["torch train:lora"]
@@ -136,6 +157,19 @@ class Writing(unittest.TestCase):
         self.assertTrue(all(line.count(" | ") == 7 for line in rows))
         self.assertIn("| training a fusion of 16 | bf16 | reference, default padding | at least 15 | 1,000 | 100 | 10.00 (9.00 - 12.00) | **missed**: the reason is not known yet |", rows)
         self.assertEqual(sum(line.endswith("| not measured |") for line in rows), sum(r["size"] == "bert-base" for r in goals.rows()) + 2)  # and memory, cold start
+
+    def test_curves(self):
+        results = made_up()
+        self.assertNotIn("Threads and growth", table.document(results, {}, "make bench"))
+        point = {"x": 1, "tokens_per_second": 2000, "tokens_per_second_low": 1000, "tokens_per_second_high": 2500, "seconds_per_step": 0.5, "share_of_peak": None, "peak_rss_bytes": 2**21}
+        results["setup"]["curves"] = {"minilm": [{"growth": g, "points": [{**point, "step_ratio": 1, "scaling_efficiency": 1},
+                                                                          {**point, "x": 2, "step_ratio": 1.25, "scaling_efficiency": 0.75, "share_of_peak": 0.5, "peak_rss_bytes": None}]}
+                                                 for g in goals.CURVES]}
+        lines = table.document(results, {}, "make bench").split("\n")
+        self.assertEqual(lines.count("| 1 | 2,000 (1,000 - 2,500) | 500 | 1.00 | - | 2 |"), len(goals.CURVES))
+        self.assertEqual(lines.count("| 2 | 2,000 (1,000 - 2,500) | 500 | 0.75 | 50 % | - |"), 1)  # threads
+        self.assertEqual(lines.count("| 2 | 2,000 (1,000 - 2,500) | 500 | 1.25 | 50 % | - |"), len(goals.CURVES) - 1)
+        self.assertIn("### MiniLM: training a fusion, by its adapters", lines)
 
     def test_a_miss_keeps_its_reason(self):
         lines = table.markdown_table(made_up(), {"minilm/train-fuse-16/torch": "memory-bound"})

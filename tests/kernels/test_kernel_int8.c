@@ -3,6 +3,7 @@
 #include "packed_check.h"
 
 #include "kernels/gemm.h"
+#include "kernels/gemm_peak.h"
 #include "kernels/int8.h"
 
 #include <float.h>
@@ -221,11 +222,39 @@ static void test_wrong_arguments(void **state) {
     wfi_packed_free(p);
 }
 
+/* The bound that benchmarks measure is a product: exact sums of bytes, small enough for every processor. */
+static void test_byte_product(void **state) {
+    (void)state;
+    enum { M = 5, K = 131, N = 37 };
+    static uint8_t a[M * K];
+    static int8_t b[K * N];
+    static int32_t c[M * N];
+    wf_byte_product *p = NULL;
+    wf_err e = {0};
+    for (int i = 0; i < M * K; i++) a[i] = (uint8_t)(i * 7 % 127);
+    for (int i = 0; i < K * N; i++) b[i] = (int8_t)(i * 5 % 127 - 63);
+    if (wfi_byte_product_new(M, K, N, b, &p, &e) == WF_E_UNSUPPORTED) skip();
+    if (!p) fail_msg("%s", e.text);
+    for (int run = 0; run < 2; run++) {
+        check_ok(wfi_byte_product_run(p, a, c, err));
+        for (int i = 0; i < M; i++)
+            for (int j = 0; j < N; j++) {
+                int32_t sum = 0;
+                for (int l = 0; l < K; l++) sum += a[i * K + l] * b[l * N + j];
+                assert_int_equal(sum, c[i * N + j]);
+            }
+        a[run] = 100;
+    }
+    wfi_byte_product_free(p);
+    wfi_byte_product_free(NULL);
+    check_status(WF_E_SHAPE, wfi_byte_product_new(0, 1, 1, b, &p, err));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products),           cmocka_unit_test(test_threads_and_rows),
         cmocka_unit_test(test_ends_and_nonfinite), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_wrong_arguments),
+        cmocka_unit_test(test_wrong_arguments),    cmocka_unit_test(test_byte_product),
     };
     return cmocka_run_group_tests_name("kernels int8", tests, NULL, NULL);
 }

@@ -345,7 +345,8 @@ static void test_speed(void **state) {
     static const char bench[] =
         "{\"finished\":\"2026-01-31T12:00:00Z\",\"machine\":{\"cpu\":\"a <b> c\",\"threads\":2},"
         "\"base\":{\"name\":\"tiny\",\"random\":true,\"layers\":2,\"hidden_size\":32},"
-        "\"texts\":{\"mean_tokens\":12.4},\"gemm\":[{\"dtype\":\"f32\",\"gflops\":222.3}],\"works\":["
+        "\"texts\":{\"mean_tokens\":12.4},\"gemm\":[{\"dtype\":\"f32\",\"by\":\"oneDNN\",\"gflops\":222.3},"
+        "{\"dtype\":\"int8\",\"by\":\"weft\",\"gflops\":333.3}],\"works\":["
         "{\"work\":\"train:fuse:4\",\"base_dtype\":\"bf16\",\"tokens_per_second\":3187.4,\"tokens_per_second_low\":"
         "2555,"
         "\"tokens_per_second_high\":3202,\"seconds_per_step\":0.2572,\"share_of_peak\":0.541,\"peak_rss_bytes\":"
@@ -353,8 +354,8 @@ static void test_speed(void **state) {
         "{\"work\":\"latency:plain\",\"base_dtype\":\"f32\",\"tokens_per_second\":5844,\"tokens_per_second_low\":5340,"
         "\"tokens_per_second_high\":9441,\"seconds_per_step\":0.00548,\"share_of_peak\":0.29,\"peak_rss_bytes\":null,"
         "\"median_ms\":4.301,\"p90_ms\":7.624}],"
-        "\"growth\":[{\"growth\":\"grow:fuse\",\"points\":[{\"x\":2,\"tokens_per_second\":100},"
-        "{\"x\":4,\"tokens_per_second\":90}]}]}";
+        "\"growth\":[{\"growth\":\"grow:fuse\",\"points\":[{\"x\":2,\"tokens_per_second\":100,"
+        "\"peak_rss_bytes\":5242880},{\"x\":4,\"tokens_per_second\":90,\"peak_rss_bytes\":7340032}]}]}";
     wf_lab *lab = NULL;
     snprintf(top, sizeof top, "%s", check_temp_dir());
     check_ok(wf_lab_init(at("lab"), err));
@@ -367,13 +368,14 @@ static void test_speed(void **state) {
     has(text,
         "2026-01-31T12:00:00Z on a &lt;b&gt; c, 2 threads, with base tiny, random weights (2 layers, width 32), 12 "
         "tokens a text");
-    has(text, "f32 222 GFLOP/s");
+    has(text, "f32 222 GFLOP/s, int8 (weft's kernel) 333 GFLOP/s");
     has(text, "<desc>train:fuse:4: 3187. </desc>");
     has(text, "<td>train:fuse:4</td><td>bf16</td><td class=\"n\">3187</td><td class=\"n\">2555</td>");
     has(text, "<td class=\"n\">257.20</td><td class=\"n\">54</td><td class=\"n\">10</td>");
     has(text, "<td class=\"n\">–</td><td class=\"n\">4.30</td><td class=\"n\">7.62</td>");
     has(text, "tokens a second: 100 at 2, 90 at 4.");
-    assert_int_equal(2, count_of(text, "role=\"img\""));
+    has(text, "MiB: 5 at 2, 7 at 4.");
+    assert_int_equal(3, count_of(text, "role=\"img\""));
     lacks(text, ">nan<");
     free(text);
     tiny_write(at("lab"), "bench.json", "{");

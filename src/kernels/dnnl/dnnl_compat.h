@@ -9,6 +9,9 @@ typedef struct shape_desc { /* zeroed: none */
     dnnl_memory_desc_t md;
 } shape_desc;
 
+/* Before each use of oneDNN, whatever its status (gemm_dnnl.c). */
+dnnl_status_t wfk_dnnl_ready(dnnl_engine_t *out);
+
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t md_arg;
 static inline md_arg desc_arg(const shape_desc *d) {

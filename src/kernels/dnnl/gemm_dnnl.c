@@ -50,6 +50,12 @@ static void ready(void) {
     if (omp_get_max_threads() != n) omp_set_num_threads(n);
 }
 
+dnnl_status_t wfk_dnnl_ready(dnnl_engine_t *out) {
+    ready();
+    *out = engine;
+    return engine_status;
+}
+
 /* C = beta C + bias, when there is nothing to multiply. */
 static void without_product(int64_t m, int64_t n, float beta, const float *bias, float *c, int64_t ldc) {
     for (int64_t i = 0; i < m; i++)
