@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compares weft with the Python programs it follows, all made anew: adapters 1.3.0 (logits, layers, fusion attention, gradients, three
-# optimiser steps; on a small random BERT and on a real base; and the other way round, folders that weft wrote opened there), the
-# tokenizers library, scikit-learn, scipy and statsmodels, torch's optimiser and losses.
+# optimiser steps, the last two also over a base in bf16 and int8; on a small random BERT and on a real base; and the other way
+# round, folders that weft wrote opened there), the tokenizers library, scikit-learn, scipy and statsmodels, torch's optimiser and losses.
 # Usage: tools/parity.sh
 # Environment: BUILD        build folder (build), built when it lacks the programs
 #              PARITY_VENV  Python environment (.cache/parity-venv), made with pip when absent; pip's own variables choose where torch
@@ -36,7 +36,7 @@ python=$VENV/bin/python
 "$python" -c 'import adapters, tokenizers, torch, transformers, sklearn, scipy, statsmodels
 for m in (adapters, transformers, torch, tokenizers, sklearn, scipy, statsmodels): print(m.__name__, m.__version__)'
 [ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" >/dev/null || stop "no build folder $BUILD"
-ninja -C "$BUILD" tests/test_engine_parity tests/test_metrics tests/test_statistics tests/test_optim_optim tests/test_tape_torch tests/test_tokenizers_differential \
+ninja -C "$BUILD" tests/test_engine_parity tests/test_engine_parity_types tests/test_metrics tests/test_statistics tests/test_optim_optim tests/test_tape_torch tests/test_tokenizers_differential \
     tests/tokenizers/tokenizer_ids >/dev/null || stop "the build in $BUILD failed"
 
 if [ -n "${PARITY_KEEP:-}" ]; then
@@ -59,6 +59,19 @@ count() { # NAME STATUS
 }
 
 # ---- adapters ----
+types_compare() { # FOLDER OF CASES [LEVEL]: gradients and steps over a frozen base in bf16 and int8, counted by case
+    log=$work/types.log
+    WEFT_ISA=${2:-avx512} WEFT_PARITY=$1 "$BUILD/tests/test_engine_parity_types" >"$log" 2>&1
+    status=$?
+    good=$(grep -c '^\[       OK \]' "$log")
+    bad=$(grep -c '^\[  FAILED  \] [a-z]' "$log")
+    bad=$((bad / 2))
+    [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+    grep -E ' cosine |rror' "$log"
+    echo "training over a base in bf16 and int8 against the library's float32: $good passed, $bad failed"
+    passed=$((passed + good)) failed=$((failed + bad))
+}
+
 compare() { # FOLDER OF CASES [LEVEL]: the C comparison, counted by case, and its parts handed over to the library
     log=$work/compare.log
     rm -rf "$1-written"
@@ -82,6 +95,7 @@ compare() { # FOLDER OF CASES [LEVEL]: the C comparison, counted by case, and it
     bad=$(sed -n 's/^folders written by weft: .* \([0-9]*\) failed.*/\1/p' "$log")
     [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
     passed=$((passed + ${good:-0})) failed=$((failed + ${bad:-0}))
+    types_compare "$@"
 }
 
 say "adapters on a small random BERT"

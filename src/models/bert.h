@@ -42,8 +42,8 @@ wf_status wfi_bert_from_source(const wf_bert_config *config, wf_source *source, 
 wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err);
 /* Re-lays out the frozen matrices of the layers for fast products; backward: also for input gradients. Call before
  * forward passes; a second call adds only what is missing. dtype: WF_DTYPE_F32, WF_DTYPE_BF16 or WF_DTYPE_I8
- * (kernels/gemm.h says what these compute; over WF_DTYPE_I8 input gradients are those of WF_DTYPE_BF16); a model is
- * packed in one type, another one in a second call is WF_E_ARG. All else of the model stays float32. */
+ * (kernels/gemm.h says what these compute), for input gradients as for forward passes; a model is packed in one type,
+ * another one in a second call is WF_E_ARG. All else of the model stays float32. */
 wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err);
 /* For keeping what was packed for forward passes. Each: the matrices in a fixed order, NULL behind the last. Over:
  * packs a model that is not packed yet with such matrices' bytes one after the other, each from a multiple of 64 on;
