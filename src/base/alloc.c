@@ -6,14 +6,20 @@
 #include <string.h>
 
 static atomic_long fail_in = 0; /* 0: off; 1: the next allocation fails */
+static atomic_long taken = 0;
 
 static int must_fail(void) {
+    atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed);
     if (atomic_load_explicit(&fail_in, memory_order_relaxed) == 0) return 0;
     return atomic_fetch_sub(&fail_in, 1) == 1;
 }
 
 void wfi_alloc_fail_at(long n) {
     atomic_store(&fail_in, n);
+}
+
+long wfi_alloc_count(void) {
+    return atomic_load_explicit(&taken, memory_order_relaxed);
 }
 
 void *wfi_alloc(size_t count, size_t size) {

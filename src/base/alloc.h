@@ -1,5 +1,5 @@
 /* base/alloc.h - the only door to the heap; sizes overflow-checked. Layer 0.
- * Tests can make the n-th allocation fail: wfi_alloc_fail_at. Threads: safe. */
+ * Tests can make the n-th allocation fail (wfi_alloc_fail_at) and count them (wfi_alloc_count). Threads: safe. */
 #ifndef WF_BASE_ALLOC_H
 #define WF_BASE_ALLOC_H
 #include <stddef.h>
@@ -15,4 +15,5 @@ void wfi_free(void *p);                                /* NULL is fine */
 char *wfi_strdup(const char *s);
 char *wfi_strndup(const char *s, size_t n);
 void wfi_alloc_fail_at(long n); /* tests: the n-th allocation from now fails (and only it); 0 switches off */
+long wfi_alloc_count(void); /* tests: allocations so far; what other libraries take of their own is not among them */
 #endif
