@@ -19,8 +19,9 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
  * product, A are brought to 8 bits with a scale a group of 128 along k (int8.h); bits are the same at every level and
  * on every machine, NaN or infinity in a row of A make NaN of that row of C. Others are WF_E_UNSUPPORTED. */
 typedef struct wf_packed wf_packed;
-bool wfi_packed_native_bf16(
-    void); /* a BF16 matrix packed now would use such instructions; without them F32 is faster */
+/* A BF16 (I8) matrix packed now would use the processor's own instructions for it; without them F32 is as fast. */
+bool wfi_packed_native_bf16(void);
+bool wfi_packed_native_int8(void);
 wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out,
                          wf_err *err);
 void wfi_packed_free(wf_packed *p);

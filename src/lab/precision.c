@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Rounding costs a little accuracy, so it must pay: at least this much. Products of small bases take no time worth it.
- */
+/* Rounding costs a little accuracy, so it must pay: at least this much over the next more exact type. Products of small
+ * bases take no time worth it. */
 static const double FASTER_BY = 1.2;
 enum { SMALL_MATRIX = 1 << 16, ROWS = 128, LEAST_ROUNDS = 7, MOST_ROUNDS = 200 };
 static const double ENOUGH_SECONDS = 0.2;
@@ -40,12 +40,16 @@ wf_status wfi_precision_check(const char *word, wf_err *err) {
     return wfi_fail(err, WF_E_ARG, "base type \"%.40s\": use one of f32, bf16, int8, auto", word);
 }
 
-typedef struct trial { /* one product in both types; [0] float32, [1] bfloat16 */
+typedef struct trial { /* one product in each of `types` that this machine multiplies in itself */
     int64_t k, n;
     float *a, *c;
-    wf_packed *packed[2];
-    double best[2];
+    wf_packed *packed[TYPES]; /* NULL: not natively */
+    double best[TYPES];       /* seconds */
 } trial;
+
+static bool native(wf_dtype t) {
+    return t == WF_DTYPE_F32 || (t == WF_DTYPE_BF16 ? wfi_packed_native_bf16() : wfi_packed_native_int8());
+}
 
 static wf_status trial_open(trial *t, wf_err *err) {
     float *b = wfi_alloc_aligned((size_t)(t->k * t->n) * sizeof *b);
@@ -54,25 +58,25 @@ static wf_status trial_open(trial *t, wf_err *err) {
     wf_status st = b && t->a && t->c ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (int64_t i = 0; st == WF_OK && i < t->k * t->n; i++) b[i] = wfi_random_uniform(1, (uint64_t)i) - 0.5f;
     for (int64_t i = 0; st == WF_OK && i < ROWS * t->k; i++) t->a[i] = wfi_random_uniform(2, (uint64_t)i) - 0.5f;
-    for (int i = 0; st == WF_OK && i < 2; i++)
-        st = wfi_packed_new(true, t->k, t->n, b, t->k, i ? WF_DTYPE_BF16 : WF_DTYPE_F32, &t->packed[i], err);
+    for (int i = 0; st == WF_OK && i < TYPES; i++)
+        if (native(types[i].type)) st = wfi_packed_new(true, t->k, t->n, b, t->k, types[i].type, &t->packed[i], err);
     wfi_free(b);
     return st;
 }
 
 static void trial_close(trial *t) {
-    wfi_packed_free(t->packed[0]);
-    wfi_packed_free(t->packed[1]);
+    for (int i = 0; i < TYPES; i++) wfi_packed_free(t->packed[i]);
     wfi_free(t->a);
     wfi_free(t->c);
 }
 
-/* In turn, and the fastest of each, of many short ones: some of both run while nothing else does. */
+/* In turn, and the fastest of each, of many short ones: some of all run while nothing else does. */
 static wf_status trial_run(trial *t, wf_err *err) {
     const double begin = wfi_clock_seconds();
     for (int round = 0; round < LEAST_ROUNDS || (round < MOST_ROUNDS && wfi_clock_seconds() - begin < ENOUGH_SECONDS);
          round++)
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < TYPES; i++) {
+            if (!t->packed[i]) continue;
             const double from = wfi_clock_seconds();
             WF_TRY(wfi_packed_gemm(t->packed[i], ROWS, t->a, t->k, NULL, 0.0f, t->c, t->n, err));
             const double seconds = wfi_clock_seconds() - from;
@@ -88,9 +92,17 @@ static wf_status measure(const wf_bert_config *c, json_t **entry, wf_err *err) {
     trial_close(&t);
     WF_TRY(st);
     const double flops = 2e-9 * ROWS * (double)t.k * (double)t.n;
-    *entry = json_pack("{s:s, s:f, s:f}", "type", t.best[0] >= FASTER_BY * t.best[1] ? "bf16" : "f32", "f32_gflops",
-                       flops / t.best[0], "bf16_gflops", flops / t.best[1]);
-    return *entry ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    int chosen = 0;
+    bool ok = (*entry = json_object()) != NULL;
+    for (int i = 0; i < TYPES; i++) {
+        if (!(t.best[i] > 0)) continue;
+        char key[24];
+        snprintf(key, sizeof key, "%s_gflops", types[i].name);
+        ok &= json_object_set_new(*entry, key, json_real(flops / t.best[i])) == 0;
+        if (t.best[chosen] >= FASTER_BY * t.best[i]) chosen = i;
+    }
+    ok &= json_object_set_new(*entry, "type", json_string(types[chosen].name)) == 0;
+    return ok ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
 }
 
 static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out, wf_err *err) {
@@ -107,8 +119,8 @@ static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out,
     else if (st == WF_OK && !(all = json_object()))
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     const char *word = json_string_value(json_object_get(json_object_get(all, key), "type"));
-    if (st == WF_OK && word && (!wfi_precision_parse(word, out) || *out == WF_DTYPE_I8))
-        st = wfi_fail(err, WF_E_DATA, "%s: type \"%.40s\" of \"%s\" is neither f32 nor bf16", path, word, key);
+    if (st == WF_OK && word && !wfi_precision_parse(word, out))
+        st = wfi_fail(err, WF_E_DATA, "%s: type \"%.40s\" of \"%s\" is none of f32, bf16, int8", path, word, key);
     if (st == WF_OK && !word) {
         st = measure(c, &entry, err);
         if (st == WF_OK) wfi_precision_parse(json_string_value(json_object_get(entry, "type")), out);
@@ -129,7 +141,8 @@ wf_status wfi_precision_settle(wf_lab *lab, const wf_open_base *base, const char
     }
     const wf_bert_config *c = &base->model->config;
     *out = WF_DTYPE_F32;
-    if (!wfi_packed_native_bf16() || c->hidden_size * c->intermediate_size < SMALL_MATRIX) return WF_OK;
+    if ((!native(WF_DTYPE_BF16) && !native(WF_DTYPE_I8)) || c->hidden_size * c->intermediate_size < SMALL_MATRIX)
+        return WF_OK;
     if (lab->dir) return remembered(lab, c, out, err);
     json_t *entry = NULL; /* nowhere to remember it */
     WF_TRY(measure(c, &entry, err));

@@ -256,21 +256,28 @@ static void test_auto_is_remembered(void **state) {
     wf_lab *lab = lab_make("auto");
     wf_bert model = {.config = {.hidden_size = 256, .intermediate_size = 512}};
     const wf_open_base base = {.model = &model};
-    wf_dtype type = WF_DTYPE_I8;
-    const bool native = wfi_packed_native_bf16();
+    wf_dtype type = WF_DTYPE_U8;
+    const bool bf16 = wfi_packed_native_bf16(), int8 = wfi_packed_native_int8(), native = bf16 || int8;
+    static const char *const words[] = {"bf16", "f32", "int8"};
+    static const wf_dtype meant[] = {WF_DTYPE_BF16, WF_DTYPE_F32, WF_DTYPE_I8};
     check_ok(wfi_precision_settle(lab, &base, NULL, &type, err));
-    assert_true(type == WF_DTYPE_F32 || (native && type == WF_DTYPE_BF16));
+    assert_true(type == WF_DTYPE_F32 || (bf16 && type == WF_DTYPE_BF16) || (int8 && type == WF_DTYPE_I8));
     assert_int_equal(native, wfi_file_exists(at("auto/speed.json")));
-    for (int k = 0; native && k < 2; k++) {
+    for (int k = 0; native && k < 3; k++) {
         json_t *all = NULL, *entry;
         const char *key;
         check_ok(wfi_json_read(at("auto/speed.json"), 1 << 16, &all, err));
         assert_int_equal(1, json_object_size(all));
-        json_object_foreach(all, key, entry) json_object_set_new(entry, "type", json_string(k ? "f32" : "bf16"));
+        json_object_foreach(all, key, entry) {
+            assert_true(json_number_value(json_object_get(entry, "f32_gflops")) > 0);
+            assert_int_equal(bf16, json_number_value(json_object_get(entry, "bf16_gflops")) > 0);
+            assert_int_equal(int8, json_number_value(json_object_get(entry, "int8_gflops")) > 0);
+            json_object_set_new(entry, "type", json_string(words[k]));
+        }
         check_ok(wfi_json_write(at("auto/speed.json"), all, err));
         json_decref(all);
         check_ok(wfi_precision_settle(lab, &base, "auto", &type, err));
-        assert_int_equal(k ? WF_DTYPE_F32 : WF_DTYPE_BF16, type);
+        assert_int_equal(meant[k], type);
     }
     check_ok(wfi_precision_settle(lab, &base, "bf16", &type, err));
     assert_int_equal(WF_DTYPE_BF16, type);
@@ -278,7 +285,7 @@ static void test_auto_is_remembered(void **state) {
         json_t *all = NULL, *entry;
         const char *key;
         check_ok(wfi_json_read(at("auto/speed.json"), 1 << 16, &all, err));
-        json_object_foreach(all, key, entry) json_object_set_new(entry, "type", json_string("int8")); /* never chosen */
+        json_object_foreach(all, key, entry) json_object_set_new(entry, "type", json_string("int4"));
         check_ok(wfi_json_write(at("auto/speed.json"), all, err));
         json_decref(all);
         check_status(WF_E_DATA, wfi_precision_settle(lab, &base, NULL, &type, err));

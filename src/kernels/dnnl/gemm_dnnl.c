@@ -210,6 +210,10 @@ bool wfi_packed_native_bf16(void) {
     return wfi_cpu_get()->bf16 && wfi_kernels_level() == WF_ISA_AVX512;
 }
 
+bool wfi_packed_native_int8(void) {
+    return wfi_cpu_get()->vnni && wfi_kernels_level() == WF_ISA_AVX512;
+}
+
 wf_status wfi_packed_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ldb, wf_dtype dtype, wf_packed **out,
                          wf_err *err) {
     if (dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16 && dtype != WF_DTYPE_I8)
