@@ -56,6 +56,10 @@ wf_status wfi_file_map(const char *path, wf_map *out, wf_err *err) {
     return st;
 }
 
+void wfi_file_forget(const wf_map *m) {
+    if (m->data) madvise((void *)(uintptr_t)m->data, m->size, MADV_DONTNEED); /* read-only: nothing is lost */
+}
+
 void wfi_file_unmap(wf_map *m) {
     if (m->data) munmap((void *)m->data, m->size);
     *m = (wf_map){0};

@@ -14,6 +14,7 @@ wf_status wfi_file_map(const char *path, wf_map *out, wf_err *err); /* regular f
 /* WF_OK for a regular file; else says what stands there instead: nothing, a folder, a pipe, a device, a place that may
  * not be looked at. */
 wf_status wfi_file_check(const char *path, wf_err *err);
+void wfi_file_forget(const wf_map *m); /* its pages leave memory and are read again when looked at */
 void wfi_file_unmap(wf_map *m);
 wf_status wfi_file_read(const char *path, size_t max_bytes, char **out, size_t *out_size,
                         wf_err *err); /* NUL appended; wfi_free */

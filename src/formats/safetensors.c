@@ -30,6 +30,11 @@ static void owner_close(void *p) {
     wfi_free(o);
 }
 
+static void owner_forget(void *p) {
+    const owner *o = p;
+    wfi_file_forget(&o->map);
+}
+
 static int by_name(const void *a, const void *b) {
     return strcmp(((const wf_tensor *)a)->name, ((const wf_tensor *)b)->name);
 }
@@ -134,7 +139,7 @@ static wf_status parse(const unsigned char *bytes, size_t size, const char *file
     if (!json_is_object(o->header)) return wfi_fail(err, WF_E_DATA, "%s: header is no JSON object", file);
     size_t count = 0;
     WF_TRY(entries_parse(file, o, bytes + 8 + header, size - 8 - header, &count, err));
-    *out = (wf_source){.count = count, .tensors = o->tensors, .owner = o, .close = owner_close};
+    *out = (wf_source){.count = count, .tensors = o->tensors, .owner = o, .close = owner_close, .forget = owner_forget};
     return WF_OK;
 }
 

@@ -17,9 +17,10 @@ enum { SMALL_MATRIX = 1 << 16, ROWS = 128, LEAST_ROUNDS = 7, MOST_ROUNDS = 200 }
 static const double ENOUGH_SECONDS = 0.2;
 
 static const struct {
-    const char *name;
+    const char *name, *rate; /* rate: its field in speed.json */
     wf_dtype type;
-} types[] = {{"f32", WF_DTYPE_F32}, {"bf16", WF_DTYPE_BF16}, {"int8", WF_DTYPE_I8}};
+} types[] = {
+    {"f32", "f32_gflops", WF_DTYPE_F32}, {"bf16", "bf16_gflops", WF_DTYPE_BF16}, {"int8", "int8_gflops", WF_DTYPE_I8}};
 enum { TYPES = sizeof types / sizeof *types };
 
 const char *wfi_precision_name(wf_dtype t) {
@@ -96,13 +97,18 @@ static wf_status measure(const wf_bert_config *c, json_t **entry, wf_err *err) {
     bool ok = (*entry = json_object()) != NULL;
     for (int i = 0; i < TYPES; i++) {
         if (!(t.best[i] > 0)) continue;
-        char key[24];
-        snprintf(key, sizeof key, "%s_gflops", types[i].name);
-        ok &= json_object_set_new(*entry, key, json_real(flops / t.best[i])) == 0;
+        ok &= json_object_set_new(*entry, types[i].rate, json_real(flops / t.best[i])) == 0;
         if (t.best[chosen] >= FASTER_BY * t.best[i]) chosen = i;
     }
     ok &= json_object_set_new(*entry, "type", json_string(types[chosen].name)) == 0;
     return ok ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+}
+
+/* What was measured before a type could be chosen says nothing of it. */
+static bool entry_whole(const json_t *entry) {
+    bool whole = true;
+    for (int i = 0; i < TYPES; i++) whole &= !native(types[i].type) || json_object_get(entry, types[i].rate);
+    return whole;
 }
 
 static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out, wf_err *err) {
@@ -118,7 +124,8 @@ static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out,
         st = wfi_json_read(path, MOST_BYTES, &all, err);
     else if (st == WF_OK && !(all = json_object()))
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
-    const char *word = json_string_value(json_object_get(json_object_get(all, key), "type"));
+    const json_t *found = json_object_get(all, key);
+    const char *word = entry_whole(found) ? json_string_value(json_object_get(found, "type")) : NULL;
     if (st == WF_OK && word && !wfi_precision_parse(word, out))
         st = wfi_fail(err, WF_E_DATA, "%s: type \"%.40s\" of \"%s\" is none of f32, bf16, int8", path, word, key);
     if (st == WF_OK && !word) {

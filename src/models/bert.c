@@ -256,6 +256,7 @@ wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err) 
         wf_linear *all[] = {&l->query, &l->key, &l->value, &l->attention_dense, &l->up, &l->down};
         for (size_t k = 0; k < sizeof all / sizeof *all; k++) WF_TRY(linear_pack(all[k], backward, dtype, err));
     }
+    wfi_source_forget(&m->source); /* what is packed is not read from the file any more */
     return WF_OK;
 }
 

@@ -121,6 +121,10 @@ wf_status wfi_tensor_f32(const wf_tensor *t, const float **data, float **owned, 
     return WF_OK;
 }
 
+void wfi_source_forget(const wf_source *s) {
+    if (s->forget) s->forget(s->owner);
+}
+
 void wfi_source_close(wf_source *s) {
     if (s->close) s->close(s->owner);
     *s = (wf_source){0};

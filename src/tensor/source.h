@@ -37,6 +37,7 @@ struct wf_source {
     const wf_tensor *tensors; /* sorted bytewise by name */
     void *owner;
     void (*close)(void *owner);
+    void (*forget)(void *owner); /* NULL: nothing to forget */
 };
 const wf_tensor *wfi_source_find(const wf_source *s, const char *name); /* NULL when absent */
 /* Finds and checks rank and shape (want[i] < 0: any). WF_E_DATA names the tensor and both shapes. */
@@ -45,5 +46,8 @@ wf_status wfi_source_get(const wf_source *s, const char *name, int rank, const i
 /* The tensor as float32: F32 data that is 4-byte aligned is borrowed (*owned = NULL), F16, BF16 and F64 are converted
  * into *owned (wfi_free). Any other type is WF_E_DATA. */
 wf_status wfi_tensor_f32(const wf_tensor *t, const float **data, float **owned, wf_err *err);
+/* Memory that holds the data goes back to the system where it can be had again (a mapped file): to be called when most
+ * tensors will not be read any more. All views stay valid. */
+void wfi_source_forget(const wf_source *s);
 void wfi_source_close(wf_source *s); /* accepts zeroed */
 #endif

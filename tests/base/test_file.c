@@ -50,6 +50,34 @@ static void test_write_and_read(void **state) {
     wfi_free(text);
 }
 
+/* kB of mapped files in memory, as the system counts them. */
+static long mapped_kilobytes(void) {
+    char line[256];
+    long kilobytes = -1;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "RssFile:", 8) == 0) kilobytes = strtol(line + 8, NULL, 10);
+    if (f) fclose(f);
+    return kilobytes;
+}
+
+static void test_forget(void **state) {
+    enum { SIZE = 16 << 20 };
+    wf_map map = {0};
+    unsigned char *bytes = wfi_alloc(SIZE, 1);
+    for (size_t i = 0; i < SIZE; i++) bytes[i] = (unsigned char)(i * 31 >> 7);
+    check_ok(wfi_file_write(in("large"), bytes, SIZE, err));
+    check_ok(wfi_file_map(in("large"), &map, err));
+    assert_memory_equal(bytes, map.data, SIZE);
+    const long before = mapped_kilobytes();
+    wfi_file_forget(&map);
+    assert_true(mapped_kilobytes() < before - (SIZE >> 10) * 3 / 4);
+    assert_memory_equal(bytes, map.data, SIZE); /* and is there again */
+    wfi_file_unmap(&map);
+    wfi_file_forget(&map); /* of nothing: nothing */
+    wfi_free(bytes);
+}
+
 static void test_write_leaves_nothing_beside(void **state) {
     char **names = NULL;
     size_t count = 0;
@@ -246,6 +274,7 @@ int main(void) {
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_write_and_read),
+        WITH_DIR(test_forget),
         WITH_DIR(test_write_leaves_nothing_beside),
         WITH_DIR(test_write_is_atomic),
         WITH_DIR(test_what_is_no_file),

@@ -281,6 +281,22 @@ static void test_auto_is_remembered(void **state) {
     }
     check_ok(wfi_precision_settle(lab, &base, "bf16", &type, err));
     assert_int_equal(WF_DTYPE_BF16, type);
+    if (native) { /* a record from before a type could be chosen is made anew */
+        json_t *all = NULL, *entry;
+        const char *key, *rate = int8 ? "int8_gflops" : "bf16_gflops";
+        check_ok(wfi_json_read(at("auto/speed.json"), 1 << 16, &all, err));
+        json_object_foreach(all, key, entry) json_object_del(entry, rate);
+        check_ok(wfi_json_write(at("auto/speed.json"), all, err));
+        json_decref(all);
+        check_ok(wfi_precision_settle(lab, &base, NULL, &type, err));
+        check_ok(wfi_json_read(at("auto/speed.json"), 1 << 16, &all, err));
+        assert_int_equal(1, json_object_size(all));
+        json_object_foreach(all, key, entry) {
+            assert_true(json_number_value(json_object_get(entry, rate)) > 0);
+            assert_string_equal(wfi_precision_name(type), json_string_value(json_object_get(entry, "type")));
+        }
+        json_decref(all);
+    }
     if (native) { /* nothing is guessed from a damaged file */
         json_t *all = NULL, *entry;
         const char *key;
