@@ -4,6 +4,7 @@
  * threads. */
 #ifndef WF_KERNELS_GEMM_H
 #define WF_KERNELS_GEMM_H
+#include "kernels/kernels.h"
 #include "tensor/source.h"
 #include <stdbool.h>
 
@@ -36,6 +37,11 @@ void wfi_packed_form(char text[WF_PACKED_FORM]);
 /* C[m,n] = A[m,k] B + bias[n] (bias may be NULL) + beta * C, beta 0 or 1. */
 wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t lda, const float *bias, float beta,
                           float *c, int64_t ldc, wf_err *err);
+/* The same with A = act(x) or, with dy, dy o act'(x) (both with row stride lda), made on the way to 8 bits: for a
+ * matrix in I8. The bits are those of A made beforehand (kernels.h). */
+bool wfi_packed_takes_act(const wf_packed *p); /* p may be NULL: false */
+wf_status wfi_packed_gemm_act(const wf_packed *p, int64_t m, wf_act act, const float *x, const float *dy, int64_t lda,
+                              const float *bias, float beta, float *c, int64_t ldc, wf_err *err);
 /* The same with rows that are rounded already (wfi_to_bf16), for a matrix that is multiplied by bfloat16 instructions.
  */
 bool wfi_packed_takes_bf16(const wf_packed *p); /* p may be NULL: false */

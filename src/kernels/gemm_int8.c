@@ -133,14 +133,26 @@ static bool rows_space(const wfk_int8 *p, int64_t m, rows8 *out) {
     return true;
 }
 
-static void row_quantise(const wfk_int8 *p, const wfk_table *t, const float *a, int64_t i, const rows8 *to) {
+/* n elements of a row from `at` on, made in `room` where they do not stand. */
+static const float *elements(const wfk_table *t, const wfk_int8_rows *a, int64_t at, int64_t n, float *room) {
+    if (a->dy)
+        t->act_backward(a->act, n, a->x + at, a->dy + at, room, false);
+    else if (a->act != WF_ACT_LINEAR)
+        t->act_forward(a->act, n, a->x + at, room);
+    else
+        return a->x + at;
+    return room;
+}
+
+static void row_quantise(const wfk_int8 *p, const wfk_table *t, const wfk_int8_rows *a, int64_t i, const rows8 *to) {
     uint8_t *q = to->q + i * p->K;
     for (int64_t g = 0; g < p->groups; g++) {
         const int64_t first = g * WFK_INT8_GROUP, n = p->k - first < WFK_INT8_GROUP ? p->k - first : WFK_INT8_GROUP;
-        float low, high;
-        t->range(n, a + first, &low, &high);
+        float room[WFK_INT8_GROUP], low, high;
+        const float *x = elements(t, a, i * a->ld + first, n, room);
+        t->range(n, x, &low, &high);
         const float scale = usable(high / 255.0f - low / 255.0f), zero = scale > 0.0f ? rintf(-low / scale) : 0.0f;
-        bytes(t, n, a + first, scale, zero, q + first);
+        bytes(t, n, x, scale, zero, q + first);
         to->scale[i * p->groups + g] = scale;
         to->zero[i * p->groups + g] = (int32_t)zero;
     }
@@ -152,8 +164,8 @@ static void multiply(const wfk_table *t, const wfk_int8_job *job, int64_t row, i
     for (int64_t i = 0; i < panels && rows > 0; i++) t->int8_block(job, row, rows, panel + i);
 }
 
-wf_status wfk_int8_gemm(const wfk_int8 *p, int64_t m, const float *a, int64_t lda, const float *bias, bool add,
-                        float *c, int64_t ldc, wf_err *err) {
+wf_status wfk_int8_gemm(const wfk_int8 *p, int64_t m, const wfk_int8_rows *a, const float *bias, bool add, float *c,
+                        int64_t ldc, wf_err *err) {
     const wfk_table *t = wfk_table_get();
     const int team = wfk_threads_for(m * p->K * p->n, LEAST_PRODUCTS);
     rows8 rows;
@@ -162,7 +174,7 @@ wf_status wfk_int8_gemm(const wfk_int8 *p, int64_t m, const float *a, int64_t ld
     const wfk_int8_job job = {
         .b = p, .q = rows.q, .scale = rows.scale, .zero = rows.zero, .bias = bias, .add = add, .c = c, .ldc = ldc};
     if (team == 1) {
-        for (int64_t i = 0; i < m; i++) row_quantise(p, t, a + i * lda, i, &rows);
+        for (int64_t i = 0; i < m; i++) row_quantise(p, t, a, i, &rows);
         multiply(t, &job, 0, m, 0, p->panels);
         return WF_OK;
     }
@@ -171,7 +183,7 @@ wf_status wfk_int8_gemm(const wfk_int8 *p, int64_t m, const float *a, int64_t ld
         const int parts = omp_get_num_threads(), part = omp_get_thread_num();
         int64_t lo, hi;
         wfk_split(m, 1, parts, part, &lo, &hi);
-        for (int64_t i = lo; i < hi; i++) row_quantise(p, t, a + i * lda, i, &rows);
+        for (int64_t i = lo; i < hi; i++) row_quantise(p, t, a, i, &rows);
         if (m / parts >= SPLIT_ROWS) {
             multiply(t, &job, lo, hi - lo, 0, p->panels);
         } else {

@@ -11,6 +11,7 @@
  * column of B) with NaN or infinity gives NaN. Threads: as gemm.h. */
 #ifndef WF_KERNELS_INT8_H
 #define WF_KERNELS_INT8_H
+#include "kernels/kernels.h"
 #include "weft/status.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,8 +33,16 @@ wf_status wfk_int8_new(bool tb, int64_t k, int64_t n, const float *b, int64_t ld
 /* Over the block of such a matrix, borrowed and only read. WF_E_DATA when `most` bytes are too few. */
 wf_status wfk_int8_over(int64_t k, int64_t n, const void *block, size_t most, wfk_int8 **out, wf_err *err);
 void wfk_int8_free(wfk_int8 *p);
-wf_status wfk_int8_gemm(const wfk_int8 *p, int64_t m, const float *a, int64_t lda, const float *bias, bool add,
-                        float *c, int64_t ldc, wf_err *err);
+
+/* The rows of A: x as it stands (act WF_ACT_LINEAR, dy NULL), act(x) or, with dy, dy o act'(x), made a group at a time
+ * on the way to 8 bits; the same bits as made beforehand. */
+typedef struct wfk_int8_rows {
+    wf_act act;
+    const float *x, *dy; /* [m, k], both with row stride ld */
+    int64_t ld;
+} wfk_int8_rows;
+wf_status wfk_int8_gemm(const wfk_int8 *p, int64_t m, const wfk_int8_rows *a, const float *bias, bool add, float *c,
+                        int64_t ldc, wf_err *err);
 
 /* One product with its rows in 8 bits: what the levels' block functions (dispatch.h) get. */
 typedef struct wfk_int8_job {

@@ -1,7 +1,7 @@
 /* tape/op_ffn.c - the feed-forward part of a block with frozen, packed matrices: y = down(act(up(x))). Kept for
  * backward: up(x) [T,F]; the activated rows are as wide and only the frozen product reads them, so they are given up at
  * once. Where the matrices are multiplied in bfloat16 the activated rows, and on the way back up's gradient, are made
- * in that type straight away. */
+ * in that type straight away; where in 8 bits, inside the product. */
 #include "base/error.h"
 #include "kernels/gemm.h"
 #include "tape/linear.h"
@@ -32,6 +32,9 @@ static wf_status backward(wf_tape *t, wf_node *n, wf_err *err) {
         uint16_t *to = (uint16_t *)(void *)rounded;
         wfi_act_backward_bf16(s->act, T * F, s->pre, d, to);
         WF_TRY(wfi_packed_gemm_bf16(s->up.backward, T, to, F, NULL, fresh ? 0.0f : 1.0f, dx, s->up.in, err));
+    } else if (wfi_packed_takes_act(s->up.backward)) {
+        WF_TRY(
+            wfi_packed_gemm_act(s->up.backward, T, s->act, s->pre, d, F, NULL, fresh ? 0.0f : 1.0f, dx, s->up.in, err));
     } else {
         wfi_act_backward(s->act, T * F, s->pre, d, d, false);
         WF_TRY(wfi_linear_input_grad(&s->up, T, d, dx, !fresh, err));
@@ -52,14 +55,17 @@ bool wfi_op_ffn_takes(const wf_value *x, const wf_linear *up, const wf_linear *d
            (!x->needs_grad || (up->backward && down->backward));
 }
 
-/* down(act(pre)); pre is overwritten unless it is kept. */
+/* down(act(pre)); pre may be overwritten unless it is kept. */
 static wf_status down_forward(wf_tape *t, const wf_linear *w, wf_act act, int64_t T, float *pre, bool keep, float *y,
                               wf_err *err) {
+    const float *bias = w->bias ? w->bias->data : NULL;
+    if (wfi_packed_takes_act(w->forward))
+        return wfi_packed_gemm_act(w->forward, T, act, pre, NULL, w->in, bias, 0.0f, y, w->out, err);
     if (wfi_packed_takes_bf16(w->forward)) {
         uint16_t *mid = (uint16_t *)(void *)wfi_tape_floats(t, T, half_of(w->in));
         if (!mid) return WF_E_NOMEM; /* noted in the tape */
         wfi_act_forward_bf16(act, T * w->in, pre, mid);
-        return wfi_packed_gemm_bf16(w->forward, T, mid, w->in, w->bias ? w->bias->data : NULL, 0.0f, y, w->out, err);
+        return wfi_packed_gemm_bf16(w->forward, T, mid, w->in, bias, 0.0f, y, w->out, err);
     }
     float *mid = keep ? wfi_tape_floats(t, T, w->in) : pre;
     if (!mid) return WF_E_NOMEM;

@@ -135,6 +135,34 @@ static void test_threads_and_rows(void **state) {
     kc_free(a, M * K), kc_free(b, N * K), kc_free(want, M * N), kc_free(c, M * N);
 }
 
+/* Rows made on the way have the bits of rows made beforehand. */
+static void act_case(wf_act act, bool back, int64_t m, int64_t k) {
+    enum { N = 70 };
+    float *x = kc_random(m * (k + 2), 1, -2, 2), *dy = kc_random(m * (k + 2), 2, -1, 1),
+          *b = kc_random(N * k, 3, -1, 1), *a = kc_new(m * (k + 2)), *want = kc_random(m * N, 4, -1, 1),
+          *c = kc_copy(want, m * N);
+    wf_packed *p = NULL;
+    check_ok(wfi_packed_new(true, k, N, b, k, WF_DTYPE_I8, &p, err));
+    assert_true(wfi_packed_takes_act(p));
+    if (back)
+        wfi_act_backward(act, m * (k + 2), x, dy, a, false);
+    else
+        wfi_act_forward(act, m * (k + 2), x, a);
+    check_ok(wfi_packed_gemm(p, m, a, k + 2, b, 1, want, N, err));
+    check_ok(wfi_packed_gemm_act(p, m, act, x, back ? dy : NULL, k + 2, b, 1, c, N, err));
+    kc_same(back ? "slopes on the way" : "activation on the way", c, want, m * N);
+    wfi_packed_free(p);
+    kc_free(x, m * (k + 2)), kc_free(dy, m * (k + 2)), kc_free(b, N * k), kc_free(a, m * (k + 2));
+    kc_free(want, m * N), kc_free(c, m * N);
+}
+
+static void test_act(void **state) {
+    (void)state;
+    for (int act = 0; act < WF_ACT_COUNT; act++)
+        for (int back = 0; back < 2; back++) KC_EACH_ISA(act_case((wf_act)act, back, 9, 131));
+    KC_EACH_ISA((act_case(WF_ACT_GELU, false, 0, 8), act_case(WF_ACT_GELU, true, 200, 384)));
+}
+
 /* The largest sums: every byte at its end. vpmaddubsw would cut 255 * 127 * 2 at 32767. */
 static void ends_case(void) {
     enum { K = 256, N = 20 };
@@ -219,6 +247,12 @@ static void test_wrong_arguments(void **state) {
     check_ok(wfi_packed_new(false, 2, 2, x, 2, WF_DTYPE_I8, &p, err));
     check_status(WF_E_ARG, wfi_packed_gemm(p, 2, x, 2, NULL, 0.5f, x + 8, 2, err));
     check_status(WF_E_SHAPE, wfi_packed_gemm(p, 2, x, 1, NULL, 0, x + 8, 2, err));
+    check_status(WF_E_SHAPE, wfi_packed_gemm_act(p, 2, WF_ACT_GELU, x, NULL, 1, NULL, 0, x + 8, 2, err));
+    wfi_packed_free(p);
+    assert_false(wfi_packed_takes_act(NULL));
+    check_ok(wfi_packed_new(false, 2, 2, x, 2, WF_DTYPE_F32, &p, err));
+    assert_false(wfi_packed_takes_act(p));
+    check_status(WF_E_ARG, wfi_packed_gemm_act(p, 2, WF_ACT_GELU, x, NULL, 2, NULL, 0, x + 8, 2, err));
     wfi_packed_free(p);
 }
 
@@ -252,9 +286,13 @@ static void test_byte_product(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products),           cmocka_unit_test(test_threads_and_rows),
-        cmocka_unit_test(test_ends_and_nonfinite), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_wrong_arguments),    cmocka_unit_test(test_byte_product),
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_threads_and_rows),
+        cmocka_unit_test(test_ends_and_nonfinite),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_wrong_arguments),
+        cmocka_unit_test(test_byte_product),
+        cmocka_unit_test(test_act),
     };
     return cmocka_run_group_tests_name("kernels int8", tests, NULL, NULL);
 }

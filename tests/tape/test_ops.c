@@ -748,6 +748,7 @@ static void ffn_case(wf_dtype type) {
 static void test_ffn(void **state) {
     ffn_case(WF_DTYPE_F32);
     ffn_case(WF_DTYPE_BF16);
+    ffn_case(WF_DTYPE_I8);
 }
 
 int main(void) {

@@ -330,11 +330,27 @@ wf_status wfi_packed_gemm(const wf_packed *p, int64_t m, const float *a, int64_t
     WF_TRY(packed_fits(p, m, lda, beta, ldc, err));
     if (m == 0 || p->n == 0) return WF_OK;
     if (p->k == 0) return without_product(m, p->n, beta, bias, c, ldc), WF_OK;
-    if (p->int8) return wfk_int8_gemm(p->int8, m, a, lda, bias, beta == 1.0f, c, ldc, err);
+    if (p->int8) {
+        const wfk_int8_rows rows = {.act = WF_ACT_LINEAR, .x = a, .ld = lda};
+        return wfk_int8_gemm(p->int8, m, &rows, bias, beta == 1.0f, c, ldc, err);
+    }
     ready();
     const void *rows = p->rounds ? rounded_rows(p, m, a, lda) : a;
     if (!rows) return wfi_fail(err, WF_E_NOMEM, "no memory for %lld rows of a packed product", (num)m);
     return packed_product(p, m, rows, p->rounds ? p->k : lda, bias, beta, c, ldc, err);
+}
+
+bool wfi_packed_takes_act(const wf_packed *p) {
+    return p && p->int8;
+}
+
+wf_status wfi_packed_gemm_act(const wf_packed *p, int64_t m, wf_act act, const float *x, const float *dy, int64_t lda,
+                              const float *bias, float beta, float *c, int64_t ldc, wf_err *err) {
+    WF_TRY(packed_fits(p, m, lda, beta, ldc, err));
+    if (!p->int8) return wfi_fail(err, WF_E_ARG, "packed product: the matrix is not in 8 bits");
+    if (m == 0) return WF_OK;
+    const wfk_int8_rows rows = {.act = act, .x = x, .dy = dy, .ld = lda};
+    return wfk_int8_gemm(p->int8, m, &rows, bias, beta == 1.0f, c, ldc, err);
 }
 
 bool wfi_packed_takes_bf16(const wf_packed *p) {
