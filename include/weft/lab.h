@@ -42,6 +42,9 @@ typedef struct wf_progress {
     double seconds_left;   /* < 0: unknown */
     const char *note;      /* e.g. "epoch 3, dev macro_f1 71.2 (best)"; may be NULL */
 } wf_progress;
+/* Another value than 0 ends the work at its next step (WF_E_CANCELLED). A program that stops on a signal should take the
+ * signal in a thread of its own (sigwait) or on a stack of its own (SA_ONSTACK), and return non-zero here then: a
+ * handler on the stack of a computing thread may overwrite what a matrix product keeps below that stack's end. */
 typedef int (*wf_progress_fn)(const wf_progress *p, void *user);
 WF_API void wf_lab_progress(wf_lab *lab, wf_progress_fn fn, void *user);
 /* One-line messages for people (warnings, notes such as "classes are uneven"). level: "note" or "warning". */

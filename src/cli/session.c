@@ -1,8 +1,10 @@
 /* cli/session.c - an open lab with progress, messages and Ctrl-C; errors and exit codes. */
 #include "cli/cli.h"
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@ static struct {
     bool terminal, shown;
     double printed;
 } screen;
-static volatile sig_atomic_t interrupts;
+static atomic_int interrupts;
 
 /* One line on standard error, whatever is in it. */
 static void line_say(const char *before, const char *text) {
@@ -46,19 +48,34 @@ static void note_say(const char *format, ...) {
 }
 
 /* The first Ctrl-C ends the work at the next step, where its checkpoint is kept; the second ends the process. */
-static void on_interrupt(int signal_number) {
+static void *interrupts_await(void *signals) {
     static const char text[] = "\nstopping after this step; once more to stop at once\n";
-    if (interrupts++) {
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
-    } else if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
-        return; /* nobody to tell */
-    }
+    int which = 0;
+    while (sigwait(signals, &which) != 0) continue;
+    interrupts = 1;
+    const ssize_t told = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)told; /* whether anybody reads it or not */
+    while (sigwait(signals, &which) != 0) continue;
+    signal(which, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    raise(which);
+    return NULL;
 }
 
+/* A thread of its own waits for the signals, and all that are started later keep them out: a handler would run on the
+ * stack of a computing thread, below whose end oneDNN's products keep numbers. Without such a thread a signal ends the
+ * process at once, which a run survives too. */
 void cli_stop_gently(void) {
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
+    static sigset_t signals;
+    pthread_t thread;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    if (pthread_create(&thread, NULL, interrupts_await, &signals) == 0)
+        pthread_detach(thread);
+    else
+        pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 }
 
 static double now(void) {

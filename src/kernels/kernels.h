@@ -45,6 +45,8 @@ void wfi_add(int64_t n, const float *a, const float *b, float *out); /* out = a 
 void wfi_axpy(int64_t n, float alpha, const float *x, float *y);     /* y += alpha x */
 void wfi_scale(int64_t n, float alpha, float *x);                    /* x *= alpha */
 void wfi_copy(int64_t n, const float *x, float *y);
+/* x = 0, each thread its piece: memory that is touched first here lies near the thread that works on it later. */
+void wfi_zero(int64_t n, float *x);
 void wfi_bias_add(int64_t T, int64_t H, const float *bias, float *x);  /* x[t,:] += bias */
 void wfi_column_sum(int64_t T, int64_t H, const float *x, float *out); /* out[h] += sum_t x[t,h] */
 double wfi_sum_squares(int64_t n, const float *x);                     /* in double */

@@ -94,6 +94,10 @@ void wfi_copy(int64_t n, const float *x, float *y) {
     IN_PIECES(n, LEAST_CHEAP, memcpy(y + lo, x + lo, (size_t)(hi - lo) * sizeof *y));
 }
 
+void wfi_zero(int64_t n, float *x) {
+    IN_PIECES(n, LEAST_CHEAP, memset(x + lo, 0, (size_t)(hi - lo) * sizeof *x));
+}
+
 bool wfi_dropout_keep(uint64_t key, uint64_t i, float p) {
     return wfi_random_u32(key, i) >= wfk_dropout_limit(p);
 }

@@ -33,12 +33,14 @@ static wf_status part_init(part *p, wf_pset *set, wf_err *err) {
     p->set = set;
     if (!set->grad) return WF_OK;
     const size_t bytes = (size_t)set->total * sizeof(float); /* the set holds as much already: no overflow */
-    p->m = wfi_alloc_aligned(bytes ? bytes : 64);
-    p->v = wfi_alloc_aligned(bytes ? bytes : 64);
+    p->m = wfi_alloc_unset(bytes ? bytes : 64);
+    p->v = wfi_alloc_unset(bytes ? bytes : 64);
     p->runs = wfi_alloc(set->count ? set->count : 1, sizeof *p->runs);
     if (!p->m || !p->v || !p->runs)
         return wfi_fail(err, WF_E_NOMEM, "out of memory for the optimiser state of %lld parameters",
                         (long long)set->total);
+    wfi_zero(set->total, p->m);
+    wfi_zero(set->total, p->v);
     for (size_t i = 0; i < set->count; i++) {
         const wf_param *q = set->params[i];
         if (!q->grad || q->count == 0) continue; /* borrowed: not in the flat buffers */

@@ -3,6 +3,7 @@
 #include "tape/param.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include "kernels/kernels.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,8 +61,9 @@ static bool owned(const wf_pset *s, const wf_param *p) {
 static wf_status flat_new(int64_t total, float **out, const char *what, wf_err *err) {
     size_t bytes = 0;
     float *p =
-        __builtin_mul_overflow((size_t)total, sizeof(float), &bytes) ? NULL : wfi_alloc_aligned(bytes ? bytes : 64);
+        __builtin_mul_overflow((size_t)total, sizeof(float), &bytes) ? NULL : wfi_alloc_unset(bytes ? bytes : 64);
     if (!p) return wfi_fail(err, WF_E_NOMEM, "out of memory for %s of %lld parameters", what, (long long)total);
+    wfi_zero(total, p);
     *out = p;
     return WF_OK;
 }

@@ -28,6 +28,52 @@ static void same_hash(const char *lab_a, const char *lab_b, const char *name) {
     free(b);
 }
 
+/* The mask of signals that a line of a thread's status gives. */
+static unsigned long long signals_of(const char *status, const char *field) {
+    const char *at = strstr(status, field);
+    assert_non_null(at);
+    return strtoull(at + strlen(field), NULL, 16);
+}
+
+/* No signal interrupts a computing thread: a handler on its stack would overwrite what products keep below it. */
+static void test_no_handler_on_a_computing_stack(void **state) {
+    (void)state;
+    lab_make("masked");
+    const pid_t pid = weft_start("-C masked --threads 2 train reviews --name r --epochs 2000 --patience -1");
+    await_file(in_top("masked/runs/1/log.txt"));
+    char path[300];
+    char **names = NULL;
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    check_ok(wfi_dir_list(path, &names, &count, err));
+    assert_true(count >= 2);
+    int open_threads = 0;
+    const unsigned long long both = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, names[i]);
+        FILE *f = fopen(path, "r");
+        if (!f) continue; /* has ended meanwhile */
+        char text[4096];
+        text[fread(text, 1, sizeof text - 1, f)] = 0;
+        fclose(f);
+        assert_int_equal(0, signals_of(text, "SigCgt:") & both);
+        open_threads += (signals_of(text, "SigBlk:") & both) != both;
+    }
+    assert_int_equal(1, open_threads); /* only the thread that waits for them */
+    wfi_names_free(names, count);
+    kill(pid, SIGINT);
+    assert_int_equal(1, weft_wait(pid, NULL));
+    const pid_t again = weft_start("-C masked resume 1");
+    int by = 0;
+    nap(300);
+    kill(again, SIGTERM);
+    nap(5);
+    kill(again, SIGTERM); /* the second one is not waited for */
+    const int code = weft_wait(again, &by);
+    assert_true(code == 1 || by == SIGTERM);
+    free(weft_ok("-C masked verify"));
+}
+
 /* Ctrl-C: the step is finished, the checkpoint kept, and how to go on is said. It goes on with the threads it began
  * with. */
 static void test_interrupted(void **state) {
@@ -199,9 +245,12 @@ static void test_two_at_once(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_interrupted),       cmocka_unit_test(test_what_is_said),
-        cmocka_unit_test(test_killed_training),   cmocka_unit_test(test_killed_additions),
-        cmocka_unit_test(test_killed_comparison), cmocka_unit_test(test_two_at_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interrupted),
+                                       cmocka_unit_test(test_what_is_said),
+                                       cmocka_unit_test(test_no_handler_on_a_computing_stack),
+                                       cmocka_unit_test(test_killed_training),
+                                       cmocka_unit_test(test_killed_additions),
+                                       cmocka_unit_test(test_killed_comparison),
+                                       cmocka_unit_test(test_two_at_once)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }

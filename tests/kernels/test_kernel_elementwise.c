@@ -140,6 +140,8 @@ static void vector_case(int64_t n) {
     wfi_scale(n, 1.7f, out);
     double squares = 0;
     for (int64_t i = 0; i < n; i++) assert_true(out[i] == x[i] * 1.7f), squares += (double)x[i] * x[i];
+    wfi_zero(n, out);
+    for (int64_t i = 0; i < n; i++) assert_true(out[i] == 0);
     kc_near("sum of squares", 0, wfi_sum_squares(n, x), squares, 0, 1e-12);
     kc_free(x, n), kc_free(y, n), kc_free(out, n), kc_free(z, n);
 }
