@@ -31,7 +31,9 @@ WF_API void wf_lab_threads(wf_lab *lab, int threads); /* 0: all cores */
 WF_API wf_status wf_lab_base_dtype(wf_lab *lab, const char *type, wf_err *err);
 
 /* Progress of long work, called about ten times a second at most, on the calling thread. Return nonzero to cancel: the
- * run keeps its checkpoint and can be resumed. */
+ * run keeps its checkpoint and can be resumed. A program that cancels on a signal should take it in a thread of its own
+ * (sigwait) or on a stack of its own (SA_ONSTACK): a handler on the stack of a computing thread may overwrite what a
+ * matrix product keeps below that stack's end. */
 typedef struct wf_progress {
     const char *stage;     /* "train fusion", "evaluate dev", "import base", ... */
     const char *name;      /* what is being made */
@@ -42,9 +44,6 @@ typedef struct wf_progress {
     double seconds_left;   /* < 0: unknown */
     const char *note;      /* e.g. "epoch 3, dev macro_f1 71.2 (best)"; may be NULL */
 } wf_progress;
-/* Another value than 0 ends the work at its next step (WF_E_CANCELLED). A program that stops on a signal should take the
- * signal in a thread of its own (sigwait) or on a stack of its own (SA_ONSTACK), and return non-zero here then: a
- * handler on the stack of a computing thread may overwrite what a matrix product keeps below that stack's end. */
 typedef int (*wf_progress_fn)(const wf_progress *p, void *user);
 WF_API void wf_lab_progress(wf_lab *lab, wf_progress_fn fn, void *user);
 /* One-line messages for people (warnings, notes such as "classes are uneven"). level: "note" or "warning". */

@@ -150,17 +150,11 @@ static void row_softmax(const saved *s, int64_t row, float constant) {
     const int64_t N = s->f.stack->N;
     float *p = s->p + row * N;
     const float *survive = s->survive ? s->survive + row * N : NULL, tau = s->f.temperature;
-    float top = -INFINITY, sum = 0.0f;
     for (int64_t i = 0; i < N; i++) {
         if (survive) p[i] = survive[i] > 0.0f ? (p[i] + constant) * survive[i] : 0.0f;
         p[i] /= tau;
-        if (p[i] > top) top = p[i];
     }
-    for (int64_t i = 0; i < N; i++) {
-        p[i] = expf(p[i] - top);
-        sum += p[i];
-    }
-    for (int64_t i = 0; i < N; i++) p[i] /= sum;
+    wfi_softmax(1, N, p, p);
 }
 
 /* The part of a score that all branches share; only needed when scores are dropped. */
@@ -179,22 +173,18 @@ static void attend(const saved *s, int64_t T, float *weighted, float *mix) {
     for (int64_t r = 0; r < T; r++) {
         float *p = s->p + r * N;
         const float *a = s->act + r * M;
+        if (!s->full) wfi_segments_dot(N, k->first, s->g + r * K, a, p);
         for (int64_t i = 0; i < N; i++)
-            p[i] = s->full ? wfi_fuse_dot(s->query.t + r * d, s->u + (r * N + i) * d, d)
-                           : wfi_fuse_dot(s->g + r * K + k->first[i], a + k->first[i], wfi_stack_width(k, i)) +
-                                 s->g[r * K + M + i];
+            p[i] = s->full ? wfi_fuse_dot(s->query.t + r * d, s->u + (r * N + i) * d, d) : p[i] + s->g[r * K + M + i];
         for (int64_t i = 0; s->f.out && i < N; i++)
             if (s->f.out[i]) p[i] = -INFINITY;
         row_softmax(s, r, row_constant(s, r));
-        if (s->full) memset(mix + r * d, 0, (size_t)d * sizeof *mix);
-        for (int64_t i = 0; i < N; i++) {
-            if (s->full) {
-                wfi_fuse_axpy(p[i], s->u + (r * N + i) * d, mix + r * d, d);
-                continue;
-            }
-            float *w = weighted + r * K;
-            for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) w[j] = p[i] * a[j];
-            w[M + i] = p[i];
+        if (s->full) {
+            memset(mix + r * d, 0, (size_t)d * sizeof *mix);
+            for (int64_t i = 0; i < N; i++) wfi_fuse_axpy(p[i], s->u + (r * N + i) * d, mix + r * d, d);
+        } else {
+            wfi_segments_scale(N, k->first, p, a, weighted + r * K);
+            memcpy(weighted + r * K + M, p, (size_t)N * sizeof *p);
         }
     }
 }
@@ -321,19 +311,16 @@ static void bottleneck_rows(const saved *s, int64_t T, const back *b) {
     for (int64_t r = 0; r < T; r++) {
         const float *a = s->act + r * M, *g = s->g + r * K, *p = s->p + r * N;
         float *e = b->e + r * K, *sa = b->sa + r * K, *ds = b->ds + r * N;
-        for (int64_t i = 0; i < N; i++)
-            ds[i] = wfi_fuse_dot(e + k->first[i], a + k->first[i], wfi_stack_width(k, i)) + e[M + i];
+        wfi_segments_dot(N, k->first, e, a, ds);
+        for (int64_t i = 0; i < N; i++) ds[i] += e[M + i];
         const float sum = row_softmax_back(s, r, ds);
         if (b->sigma) b->sigma[r] = sum;
-        for (int64_t i = 0; i < N; i++) {
-            for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) sa[j] = ds[i] * a[j];
-            sa[M + i] = ds[i];
-            for (int64_t j = k->first[i]; j < k->first[i + 1] && b->dact; j++)
-                b->dact[r * M + j] = p[i] * e[j] + ds[i] * g[j];
-            if (!s->trained && !s->compact) continue; /* e is not needed any more: it becomes p o a */
-            for (int64_t j = k->first[i]; j < k->first[i + 1]; j++) e[j] = p[i] * a[j];
-            e[M + i] = p[i];
-        }
+        wfi_segments_scale(N, k->first, ds, a, sa);
+        memcpy(sa + M, ds, (size_t)N * sizeof *ds);
+        if (b->dact) wfi_segments_mix(N, k->first, p, e, ds, g, b->dact + r * M);
+        if (!s->trained && !s->compact) continue; /* e is not needed any more: it becomes p o a */
+        wfi_segments_scale(N, k->first, p, a, e);
+        memcpy(e + M, p, (size_t)N * sizeof *p);
     }
 }
 

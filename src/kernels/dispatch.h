@@ -52,6 +52,11 @@ typedef struct wfk_table {
     void (*layernorm_dparams)(int64_t T, int64_t H, int64_t c0, int64_t c1, const float *x, const float *mean,
                               const float *rstd, const float *dy, float *dgamma, float *dbeta);
     void (*softmax)(int64_t T, int64_t C, const float *x, float *y);
+    /* as in kernels.h */
+    void (*segments_dot)(int64_t N, const int64_t *first, const float *x, const float *y, float *out);
+    void (*segments_scale)(int64_t N, const int64_t *first, const float *s, const float *x, float *y);
+    void (*segments_mix)(int64_t N, const int64_t *first, const float *p, const float *x, const float *s,
+                         const float *y, float *out);
     /* elements first .. first+n-1 of the whole; x and y point at element `first` */
     void (*dropout)(uint64_t first, int64_t n, uint64_t key, float p, const float *x, float *y);
     void (*adamw)(int64_t n, float *p, const float *g, float *m, float *v, const wfk_adamw *c);

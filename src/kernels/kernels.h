@@ -102,6 +102,13 @@ void wfi_act_backward_bf16(wf_act a, int64_t n, const float *x, const float *dy,
 /* Row softmax of x[T,C] into y (may be x). */
 void wfi_softmax(int64_t T, int64_t C, const float *x, float *y);
 
+/* One row whose elements stand in N segments, segment i from first[i] up to first[i+1]: the bottlenecks of fused
+ * adapters. In the calling thread. Outputs may be inputs. */
+void wfi_segments_dot(int64_t N, const int64_t *first, const float *x, const float *y, float *out); /* [N] x_i . y_i */
+void wfi_segments_scale(int64_t N, const int64_t *first, const float *s, const float *x, float *y); /* y_i = s_i x_i */
+void wfi_segments_mix(int64_t N, const int64_t *first, const float *p, const float *x, const float *s, const float *y,
+                      float *out); /* out_i = p_i x_i + s_i y_i */
+
 /* AdamW as torch computes it (decoupled decay):
  * p *= 1 - lr*decay; m, v updates; p -= lr/(1-b1^t) * m / (sqrt(v/(1-b2^t)) + eps). t counts from 1. */
 void wfi_adamw(int64_t n, float *p, const float *g, float *m, float *v, double lr, double b1, double b2, double eps,

@@ -64,3 +64,16 @@ void wfi_softmax(int64_t T, int64_t C, const float *x, float *y) {
     if (C <= 0) return;
     IN_PIECES(T, 1, T * C, LEAST_COSTLY, t->softmax(hi - lo, C, x + lo * C, y + lo * C));
 }
+
+void wfi_segments_dot(int64_t N, const int64_t *first, const float *x, const float *y, float *out) {
+    wfk_table_get()->segments_dot(N, first, x, y, out);
+}
+
+void wfi_segments_scale(int64_t N, const int64_t *first, const float *s, const float *x, float *y) {
+    wfk_table_get()->segments_scale(N, first, s, x, y);
+}
+
+void wfi_segments_mix(int64_t N, const int64_t *first, const float *p, const float *x, const float *s, const float *y,
+                      float *out) {
+    wfk_table_get()->segments_mix(N, first, p, x, s, y, out);
+}

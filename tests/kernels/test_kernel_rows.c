@@ -125,6 +125,40 @@ static void softmax_case(int64_t T, int64_t C) {
     kc_free(x, T * C), kc_free(y, T * C);
 }
 
+/* Segments of widths 0 to about `widest`; what lies between two of them and behind is left alone. */
+static void segments_case(int64_t N, int64_t widest) {
+    int64_t first[80] = {3};
+    for (int64_t i = 0; i < N; i++) first[i + 1] = first[i] + (i * 7 + widest) % (widest + 1);
+    const int64_t n = first[N] + 2;
+    float *x = kc_random(n, 1, -1, 3), *y = kc_random(n, 2, -2, 1), *s = kc_random(N, 3, -1, 1),
+          *p = kc_random(N, 4, 0, 1), *dot = kc_new(N), *scaled = kc_copy(y, n), *mixed = kc_copy(y, n);
+    wfi_segments_dot(N, first, x, y, dot);
+    wfi_segments_scale(N, first, s, x, scaled);
+    wfi_segments_mix(N, first, p, x, s, y, mixed);
+    for (int64_t i = 0; i < N; i++) {
+        double sum = 0, size = 0;
+        for (int64_t j = first[i]; j < first[i + 1]; j++) {
+            sum += (double)x[j] * y[j], size += fabs((double)x[j] * y[j]);
+            assert_true(scaled[j] == s[i] * x[j]);
+            kc_near("mix of segments", j, mixed[j], (double)p[i] * x[j] + (double)s[i] * y[j], 5e-7, 2e-7);
+        }
+        kc_near("dot of segments", i, dot[i], sum, 1e-6 * size, 0);
+    }
+    for (int64_t j = 0; j < n; j++)
+        if (j < 3 || j >= n - 2) assert_true(scaled[j] == y[j] && mixed[j] == y[j]);
+    wfi_segments_mix(N, first, p, x, s, y, y); /* in place */
+    kc_same("mix in place", y, mixed, n);
+    wfi_segments_scale(N, first, s, x, x);
+    kc_same("scale in place", x + 3, scaled + 3, n - 5);
+    kc_free(x, n), kc_free(y, n), kc_free(s, N), kc_free(p, N), kc_free(dot, N), kc_free(scaled, n), kc_free(mixed, n);
+}
+
+static void test_segments(void **state) {
+    (void)state;
+    for (int64_t widest = 0; widest <= 50; widest++) KC_EACH_ISA(segments_case(widest % 3 * 30 + 1, widest));
+    KC_EACH_ISA((segments_case(0, 5), segments_case(79, 384)));
+}
+
 static void test_sums(void **state) {
     (void)state;
     for (size_t i = 0; i < SHAPES; i++) KC_EACH_ISA(sums_case(shapes[i][0], shapes[i][1]));
@@ -223,7 +257,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),         cmocka_unit_test(test_layernorm),
         cmocka_unit_test(test_softmax),      cmocka_unit_test(test_offset_and_repeat),
-        cmocka_unit_test(test_norm_of_sums),
+        cmocka_unit_test(test_norm_of_sums), cmocka_unit_test(test_segments),
     };
     return cmocka_run_group_tests_name("kernels rows", tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include "kernels/vector/elementwise_vec.h"
 #include "kernels/vector/int8_vec.h"
 #include "kernels/vector/rows_vec.h"
+#include "kernels/vector/segments_vec.h"
 
 #include "kernels/vector/product_vec.h"
 
@@ -34,6 +35,9 @@ void wfk_table_fill_avx512(wfk_table *t) {
     t->layernorm_dx = layernorm_dx;
     t->layernorm_dparams = layernorm_dparams;
     t->softmax = softmax;
+    t->segments_dot = segments_dot;
+    t->segments_scale = segments_scale;
+    t->segments_mix = segments_mix;
     t->range = range;
     t->quantise = quantise;
     narrower_forward = t->attention_forward;

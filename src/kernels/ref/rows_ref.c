@@ -76,6 +76,25 @@ static void softmax(int64_t T, int64_t C, const float *x, float *y) {
     }
 }
 
+static void segments_dot(int64_t N, const int64_t *first, const float *x, const float *y, float *out) {
+    for (int64_t i = 0; i < N; i++) {
+        double sum = 0.0;
+        for (int64_t j = first[i]; j < first[i + 1]; j++) sum += (double)x[j] * (double)y[j];
+        out[i] = (float)sum;
+    }
+}
+
+static void segments_scale(int64_t N, const int64_t *first, const float *s, const float *x, float *y) {
+    for (int64_t i = 0; i < N; i++)
+        for (int64_t j = first[i]; j < first[i + 1]; j++) y[j] = s[i] * x[j];
+}
+
+static void segments_mix(int64_t N, const int64_t *first, const float *p, const float *x, const float *s,
+                         const float *y, float *out) {
+    for (int64_t i = 0; i < N; i++)
+        for (int64_t j = first[i]; j < first[i + 1]; j++) out[j] = p[i] * x[j] + s[i] * y[j];
+}
+
 void wfk_table_fill_rows__ref(wfk_table *t) {
     t->bias_add = bias_add;
     t->column_sum = column_sum;
@@ -83,4 +102,7 @@ void wfk_table_fill_rows__ref(wfk_table *t) {
     t->layernorm_dx = layernorm_dx;
     t->layernorm_dparams = layernorm_dparams;
     t->softmax = softmax;
+    t->segments_dot = segments_dot;
+    t->segments_scale = segments_scale;
+    t->segments_mix = segments_mix;
 }
