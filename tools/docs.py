@@ -89,7 +89,7 @@ def reference():
 def settings_unnamed():
     """Options of training commands that docs/training.md does not name."""
     said = (TOP / "docs/training.md").read_text()
-    sources = [(TOP / "src/cli" / name).read_text() for name in ("training.h", "cmd_train.c", "cmd_fuse.c")]
+    sources = [(TOP / "src/cli" / name).read_text() for name in ("training.h", "cmd_train.c", "cmd_fuse.c", "cmd_compare.c")]
     return [option for option in re.findall(r'\{"(--[a-z-]+)"', "".join(sources)) if f"`{option}`" not in said]
 
 

@@ -148,18 +148,22 @@ WF_API void wf_predictor_close(wf_predictor *p);
 /* Trains and scores several methods over seeds and sizes; resumable. methods: "head","full","seq_bn",...; of adapters
  * of the lab "fuse:A,B[@CONFIG]" (among them "own": trained on the same rows; "auto[:K]": the K best by wf_rank,
  * default 3, asked of just the rows of that training, never of dev or test), "average:A,B", "weighted:A,B" (by dev),
- * "best:A,B" (on dev); of other tasks "joint:T,U[@METHOD]", "multihead:T,U", "mtfuse:T,U[@CONFIG]". */
+ * "best:A,B" (on dev); of other tasks "joint:T,U[@METHOD]", "multihead:T,U", "mtfuse:T,U[@CONFIG]": all rows of these
+ * help, whatever `rows` says of the task. Behind any of them "@lr=R", its own learning rate. */
 typedef struct wf_compare_spec {
     const char *task, *base;
     const char *const *methods;
     size_t method_count;
     const int64_t *rows;
-    size_t rows_count;   /* none: all rows */
-    int seeds;           /* default 3 */
-    wf_train_spec train; /* settings common to all (task, name, method, from, rows, seed ignored) */
+    size_t rows_count;     /* none: all rows */
+    int seeds;             /* default 3 */
+    const double *tune_lr; /* learning rates of which each method gets the best on dev at each size, by a training with
+                              seed 0 for each; test is not looked at; methods with "@lr=R" keep theirs */
+    size_t tune_lr_count;  /* none: each method's default, or train.lr */
+    wf_train_spec train;   /* settings common to all (task, name, method, from, rows, seed ignored) */
 } wf_compare_spec;
 /* {"task","rows":[{"method","train_rows","seed","metrics","trainable_params","wall_seconds"}],"summary":[...],
- * "tests":[...]} */
+ * "tests":[...],"tuning":[...]} */
 WF_API wf_status wf_compare(wf_lab *lab, const wf_compare_spec *spec, char **json, wf_err *err);
 
 /* Speed on this machine. Works are measured in rounds, in turn, and compared with the fastest matrix products of their

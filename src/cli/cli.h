@@ -18,7 +18,7 @@ typedef struct cli_args { /* everything any command can be given */
     const char *words[POSITIONALS_MAX];
     wf_task_spec task;
     wf_train_spec train;
-    const char *from, *methods, *rows_list, *output, *input, *data, *split, *pair;
+    const char *from, *methods, *rows_list, *rates_list, *output, *input, *data, *split, *pair;
     const char *of_task;                                               /* which head of a joint model */
     const char *sampling, *loss_weights;                               /* joint */
     const char *kinds, *strengths, *sets, *wordnet, *positive, *terms; /* studies */

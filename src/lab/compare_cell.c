@@ -1,93 +1,13 @@
 /* lab/compare_cell.c - one training of a comparison, with what has to be trained for it. See compare_cell.h. */
-#include "lab/compare_cell.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "lab/compare_part.h"
 #include "lab/rank.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-wf_status wfi_cell_settings(const wf_cell *c, const char *method, const json_t *from, const char *config, json_t **out,
-                            wf_err *err) {
-    const char *names[64];
-    wf_train_spec s = {.task = c->task ? c->task->name : "",
-                       .method = method,
-                       .config = config,
-                       .base = c->base,
-                       .rows = c->rows,
-                       .seed = (uint64_t)c->seed,
-                       .base_dtype = "f32", /* settled in common, unless older */
-                       .from = names};
-    json_t *defaults = NULL, *j = json_deep_copy(c->common);
-    size_t i;
-    const json_t *name;
-    if (!j) return wfi_fail(err, WF_E_NOMEM, "out of memory");
-    json_array_foreach(from, i, name) if (s.from_count < 64) names[s.from_count++] = json_string_value(name);
-    wf_status st = wfi_settings_resolve(&s, &defaults, err);
-    if (st == WF_OK) json_object_update_missing(j, defaults);
-    for (i = 0; st == WF_OK && i < 7; i++) { /* what the cell fixes */
-        static const char *const keys[] = {"task", "method", "from", "config", "rows", "seed", "base"};
-        json_object_set(j, keys[i], json_object_get(defaults, keys[i]));
-    }
-    json_decref(defaults);
-    if (st != WF_OK)
-        json_decref(j);
-    else
-        *out = j;
-    return st;
-}
-
-typedef struct part {          /* one training of the cell */
-    const char *method, *name; /* name: of what it makes */
-    const json_t *from, *tasks, *weights;
-    const char *config, *outputs;
-    wf_made *made;
-} part;
-
-/* t: what was made (wfi_trained_clear). With tasks the training is joint; they help the cell's own. */
-static wf_status part_run(const wf_cell *c, const part *p, wf_trained *t, json_t **row, wf_err *err) {
-    json_t *j = NULL;
-    wf_settings s;
-    wf_joint joint = {0};
-    WF_TRY(wfi_cell_settings(c, p->method, p->from, p->config, &j, err));
-    if (p->weights) json_object_set(j, "weights", (json_t *)p->weights);
-    if (p->tasks) json_object_set_new(j, "joint", json_pack("{s:O}", "tasks", p->tasks));
-    wf_status st = wfi_settings_read(j, &s, err);
-    s.made = p->made;
-    const wf_job job = {.lab = c->lab,
-                        .settings = &s,
-                        .name = p->name,
-                        .task = c->task,
-                        .task_record = c->record,
-                        .stage = c->stage,
-                        .folder = c->folder,
-                        .log = c->log,
-                        .outputs = p->outputs,
-                        .part = true,
-                        .gap = p->outputs != NULL};
-    if (st == WF_OK && p->tasks) {
-        st = wfi_joint_open(c->lab, j, &joint, err);
-        if (st == WF_OK) {
-            wfi_joint_help(&joint, &s);
-            st = wfi_joint_job(&job, &joint, t, row, err);
-        }
-    } else if (st == WF_OK) {
-        st = wfi_job_run(&job, t, row, err);
-    }
-    if (st == WF_OK && p->tasks) { /* the row is the first task's */
-        const json_t *own = json_object_get(json_object_get(*row, "heads"), c->task->name);
-        static const char *const keys[] = {"task",       "task_hash", "kind", "metric", "classes",
-                                           "train_rows", "dev",       "test", "gap"};
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-            json_object_set(*row, keys[i], json_object_get(own, keys[i]));
-        json_object_del(*row, "heads");
-    }
-    wfi_joint_clear(&joint);
-    json_decref(j);
-    return st;
-}
 
 /* The row's cost becomes that of both. */
 static void cost_add(json_t *row, const json_t *more, bool parameters) {
@@ -98,6 +18,10 @@ static void cost_add(json_t *row, const json_t *more, bool parameters) {
                             json_is_integer(a) ? json_integer(json_integer_value(a) + json_integer_value(b))
                                                : json_real(json_number_value(a) + json_number_value(b)));
     }
+    /* One after the other: what counts is the larger. */
+    const json_t *held = json_object_get(more, "memory_bytes");
+    if (json_integer_value(held) > json_integer_value(json_object_get(row, "memory_bytes")))
+        json_object_set(row, "memory_bytes", (json_t *)held);
 }
 
 /* Trains an adapter for this cell: the target's own, or one shared with another task; its cost is added to *spent. */
@@ -105,8 +29,8 @@ static wf_status adapter_make(const wf_cell *c, const char *method, const char *
                               wf_made *made, json_t **spent, wf_err *err) {
     wf_trained t = {0};
     json_t *row = NULL;
-    const part p = {.method = method, .name = name, .tasks = tasks};
-    WF_TRY(part_run(c, &p, &t, &row, err));
+    const wf_part p = {.method = method, .name = name, .role = name, .aside = true, .tasks = tasks};
+    WF_TRY(wfi_part_run(c, &p, &t, &row, err));
     made->adapter[made->count++] = t.adapter;
     t.adapter = NULL;
     wfi_trained_clear(&t);
@@ -200,13 +124,13 @@ static wf_status fuse_run(const wf_cell *c, json_t **out, wf_err *err) {
     double chosen_in = 0;
     WF_TRY(sources_of(c, &from, &chosen_in, err));
     wf_status st = made_make(c, from, &made, &spent, err);
-    const part p = {.method = "fusion",
-                    .name = final_name(c, name),
-                    .from = from,
-                    .config = c->method->at ? c->method->at : "dynamic",
-                    .outputs = c->outputs,
-                    .made = &made};
-    if (st == WF_OK) st = part_run(c, &p, &t, out, err);
+    const wf_part p = {.method = "fusion",
+                       .name = final_name(c, name),
+                       .from = from,
+                       .config = c->method->at ? c->method->at : "dynamic",
+                       .outputs = c->outputs,
+                       .made = &made};
+    if (st == WF_OK) st = wfi_part_run(c, &p, &t, out, err);
     if (st == WF_OK && spent) cost_add(*out, spent, true);
     if (st == WF_OK && c->method->chooses) {
         const json_t *wall = json_object_get(*out, "wall_seconds");
@@ -225,13 +149,17 @@ static double reached(const wf_cell *c, const json_t *row) {
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-static wf_status mean_run(const wf_cell *c, const json_t *from, const json_t *weights, const char *outputs,
-                          json_t **row, wf_err *err) {
+static wf_status mean_run(const wf_cell *c, const char *role, const json_t *from, const json_t *weights,
+                          const char *outputs, json_t **row, wf_err *err) {
     wf_trained t = {0};
     char name[65];
-    const part p = {
-        .method = "mean", .name = final_name(c, name), .from = from, .weights = weights, .outputs = outputs};
-    const wf_status st = part_run(c, &p, &t, row, err);
+    const wf_part p = {.method = "mean",
+                       .name = final_name(c, name),
+                       .role = role,
+                       .from = from,
+                       .weights = weights,
+                       .outputs = outputs};
+    const wf_status st = wfi_part_run(c, &p, &t, row, err);
     wfi_trained_clear(&t);
     return st;
 }
@@ -250,7 +178,7 @@ static wf_status sources_try(const wf_cell *c, json_t **rows, json_t *weights, s
         char file[600];
         json_t *one = json_pack("[O]", name);
         snprintf(file, sizeof file, "%s.%zu", c->outputs ? c->outputs : "", i);
-        const wf_status st = mean_run(c, one, NULL, c->outputs ? file : NULL, &rows[i], err);
+        const wf_status st = mean_run(c, json_string_value(name), one, NULL, c->outputs ? file : NULL, &rows[i], err);
         json_decref(one);
         WF_TRY(st);
         const double score = reached(c, rows[i]), high = error ? -score : score;
@@ -274,7 +202,7 @@ static wf_status source_run(const wf_cell *c, json_t **out, wf_err *err) {
         *out = json_incref(rows[best]);
         json_object_set(*out, "chosen", json_array_get(c->method->names, best));
     } else if (st == WF_OK) {
-        st = mean_run(c, c->method->names, weights, c->outputs, out, err);
+        st = mean_run(c, NULL, c->method->names, weights, c->outputs, out, err);
         if (st == WF_OK) json_object_set(*out, "weights", weights);
     }
     for (size_t i = 0; i < n; i++) {
@@ -298,13 +226,13 @@ static wf_status joint_run(const wf_cell *c, json_t **out, wf_err *err) {
     char name[65];
     if (!tasks) return wfi_fail(err, WF_E_NOMEM, "out of memory");
     json_array_extend(tasks, c->method->names);
-    const part p = {.method = whole           ? "full"
-                              : c->method->at ? c->method->at
-                                              : "seq_bn",
-                    .name = final_name(c, name),
-                    .tasks = tasks,
-                    .outputs = c->outputs};
-    const wf_status st = part_run(c, &p, &t, out, err);
+    const wf_part p = {.method = whole           ? "full"
+                                 : c->method->at ? c->method->at
+                                                 : "seq_bn",
+                       .name = final_name(c, name),
+                       .tasks = tasks,
+                       .outputs = c->outputs};
+    const wf_status st = wfi_part_run(c, &p, &t, out, err);
     wfi_trained_clear(&t);
     json_decref(tasks);
     return st;
@@ -313,8 +241,8 @@ static wf_status joint_run(const wf_cell *c, json_t **out, wf_err *err) {
 static wf_status plain_run(const wf_cell *c, json_t **out, wf_err *err) {
     wf_trained t = {0};
     char name[65];
-    const part p = {.method = c->method->text, .name = final_name(c, name), .outputs = c->outputs};
-    const wf_status st = part_run(c, &p, &t, out, err);
+    const wf_part p = {.method = c->method->plain, .name = final_name(c, name), .outputs = c->outputs};
+    const wf_status st = wfi_part_run(c, &p, &t, out, err);
     wfi_trained_clear(&t);
     return st;
 }
@@ -330,7 +258,7 @@ wf_status wfi_cell_run(const wf_cell *c, json_t **out, wf_err *err) {
         st = fuse_run(c, out, err);
         break;
     case WF_COMPARE_AVERAGE:
-        st = mean_run(c, c->method->names, NULL, c->outputs, out, err);
+        st = mean_run(c, NULL, c->method->names, NULL, c->outputs, out, err);
         break;
     case WF_COMPARE_WEIGHTED:
     case WF_COMPARE_BEST:

@@ -1,8 +1,10 @@
 /* lab/compare_method.c - what the texts of --methods mean. See compare_cell.h. */
+#include "base/alloc.h"
 #include "base/error.h"
 #include "lab/compare_cell.h"
 #include "lab/rank.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -17,6 +19,7 @@ enum { FORM_COUNT = sizeof FORMS / sizeof *FORMS, NAMES_MOST = 31 };
 
 void wfi_compare_method_clear(wf_compare_method *m) {
     json_decref(m->names);
+    wfi_free(m->plain);
     *m = (wf_compare_method){0};
 }
 
@@ -61,9 +64,23 @@ static wf_status names_read(wf_compare_method *m, size_t end, const char *names,
     return WF_OK;
 }
 
-wf_status wfi_compare_method(const char *text, wf_compare_method *out, wf_err *err) {
-    *out = (wf_compare_method){.text = text, .names = json_array()};
-    if (!out->names) return wfi_fail(err, WF_E_NOMEM, "out of memory");
+/* "@lr=R" at the end is taken off. */
+static wf_status rate_take(wf_compare_method *m, wf_err *err) {
+    char *at = strstr(m->plain, "@lr="), *end = NULL;
+    if (!at) return WF_OK;
+    m->lr = strtod(at + 4, &end);
+    if (!at[4] || *end)
+        return wfi_fail(err, WF_E_ARG, "\"%.80s\": behind @lr= stands a number and nothing else, such as @lr=5e-4",
+                        m->text);
+    if (!(m->lr > 0 && m->lr <= 10))
+        return wfi_fail(err, WF_E_ARG, "\"%.80s\": the learning rate is %s; it must be above 0 and at most 10", m->text,
+                        at + 4);
+    *at = 0;
+    return WF_OK;
+}
+
+static wf_status form_read(wf_compare_method *out, wf_err *err) {
+    const char *text = out->plain;
     size_t f = 0;
     while (f < FORM_COUNT && strncmp(text, FORMS[f].prefix, strlen(FORMS[f].prefix)) != 0) f++;
     if (f == FORM_COUNT) return WF_OK;
@@ -77,6 +94,14 @@ wf_status wfi_compare_method(const char *text, wf_compare_method *out, wf_err *e
                       FORMS[f].at ? "nothing stands behind the @" : "this form takes no @");
     if (st == WF_OK && json_array_size(out->names) > NAMES_MOST)
         st = wfi_fail(err, WF_E_ARG, "\"%.40s...\" names more than %d", text, NAMES_MOST);
+    return st;
+}
+
+wf_status wfi_compare_method(const char *text, wf_compare_method *out, wf_err *err) {
+    *out = (wf_compare_method){.text = text, .plain = wfi_strdup(text), .names = json_array()};
+    wf_status st = out->names && out->plain ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = rate_take(out, err);
+    if (st == WF_OK) st = form_read(out, err);
     if (st != WF_OK) wfi_compare_method_clear(out);
     return st;
 }
@@ -85,8 +110,8 @@ bool wfi_compare_methods_same(const wf_compare_method *a, const wf_compare_metho
     static const char otherwise[] = "dynamic";
     const bool fuses = a->kind == WF_COMPARE_FUSE || a->kind == WF_COMPARE_MTFUSE;
     const char *x = a->at ? a->at : fuses ? otherwise : "", *y = b->at ? b->at : fuses ? otherwise : "";
-    if (a->kind != b->kind) return false;
-    if (a->kind == WF_COMPARE_PLAIN) return strcmp(a->text, b->text) == 0;
+    if (a->kind != b->kind || a->lr < b->lr || a->lr > b->lr) return false;
+    if (a->kind == WF_COMPARE_PLAIN) return strcmp(a->plain, b->plain) == 0;
     return strcmp(x, y) == 0 && json_equal(a->names, b->names);
 }
 

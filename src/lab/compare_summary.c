@@ -11,13 +11,32 @@
 enum { RESAMPLES = 2000 };
 static const double CLAIM = 0.05;
 
+/* What choosing its rates took, all parts together. */
+static json_t *trials_cost(const json_t *trials, const char *method, int64_t asked) {
+    size_t i, n = 0;
+    const json_t *t;
+    double wall = 0;
+    int64_t tokens = 0;
+    json_array_foreach(trials, i, t) {
+        if (strcmp(json_string_value(json_object_get(t, "method")), method) != 0 ||
+            json_integer_value(json_object_get(t, "asked_rows")) != asked)
+            continue;
+        n++;
+        wall += json_number_value(json_object_get(t, "wall_seconds"));
+        tokens += json_integer_value(json_object_get(t, "tokens"));
+    }
+    return json_pack("{s:I, s:f, s:I}", "trainings", (json_int_t)n, "wall_seconds", wall, "tokens", (json_int_t)tokens);
+}
+
 /* Mean and standard deviation (n - 1) of every metric over the seeds of one (method, rows). */
-static void summary_add(json_t *summary, const json_t *rows, const char *method, int64_t asked) {
+static void summary_add(json_t *summary, const json_t *rows, const json_t *trials, const char *method, int64_t asked) {
     json_t *sums = json_object(), *mean = json_object(), *sd = json_object();
     size_t i, n = 0;
     json_t *row, *value;
     const char *key;
-    double wall = 0, params = 0, train_rows = 0, tokens = 0, memory = 0;
+    double wall = 0, params = 0, train_rows = 0, tokens = 0, memory = 0, held = 0, lr = 0;
+    bool same_lr = true;
+    int64_t only = 0;
     json_array_foreach(rows, i, row) {
         if (strcmp(json_string_value(json_object_get(row, "method")), method) != 0 ||
             json_integer_value(json_object_get(row, "asked_rows")) != asked)
@@ -26,6 +45,11 @@ static void summary_add(json_t *summary, const json_t *rows, const char *method,
         wall += json_number_value(json_object_get(row, "wall_seconds"));
         tokens += json_number_value(json_object_get(row, "tokens"));
         memory = fmax(memory, json_number_value(json_object_get(row, "peak_rss_bytes")));
+        held = fmax(held, json_number_value(json_object_get(row, "memory_bytes")));
+        only += json_is_string(json_object_get(row, "only_answer"));
+        const double rate = json_number_value(json_object_get(row, "lr"));
+        same_lr = same_lr && (n == 1 || (rate >= lr && rate <= lr));
+        lr = rate;
         params = json_number_value(json_object_get(row, "trainable_params"));
         train_rows = json_number_value(json_object_get(row, "train_rows"));
         json_object_foreach(json_object_get(row, "metrics"), key, value) {
@@ -49,17 +73,21 @@ static void summary_add(json_t *summary, const json_t *rows, const char *method,
                     n ? wall / (double)n : 0.0, "trainable_params", (json_int_t)params, "tokens",
                     (json_int_t)(n ? tokens / (double)n : 0), "peak_rss_bytes", (json_int_t)memory, "gap",
                     wfi_compare_gap(rows, method, asked));
+    json_object_set_new(one, "memory_bytes", held > 0 ? json_integer((json_int_t)held) : json_null());
+    json_object_set_new(one, "lr", same_lr && lr > 0 ? json_real(lr) : json_null());
+    json_object_set_new(one, "one_answer", json_integer(only));
+    if (trials) json_object_set_new(one, "tuning", trials_cost(trials, method, asked));
     if (json_object_size(chosen)) json_object_set(one, "chosen", chosen);
     json_decref(chosen);
     json_array_append_new(summary, one);
 }
 
-json_t *wfi_compare_summary(const json_t *spec, const json_t *rows) {
+json_t *wfi_compare_summary(const json_t *spec, const json_t *rows, const json_t *trials) {
     const json_t *methods = json_object_get(spec, "methods"), *sizes = json_object_get(spec, "rows");
     json_t *summary = json_array();
     for (size_t r = 0; summary && r < json_array_size(sizes); r++)
         for (size_t m = 0; m < json_array_size(methods); m++)
-            summary_add(summary, rows, json_string_value(json_array_get(methods, m)),
+            summary_add(summary, rows, trials, json_string_value(json_array_get(methods, m)),
                         json_integer_value(json_array_get(sizes, r)));
     return summary;
 }
@@ -175,6 +203,23 @@ static wf_status pair_test(const json_t *methods, const wf_task *task, const sid
     return WF_OK;
 }
 
+/* Of the methods that one is held against, the best. */
+static void best_mark(json_t *tests, size_t from, double sign) {
+    const size_t n = json_array_size(tests);
+    for (size_t i = from; i < n; i++) {
+        json_t *j = json_array_get(tests, i);
+        const double d = sign * json_number_value(json_object_get(j, "difference"));
+        bool best = true;
+        for (size_t k = from; k < n && best; k++) {
+            const json_t *o = json_array_get(tests, k);
+            const double other = sign * json_number_value(json_object_get(o, "difference"));
+            if (json_equal(json_object_get(j, "a"), json_object_get(o, "a")))
+                best = d < other || (d <= other && i <= k);
+        }
+        json_object_set_new(j, "best", json_boolean(best));
+    }
+}
+
 static wf_status holm_add(json_t *tests, size_t from, const wf_task *task, wf_err *err) {
     const size_t n = json_array_size(tests) - from;
     double *p = wfi_alloc(n + 1, sizeof *p);
@@ -192,6 +237,7 @@ static wf_status holm_add(json_t *tests, size_t from, const wf_task *task, wf_er
         json_object_set(j, "better", !(p[i] < CLAIM) ? json_null() : json_object_get(j, d > 0 ? "a" : "b"));
     }
     wfi_free(p);
+    if (st == WF_OK) best_mark(tests, from, sign);
     return st;
 }
 

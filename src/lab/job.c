@@ -131,14 +131,22 @@ static wf_status kind_check(const wf_job *job, wf_err *err) {
     return WF_OK;
 }
 
+/* Those of test cost nothing in training. */
+static wf_status features_make(const wf_job *job, const wf_trained *t, wf_job_parts *p, wf_err *err) {
+    const double wall = wfi_clock_seconds(), cpu = wfi_clock_cpu_seconds();
+    if (!wfi_context_drops(t->context)) WF_TRY(wfi_features_make(t->context, &p->train, err));
+    WF_TRY(wfi_features_make(t->context, &p->dev, err));
+    p->wall_seconds = wfi_clock_seconds() - wall;
+    p->cpu_seconds = wfi_clock_cpu_seconds() - cpu;
+    return job->no_test ? WF_OK : wfi_features_make(t->context, &p->test, err);
+}
+
 wf_status wfi_job_parts_make(const wf_job *job, const wf_trained *t, wf_job_parts *p, wf_err *err) {
     WF_TRY(kind_check(job, err));
     WF_TRY(train_rows_encode(job, t, &p->train, err));
     WF_TRY(wfi_job_encode(t, &job->task->dev, job->task, &p->dev, err));
-    WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
-    wf_encoded *const all[] = {&p->train, &p->dev, &p->test};
-    for (int k = 0; k < 3 && wfi_settings_frozen(job->settings); k++)
-        if (all[k] != &p->train || !wfi_context_drops(t->context)) WF_TRY(wfi_features_make(t->context, all[k], err));
+    if (!job->no_test) WF_TRY(wfi_job_encode(t, &job->task->test, job->task, &p->test, err));
+    if (wfi_settings_frozen(job->settings)) WF_TRY(features_make(job, t, p, err));
     return weights_make(job, &p->train, &p->weights, err);
 }
 
@@ -309,6 +317,7 @@ json_t *wfi_job_result(const wf_job *job, const wf_trained *t, const wf_train_op
                   r->wall_seconds > 0 ? (double)r->tokens / r->wall_seconds : 0.0, "wall_seconds", r->wall_seconds,
                   "cpu_seconds", r->cpu_seconds, "peak_rss_bytes", (json_int_t)wfi_clock_peak_rss());
     if (!j) return NULL;
+    json_object_set_new(j, "memory_bytes", json_integer(r->memory_bytes));
     json_object_set_new(j, "task_hash", json_string(job->task_record->hash));
     json_object_set_new(j, "base_dtype", json_string(wfi_precision_name(t->base->dtype)));
     json_object_set_new(j, "classes", json_integer(t->classes));
@@ -344,6 +353,8 @@ wf_status wfi_job_run(const wf_job *job, wf_trained *t, json_t **result, wf_err 
         wfi_job_watch_open(job, &w);
         st = wfi_train(t->context, sets, set_count, &parts.train, &parts.dev, &o, wfi_job_event, &w, &r, err);
         wfi_job_watch_close(&w);
+        r.wall_seconds += parts.wall_seconds;
+        r.cpu_seconds += parts.cpu_seconds;
     }
     if (st == WF_OK) st = wfi_trained_freeze(t, err);
     if (st == WF_OK && !(j = wfi_job_result(job, t, &o, &r, (int64_t)parts.train.rows)))

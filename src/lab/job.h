@@ -15,8 +15,9 @@ typedef struct wf_job {
     const char *log;        /* file for epoch notes, appended; NULL: none */
     const char *stage;      /* for progress */
     const char *outputs;    /* file for what the test rows got, floats [rows, classes]; NULL: none */
-    bool part; /* of a comparison: epoch notes go to the log only, and no outputs are recorded for verify */
-    bool gap;  /* of a part: the gap is measured all the same, without a word */
+    bool part;    /* of a comparison: epoch notes go to the log only, and no outputs are recorded for verify */
+    bool no_test; /* the test rows are not looked at: the training is one of several that dev chooses from */
+    bool gap;     /* of a part: the gap is measured all the same, without a word */
 } wf_job;
 
 /* Trains, scores dev and test. t receives the trained parts (wfi_trained_clear); result the JSON of product keys (new

@@ -6,7 +6,8 @@
 
 typedef struct wf_job_parts { /* encoded data of one task */
     wf_encoded train, dev, test;
-    float *weights; /* [classes] or NULL */
+    float *weights;                   /* [classes] or NULL */
+    double wall_seconds, cpu_seconds; /* of running the base for a head alone: part of its training's cost */
 } wf_job_parts;
 wf_status wfi_job_parts_make(const wf_job *job, const wf_trained *t, wf_job_parts *out, wf_err *err);
 void wfi_job_parts_clear(wf_job_parts *p); /* also after a failure, or zeroed */

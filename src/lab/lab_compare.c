@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "lab/compare.h"
-#include "lab/compare_cell.h"
+#include "lab/compare_part.h"
 #include "lab/job.h"
 #include "lab/precision.h"
 #include "lab/rank.h"
@@ -49,6 +49,7 @@ typedef struct course { /* of one comparison */
     wf_lab *lab;
     const json_t *spec;
     const char *folder, *file, *log;
+    wf_tuning tuning;
     wf_task *task;
     wf_record record;
     json_t *done; /* rows */
@@ -72,6 +73,7 @@ static wf_status cell_do(course *k, size_t method, size_t size, int64_t seed, wf
                           .seed = seed,
                           .among = json_object_get(k->spec, "candidates"),
                           .common = json_object_get(k->spec, "train"),
+                          .tuning = k->tuning.rates ? &k->tuning : NULL,
                           .base = json_string_value(json_object_get(k->spec, "base")),
                           .task = k->task,
                           .record = &k->record,
@@ -80,9 +82,11 @@ static wf_status cell_do(course *k, size_t method, size_t size, int64_t seed, wf
                           .log = k->log,
                           .outputs = outputs};
     wf_status st = outputs ? wfi_cell_run(&work, &row, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    json_t *only = st == WF_OK ? wfi_compare_only_answer(k->task, outputs) : NULL;
     wfi_free(outputs);
     wfi_compare_method_clear(&m);
     WF_TRY(st);
+    json_object_set_new(row, "only_answer", only ? only : json_null());
     json_object_set_new(row, "asked_rows", json_integer(c.rows));
     json_array_append_new(k->done, row);
     WF_TRY(wfi_json_write(k->file, k->done, err));
@@ -102,29 +106,45 @@ static wf_status cells_run(course *k, wf_err *err) {
     return WF_OK;
 }
 
+static wf_status trials_open(course *k, wf_err *err) {
+    if (!k->tuning.rates) return WF_OK;
+    if (wfi_file_exists(k->tuning.file)) return wfi_json_read(k->tuning.file, (size_t)1 << 28, &k->tuning.trials, err);
+    return (k->tuning.trials = json_array()) ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+}
+
 static wf_status compare_store(wf_lab *lab, const json_t *spec, int64_t run, char **json, wf_err *err) {
     char *file = wfi_run_path(lab, run, "cells.json"), *log = wfi_run_path(lab, run, "log.txt"),
-         *folder = wfi_run_path(lab, run, "");
-    course k = {.lab = lab, .spec = spec, .folder = folder, .file = file, .log = log};
+         *folder = wfi_run_path(lab, run, ""), *rates = wfi_run_path(lab, run, "rates.json");
+    course k = {.lab = lab,
+                .spec = spec,
+                .folder = folder,
+                .file = file,
+                .log = log,
+                .tuning = {.rates = json_object_get(spec, "tune_lr"), .file = rates}};
     json_t *tests = NULL;
-    wf_status st = file && log && folder ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    wf_status st =
+        file && log && folder && rates ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_lab_task(lab, json_string_value(json_object_get(spec, "task")), &k.task, &k.record, err);
     if (st == WF_OK && wfi_file_exists(file)) st = wfi_json_read(file, (size_t)1 << 28, &k.done, err);
     if (st == WF_OK && !k.done) k.done = json_array();
+    if (st == WF_OK) st = trials_open(&k, err);
     if (st == WF_OK) st = cells_run(&k, err);
     if (st == WF_OK) wfi_compare_gap_warn(lab, spec, k.task, k.done);
     if (st == WF_OK) st = wfi_compare_tests(spec, k.task, folder, &tests, err);
     if (st == WF_OK)
-        st = wfi_lab_give(json_pack("{s:O, s:I, s:O, s:o, s:o}", "task", json_object_get(spec, "task"), "run",
-                                    (json_int_t)run, "rows", k.done, "summary", wfi_compare_summary(spec, k.done),
-                                    "tests", tests),
+        st = wfi_lab_give(json_pack("{s:O, s:I, s:O, s:o, s:o, s:o}", "task", json_object_get(spec, "task"), "run",
+                                    (json_int_t)run, "rows", k.done, "summary",
+                                    wfi_compare_summary(spec, k.done, k.tuning.trials), "tests", tests, "tuning",
+                                    wfi_compare_tuning(k.tuning.trials, k.task)),
                           json, err);
     json_decref(k.done);
+    json_decref(k.tuning.trials);
     wfi_record_clear(&k.record);
     wfi_task_free(k.task);
     wfi_free(file);
     wfi_free(log);
     wfi_free(folder);
+    wfi_free(rates);
     return st;
 }
 
@@ -201,7 +221,7 @@ static wf_status method_check(wf_lab *lab, const wf_compare_spec *s, const wf_co
                               const wf_open_base *base, wf_err *err) {
     static const char *const methods[] = {NULL, "fusion", "fusion", "mean", "mean", "mean", NULL, "full"};
     const wf_cell c = {.common = common, .base = s->base};
-    const char *method = m->kind == WF_COMPARE_PLAIN   ? m->text
+    const char *method = m->kind == WF_COMPARE_PLAIN   ? m->plain
                          : m->kind == WF_COMPARE_JOINT ? (m->at ? m->at : "seq_bn")
                                                        : methods[m->kind];
     const bool fuses = m->kind == WF_COMPARE_FUSE || m->kind == WF_COMPARE_MTFUSE;
@@ -242,6 +262,28 @@ static wf_status methods_check(wf_lab *lab, const wf_compare_spec *s, const json
     return st;
 }
 
+static wf_status rates_check(const wf_compare_spec *s, const wf_task *task, wf_err *err) {
+    if (s->tune_lr_count == 0) return WF_OK;
+    if (s->tune_lr_count == 1)
+        return wfi_fail(err, WF_E_ARG, "one learning rate leaves nothing to choose; give two or more, or --lr");
+    if (s->train.lr > 0)
+        return wfi_fail(err, WF_E_ARG,
+                        "one learning rate for all (--lr) and rates to choose from (--tune-lr) exclude "
+                        "each other");
+    if (task->dev.count == 0)
+        return wfi_fail(err, WF_E_ARG, "learning rates are chosen on dev; task \"%s\" has no dev rows", task->name);
+    for (size_t i = 0; i < s->tune_lr_count; i++) {
+        if (!(s->tune_lr[i] > 0 && s->tune_lr[i] <= 10))
+            return wfi_fail(err, WF_E_ARG, "learning rate %g to choose from: it must be above 0 and at most 10",
+                            s->tune_lr[i]);
+        for (size_t k = 0; k < i; k++)
+            if (s->tune_lr[k] >= s->tune_lr[i] && s->tune_lr[k] <= s->tune_lr[i])
+                return wfi_fail(err, WF_E_ARG, "learning rate %g stands twice among those to choose from",
+                                s->tune_lr[i]);
+    }
+    return WF_OK;
+}
+
 /* Everything that could go wrong is looked at before hours of training begin. */
 static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json_t *common, const wf_open_base *base,
                                json_t **candidates, wf_err *err) {
@@ -249,6 +291,7 @@ static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json
     wf_record record = {0};
     WF_TRY(wfi_lab_task(lab, s->task, &task, &record, err));
     wf_status st = wfi_job_length_check(lab, base, &record, s->train.max_length, err);
+    if (st == WF_OK) st = rates_check(s, task, err);
     if (st == WF_OK) st = methods_check(lab, s, common, base, candidates, err);
     for (size_t i = 0; st == WF_OK && i < s->rows_count; i++)
         if (s->rows[i] < 1 || (size_t)s->rows[i] > task->train.count)
@@ -257,6 +300,12 @@ static wf_status compare_check(wf_lab *lab, const wf_compare_spec *s, const json
     wfi_record_clear(&record);
     wfi_task_free(task);
     return st;
+}
+
+static json_t *rates_json(const wf_compare_spec *s) {
+    json_t *all = json_array();
+    for (size_t i = 0; i < s->tune_lr_count; i++) json_array_append_new(all, json_real(s->tune_lr[i]));
+    return all;
 }
 
 wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err *err) {
@@ -276,6 +325,7 @@ wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err 
                                            "train", common, "threads", lab->threads)
                                : NULL;
     if (candidates) json_object_set(spec, "candidates", candidates);
+    if (spec && s->tune_lr_count) json_object_set_new(spec, "tune_lr", rates_json(s));
     char *text = spec ? wfi_json_text(spec, false) : NULL;
     int64_t run = 0;
     if (st == WF_OK)

@@ -225,8 +225,38 @@ static void chosen_write(wf_buffer *b, const json_t *summary) {
     }
 }
 
+/* The column that stays in view. */
+static void method_cell(wf_buffer *b, const json_t *s) {
+    char text[320];
+    snprintf(text, sizeof text, "%.300s%s", wfi_report_text(s, "method"),
+             wfi_report_number(s, "one_answer") > 0 ? " (!)" : "");
+    wfi_html_cell(b, text);
+}
+
+/* A dash where an older version recorded nothing. */
+static void number_or_dash(wf_buffer *b, int digits, double value) {
+    if (isfinite(value))
+        wfi_html_number(b, "%.*f", digits, value);
+    else
+        wfi_html_number(b, "–");
+}
+
+/* Methods whose models are of no use however good their score looks. */
+static void one_answer_write(wf_buffer *b, const json_t *summary) {
+    size_t i;
+    const json_t *s;
+    json_array_foreach(summary, i, s) {
+        if (!(wfi_report_number(s, "one_answer") > 0)) continue;
+        wfi_buffer_adds(b, "<p><strong>(!) ");
+        wfi_html_text(b, wfi_report_text(s, "method"));
+        wfi_buffer_printf(b, " with %.0f rows: %.0f of %.0f seeds give all test rows one answer.</strong></p>\n",
+                          wfi_report_number(s, "train_rows"), wfi_report_number(s, "one_answer"),
+                          wfi_report_number(s, "seeds"));
+    }
+}
+
 static void table_write(wf_buffer *b, const json_t *summary, const char *metric, const char *const *metrics, size_t n) {
-    const char *heads[METRICS_MAX + 7] = {"method", "rows"};
+    const char *heads[METRICS_MAX + 9] = {"method", "rows"};
     size_t i, columns = 2;
     const json_t *s;
     for (i = 0; i < n; i++) heads[columns++] = metrics[i];
@@ -234,16 +264,20 @@ static void table_write(wf_buffer *b, const json_t *summary, const char *metric,
     heads[columns++] = "seeds";
     heads[columns++] = "trained parameters";
     heads[columns++] = "seconds a training";
+    heads[columns++] = "MiB in training";
     heads[columns++] = "tokens a training";
-    wfi_html_table(b,
-                   "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the "
-                   "others as they are. Train – dev: what the chosen metric is worth on training rows above dev, a "
-                   "star where that is too much for most seeds",
-                   heads, columns);
+    heads[columns++] = "learning rate";
+    wfi_html_table(
+        b,
+        "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the "
+        "others as they are. Train – dev: what the chosen metric is worth on training rows above dev, a "
+        "star where that is too much for most seeds. Parameters, seconds and tokens are of all that is trained "
+        "for a method, MiB the most that one of these trainings holds beside the base, counted",
+        heads, columns);
     json_array_foreach(summary, i, s) {
         const json_t *mean = json_object_get(s, "mean"), *sd = json_object_get(s, "sd");
         wfi_html_row(b);
-        wfi_html_cell(b, wfi_report_text(s, "method")); /* the column that stays in view */
+        method_cell(b, s);
         wfi_html_number(b, "%.0f", wfi_report_number(s, "train_rows"));
         for (size_t k = 0; k < n; k++) {
             char x[24], y[24];
@@ -257,10 +291,12 @@ static void table_write(wf_buffer *b, const json_t *summary, const char *metric,
         wfi_html_number(b, "%.0f", wfi_report_number(s, "seeds"));
         wfi_html_number(b, "%.0f", wfi_report_number(s, "trainable_params"));
         wfi_html_number(b, "%.1f", wfi_report_number(s, "wall_seconds"));
-        if (json_object_get(s, "tokens"))
-            wfi_html_number(b, "%.0f", wfi_report_number(s, "tokens"));
+        number_or_dash(b, 1, wfi_report_number(s, "memory_bytes") / 1048576);
+        number_or_dash(b, 0, wfi_report_number(s, "tokens"));
+        if (isfinite(wfi_report_number(s, "lr")))
+            wfi_html_number(b, "%g", wfi_report_number(s, "lr"));
         else
-            wfi_html_cell(b, "–"); /* recorded by an older version */
+            wfi_html_number(b, "–"); /* it differs from seed to seed */
     }
     wfi_html_table_end(b);
 }
@@ -325,7 +361,9 @@ void wfi_comparison_write(wf_buffer *b, const char *title, const json_t *result)
     wfi_buffer_adds(b, "</h3>\n");
     verdict_write(b, result, metric);
     table_write(b, summary, metric, names, n);
+    one_answer_write(b, summary);
     chosen_write(b, summary);
+    wfi_comparison_rates(b, result);
     wfi_comparison_tests(b, result);
     wfi_comparison_pareto(b, result, metric);
     curves_draw(b, summary, task, metric);

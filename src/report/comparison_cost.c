@@ -39,7 +39,41 @@ void wfi_comparison_tests(wf_buffer *b, const json_t *result) {
     wfi_html_table_end(b);
 }
 
-void wfi_comparison_pareto(wf_buffer *b, const json_t *result, const char *metric) {
+void wfi_comparison_rates(wf_buffer *b, const json_t *result) {
+    static const char *const heads[] = {"method",     "rows",    "trained", "learning rate",
+                                        "dev scores", "seconds", "tokens"};
+    const json_t *tuning = json_object_get(result, "tuning"), *one, *t;
+    size_t i, k;
+    if (json_array_size(tuning) == 0) return;
+    wfi_html_table(b,
+                   "Learning rates, chosen on dev by a training with seed 0 for each; seconds and tokens are what that "
+                   "took, and not part of the costs above",
+                   heads, 7);
+    json_array_foreach(tuning, i, one) {
+        const char *part = wfi_report_text(one, "part"), *metric = wfi_report_text(one, "metric");
+        wf_buffer tried = {0};
+        json_array_foreach(json_object_get(one, "trials"), k, t) {
+            char score[24];
+            wfi_report_score(score, metric, wfi_report_number(t, "dev"));
+            wfi_buffer_printf(&tried, "%s%s at %g", k ? ", " : "", score, wfi_report_number(t, "lr"));
+        }
+        wfi_html_row(b);
+        wfi_html_cell(b, wfi_report_text(one, "method"));
+        wfi_html_number(b, "%.0f", wfi_report_number(one, "train_rows"));
+        wfi_html_cell(b, *part ? part : "the method");
+        wfi_html_number(b, "%g", wfi_report_number(one, "lr"));
+        wfi_html_cell(b, tried.data ? tried.data : "");
+        wfi_html_number(b, "%.1f", wfi_report_number(one, "wall_seconds"));
+        wfi_html_number(b, "%.0f", wfi_report_number(one, "tokens"));
+        b->failed = b->failed || tried.failed;
+        wfi_buffer_clear(&tried);
+    }
+    wfi_html_table_end(b);
+}
+
+/* Quality over one cost, which is what the axis says. */
+static void pareto_draw(wf_buffer *b, const json_t *result, const char *metric, const char *cost, const char *over,
+                        const char *x_label) {
     const json_t *summary = json_object_get(result, "summary"), *s;
     const double scale = wfi_report_scale(metric), sign = wfi_report_lower_is_better(metric) ? -1 : 1;
     wf_point points[POINTS_MAX];
@@ -48,16 +82,23 @@ void wfi_comparison_pareto(wf_buffer *b, const json_t *result, const char *metri
     char title[256], y_label[64];
     json_array_foreach(summary, i, s) largest = fmax(largest, wfi_report_number(s, "train_rows"));
     json_array_foreach(summary, i, s) {
-        const double x = wfi_report_number(s, "tokens"),
+        const double x = wfi_report_number(s, cost),
                      y = sign * scale * wfi_report_number(json_object_get(s, "mean"), metric);
         if (wfi_report_number(s, "train_rows") != largest || !(x > 0) || !isfinite(y) || count == POINTS_MAX) continue;
         points[count++] = (wf_point){.name = wfi_report_text(s, "method"), .x = x, .y = y};
     }
     if (count < 2) return;
-    snprintf(
-        title, sizeof title,
-        "%.60s: %.30s on test over the tokens trained on, with %.0f rows; nothing on the dashed line is beaten in both",
-        wfi_report_text(result, "task"), metric, largest);
+    snprintf(title, sizeof title,
+             "%.60s: %.30s on test over %s, with %.0f rows; nothing on the dashed line is beaten in both",
+             wfi_report_text(result, "task"), metric, over, largest);
     snprintf(y_label, sizeof y_label, "%s%.30s%s", sign < 0 ? "less " : "", metric, scale > 1 ? " (points)" : "");
-    wfi_chart_points(b, title, "tokens in training, with all that is trained for a method", y_label, points, count);
+    wfi_chart_points(b, title, x_label, y_label, points, count);
+}
+
+/* Tokens are no axis: all methods read the same texts about as often, whatever they do with a token. */
+void wfi_comparison_pareto(wf_buffer *b, const json_t *result, const char *metric) {
+    pareto_draw(b, result, metric, "wall_seconds", "the seconds a training takes, choice of rates left out",
+                "seconds of training, with all that is trained for a method");
+    pareto_draw(b, result, metric, "trainable_params", "the number of trained parameters",
+                "trained parameters, with all that is trained for a method");
 }

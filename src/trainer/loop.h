@@ -57,6 +57,9 @@ void wfi_loop_step_clear(wf_loop *l);
 /* loop_stems.c: where it pays. */
 wf_status wfi_loop_stems(wf_loop *l, wf_err *err);
 
+/* loop_memory.c: bytes (wf_train_result.memory_bytes). */
+int64_t wfi_loop_memory(const wf_loop *l);
+
 /* loop_judge.c: scores dev, keeps the best state, counts evaluations without progress. note: what to tell. */
 wf_status wfi_loop_judge(wf_loop *l, char *note, size_t size, wf_err *err);
 bool wfi_loop_has_dev(const wf_loop *l);

@@ -155,6 +155,7 @@ static void result_make(const wf_loop *l, wf_train_result *out) {
                              .cpu_seconds = l->s.cpu_seconds + wfi_clock_cpu_seconds() - l->cpu_started,
                              .train_loss = l->s.last_loss,
                              .best_score = l->s.best_score,
+                             .memory_bytes = wfi_loop_memory(l),
                              .stopped_early = l->s.stopped != 0};
     for (size_t k = 0; k < l->task_count; k++) {
         const wf_loop_part *p = &l->part[k];

@@ -59,6 +59,10 @@ typedef struct wf_train_result {
     int64_t steps, tokens, best_epoch, epochs_done;
     double wall_seconds, cpu_seconds, train_loss, best_score;
     bool stopped_early;
+    /* Held at most, counted: values, gradients, moments and kept states of what is trained, the adapters it fuses, the
+     * step's arena at its largest, features and stems in memory. Without the base's weights, which every training on it
+     * shares, the texts' tokens, and what libraries take for themselves. */
+    int64_t memory_bytes;
     struct { /* stems that were kept (0: none) */
         int64_t train_rows, dev_rows;
         size_t memory_bytes, disk_bytes;

@@ -61,6 +61,18 @@ static void test_main_job(void **state) {
     prints("-C lab inspect tiny", "base tiny");
     prints("-C lab compare target --methods head,fuse:rev,notes-seq_bn --rows 20,40 --seeds 2 --epochs 1",
            "fuse:rev,notes-seq_bn");
+    char *told = weft_ok("-C lab compare target --methods 'head@lr=1e-3;seq_bn;fuse:own,rev' --rows 40 --seeds 2 "
+                         "--epochs 1 --tune-lr 1e-12,5e-3");
+    contains(told, "learning rates, chosen (*) by accuracy on dev");
+    contains(told, "fuse:own,rev, for it own");
+    contains(told, "MiB");
+    contains(told, "tokens");
+    contains(told, "  fuse:own,rev, 40 rows\n"); /* whatever may be claimed of it */
+    contains(told, "against head@lr=1e-3");
+    contains(told, "against seq_bn");
+    contains(told, "(the best of these)");
+    contains(told, "p ");
+    free(told);
     prints("-C lab study robust rev,fused --task target --kinds typo,words --strengths 2..4 --rows 20 --resamples 100",
            "rev against fused");
     prints("-C lab study robust rev --kinds case --strengths 1,5 --sets notes --resamples 100", "on notes: ");
@@ -87,7 +99,7 @@ static void test_main_job(void **state) {
     weft_says(2, "-C lab prune fused --loss -1", "--loss needs a number from 0", (char *)NULL);
     prints("-C lab verify", "all 7 artefacts are unchanged");
     prints("-C lab list", "run 4: compare target, done");
-    prints("-C lab list", "run 6: study robust reviews, done");
+    prints("-C lab list", "run 7: study robust reviews, done");
     prints("-C lab log 1", "epoch 2: loss");
     free(weft_ok("-C lab fuse target --from rev,notes-seq_bn --epochs 1 --rows 40 --name judged"));
     inspect_is_for_people("judged");
@@ -175,9 +187,10 @@ static void test_json(void **state) {
     has_keys(j, "task run rows summary");
     assert_int_equal(4, json_array_size(json_object_get(j, "rows")));
     has_keys(json_array_get(json_object_get(j, "rows"), 0),
-             "method train_rows seed metrics trainable_params wall_seconds");
+             "method train_rows seed metrics trainable_params wall_seconds tokens memory_bytes lr only_answer");
     has_keys(json_array_get(json_object_get(j, "summary"), 0),
-             "method train_rows seeds mean sd wall_seconds trainable_params");
+             "method train_rows seeds mean sd wall_seconds trainable_params tokens memory_bytes lr one_answer");
+    has_keys(json_array_get(json_object_get(j, "tests"), 0), "a b difference low high p p_holm better best");
     json_decref(j);
     j = weft_json("-C j study robust a --kinds typo --strengths 3 --rows 20 --resamples 100");
     has_keys(

@@ -97,14 +97,14 @@ static void test_cost_and_claims(void **state) {
     static const wf_point points[] = {{"cheap", 10, 70}, {"dear <b>", 100, 80}, {"worse", 50, 65}, {"twin", 10, 70}};
     static const bool front[] = {true, true, false, true};
     for (size_t i = 0; i < 4; i++) assert_true(wfi_chart_on_front(points, 4, i) == front[i]);
-    json_t *j =
-        json_pack("{s:s, s:[{s:s, s:i, s:{s:f}, s:i}, {s:s, s:i, s:{s:f}, s:i}], s:[{s:i, s:s, s:s, s:s, s:f, s:f, "
-                  "s:f, s:f, s:f, s:n}, {s:i, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:s}]}",
-                  "task", "t", "summary", "method", "a<", "train_rows", 8, "mean", "accuracy", 0.7, "tokens", 1000,
-                  "method", "b", "train_rows", 8, "mean", "accuracy", 0.6, "tokens", 2000, "tests", "train_rows", 8,
-                  "a", "a<", "b", "b", "metric", "accuracy", "difference", 0.1, "low", -0.05, "high", 0.2, "p", 0.2,
-                  "p_holm", 0.4, "better", "train_rows", 8, "a", "a<", "b", "c", "metric", "accuracy", "difference",
-                  0.2, "low", 0.1, "high", 0.3, "p", 0.001, "p_holm", 0.002, "better", "a<");
+    json_t *j = json_pack(
+        "{s:s, s:[{s:s, s:i, s:{s:f}, s:f, s:i}, {s:s, s:i, s:{s:f}, s:f, s:i}], s:[{s:i, s:s, s:s, s:s, s:f, s:f, "
+        "s:f, s:f, s:f, s:n}, {s:i, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:s}]}",
+        "task", "t", "summary", "method", "a<", "train_rows", 8, "mean", "accuracy", 0.7, "wall_seconds", 1.5,
+        "trainable_params", 1000, "method", "b", "train_rows", 8, "mean", "accuracy", 0.6, "wall_seconds", 1.25,
+        "trainable_params", 2000, "tests", "train_rows", 8, "a", "a<", "b", "b", "metric", "accuracy", "difference",
+        0.1, "low", -0.05, "high", 0.2, "p", 0.2, "p_holm", 0.4, "better", "train_rows", 8, "a", "a<", "b", "c",
+        "metric", "accuracy", "difference", 0.2, "low", 0.1, "high", 0.3, "p", 0.001, "p_holm", 0.002, "better", "a<");
     wf_buffer b = {0};
     assert_non_null(j);
     wfi_comparison_tests(&b, j);
@@ -113,7 +113,41 @@ static void test_cost_and_claims(void **state) {
     has(b.data, "+10.0");
     has(b.data, "-5.0 to +20.0");
     has(b.data, "not told apart");
+    has(b.data, "a&lt;: 70 at 1.5 (on the front). b: 60 at 1.25 (on the front). ");
     has(b.data, "a&lt;: 70 at 1000 (on the front). b: 60 at 2000. ");
+    has(b.data, "on test over the seconds a training takes");
+    has(b.data, "on test over the number of trained parameters");
+    wfi_buffer_clear(&b);
+    json_decref(j);
+}
+
+/* What a training held, its rate and how that was chosen, and that a model gives one answer only, are said; nothing of
+ * it where nothing was recorded. */
+static void test_rates_and_memory(void **state) {
+    (void)state;
+    static const char RESULT[] =
+        "{\"task\":\"t\",\"rows\":[{\"metric\":\"accuracy\"}],\"summary\":["
+        "{\"method\":\"new\",\"train_rows\":8,\"seeds\":3,\"mean\":{\"accuracy\":0.5},\"sd\":{\"accuracy\":0.1},"
+        "\"trainable_params\":10,\"wall_seconds\":2,\"tokens\":77,\"memory_bytes\":3407872,\"lr\":0.0005,"
+        "\"one_answer\":2},"
+        "{\"method\":\"old\",\"train_rows\":8,\"seeds\":3,\"mean\":{\"accuracy\":0.5},\"sd\":{\"accuracy\":0.1},"
+        "\"trainable_params\":10,\"wall_seconds\":2}],\"tuning\":[{\"method\":\"new\",\"train_rows\":8,\"part\":"
+        "\"own\","
+        "\"metric\":\"accuracy\",\"lr\":0.0005,\"wall_seconds\":4.25,\"tokens\":12345,\"trials\":["
+        "{\"lr\":0.0005,\"dev\":0.75},{\"lr\":9,\"dev\":null}]}]}";
+    json_t *j = NULL;
+    wf_buffer b = {0};
+    check_ok(wfi_json_parse(RESULT, strlen(RESULT), "result", &j, err));
+    wfi_comparison_write(&b, "t", j);
+    balanced(b.data);
+    has(b.data, "new (!)");
+    has(b.data, "(!) new with 8 rows: 2 of 3 seeds give all test rows one answer.");
+    assert_int_equal(0, count_of(b.data, "old (!)"));
+    has(b.data, ">3.2<"); /* MiB; 3.25, and half to even */
+    has(b.data, ">0.0005<");
+    has(b.data, "75.0 at 0.0005, – at 9");
+    has(b.data, ">12345<");
+    has(b.data, ">own<");
     wfi_buffer_clear(&b);
     json_decref(j);
 }
@@ -436,8 +470,8 @@ static void test_page(void **state) {
     has(text, "f: mean attention per layer and adapter");
     has(text, "<td>a, b</td>");
     has(text, "base tiny. task notes. task evil. model a from ");
-    /* two curves, quality over cost, one heat map, lineage */
-    assert_int_equal(5, count_of(text, "role=\"img\""));
+    /* two curves, quality over seconds and over parameters, one heat map, lineage */
+    assert_int_equal(6, count_of(text, "role=\"img\""));
     free(text);
     check_status(WF_E_ARG, wf_report(lab, top, NULL, err));
     check_status(WF_E_NOTFOUND, wf_report(lab, at("absent/page.html"), NULL, err));
@@ -448,6 +482,7 @@ static void test_page(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts),
                                        cmocka_unit_test(test_cost_and_claims),
+                                       cmocka_unit_test(test_rates_and_memory),
                                        cmocka_unit_test(test_paired_interval),
                                        cmocka_unit_test(test_scores),
                                        cmocka_unit_test(test_charts),
