@@ -233,14 +233,6 @@ static void method_cell(wf_buffer *b, const json_t *s) {
     wfi_html_cell(b, text);
 }
 
-/* A dash where an older version recorded nothing. */
-static void number_or_dash(wf_buffer *b, int digits, double value) {
-    if (isfinite(value))
-        wfi_html_number(b, "%.*f", digits, value);
-    else
-        wfi_html_number(b, "–");
-}
-
 /* Methods whose models are of no use however good their score looks. */
 static void one_answer_write(wf_buffer *b, const json_t *summary) {
     size_t i;
@@ -256,24 +248,17 @@ static void one_answer_write(wf_buffer *b, const json_t *summary) {
 }
 
 static void table_write(wf_buffer *b, const json_t *summary, const char *metric, const char *const *metrics, size_t n) {
-    const char *heads[METRICS_MAX + 9] = {"method", "rows"};
+    const char *heads[METRICS_MAX + 4] = {"method", "rows"};
     size_t i, columns = 2;
     const json_t *s;
     for (i = 0; i < n; i++) heads[columns++] = metrics[i];
     heads[columns++] = "train – dev";
     heads[columns++] = "seeds";
-    heads[columns++] = "trained parameters";
-    heads[columns++] = "seconds a training";
-    heads[columns++] = "MiB in training";
-    heads[columns++] = "tokens a training";
-    heads[columns++] = "learning rate";
-    wfi_html_table(
-        b,
-        "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the "
-        "others as they are. Train – dev: what the chosen metric is worth on training rows above dev, a "
-        "star where that is too much for most seeds. Parameters, seconds and tokens are of all that is trained "
-        "for a method, MiB the most that one of these trainings holds beside the base, counted",
-        heads, columns);
+    wfi_html_table(b,
+                   "Scores on test, mean ± standard deviation over the seeds; accuracy and F1 in points (0–100), the "
+                   "others as they are. Train – dev: what the chosen metric is worth on training rows above dev, a "
+                   "star where that is too much for most seeds",
+                   heads, columns);
     json_array_foreach(summary, i, s) {
         const json_t *mean = json_object_get(s, "mean"), *sd = json_object_get(s, "sd");
         wfi_html_row(b);
@@ -289,14 +274,6 @@ static void table_write(wf_buffer *b, const json_t *summary, const char *metric,
         }
         gap_cell(b, json_object_get(s, "gap"), metric);
         wfi_html_number(b, "%.0f", wfi_report_number(s, "seeds"));
-        wfi_html_number(b, "%.0f", wfi_report_number(s, "trainable_params"));
-        wfi_html_number(b, "%.1f", wfi_report_number(s, "wall_seconds"));
-        number_or_dash(b, 1, wfi_report_number(s, "memory_bytes") / 1048576);
-        number_or_dash(b, 0, wfi_report_number(s, "tokens"));
-        if (isfinite(wfi_report_number(s, "lr")))
-            wfi_html_number(b, "%g", wfi_report_number(s, "lr"));
-        else
-            wfi_html_number(b, "–"); /* it differs from seed to seed */
     }
     wfi_html_table_end(b);
 }
@@ -363,6 +340,7 @@ void wfi_comparison_write(wf_buffer *b, const char *title, const json_t *result)
     table_write(b, summary, metric, names, n);
     one_answer_write(b, summary);
     chosen_write(b, summary);
+    wfi_comparison_costs(b, summary);
     wfi_comparison_rates(b, result);
     wfi_comparison_tests(b, result);
     wfi_comparison_pareto(b, result, metric);

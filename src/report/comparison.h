@@ -9,6 +9,7 @@ void wfi_comparison_write(wf_buffer *b, const char *title, const json_t *result)
 
 /* comparison_cost.c: its parts about claims and cost; nothing where nothing was recorded of them. */
 void wfi_comparison_tests(wf_buffer *b, const json_t *result);
+void wfi_comparison_costs(wf_buffer *b, const json_t *summary);
 void wfi_comparison_rates(wf_buffer *b, const json_t *result); /* that dev chose, and from what */
 void wfi_comparison_pareto(wf_buffer *b, const json_t *result, const char *metric);
 #endif

@@ -39,6 +39,39 @@ void wfi_comparison_tests(wf_buffer *b, const json_t *result) {
     wfi_html_table_end(b);
 }
 
+/* A dash where an older version recorded nothing. */
+static void number_or_dash(wf_buffer *b, int digits, double value) {
+    if (isfinite(value))
+        wfi_html_number(b, "%.*f", digits, value);
+    else
+        wfi_html_number(b, "–");
+}
+
+void wfi_comparison_costs(wf_buffer *b, const json_t *summary) {
+    static const char *const heads[] = {"method", "rows",   "trained parameters", "seconds",
+                                        "MiB",    "tokens", "learning rate"};
+    const json_t *s;
+    size_t i;
+    wfi_html_table(b,
+                   "Cost of a training. Parameters, seconds and tokens (passed through in training) are of all that is "
+                   "trained for a method; MiB are the most that one of these trainings holds beside the base, counted",
+                   heads, 7);
+    json_array_foreach(summary, i, s) {
+        wfi_html_row(b);
+        wfi_html_cell(b, wfi_report_text(s, "method"));
+        wfi_html_number(b, "%.0f", wfi_report_number(s, "train_rows"));
+        wfi_html_number(b, "%.0f", wfi_report_number(s, "trainable_params"));
+        wfi_html_number(b, "%.1f", wfi_report_number(s, "wall_seconds"));
+        number_or_dash(b, 1, wfi_report_number(s, "memory_bytes") / 1048576);
+        number_or_dash(b, 0, wfi_report_number(s, "tokens"));
+        if (isfinite(wfi_report_number(s, "lr")))
+            wfi_html_number(b, "%g", wfi_report_number(s, "lr"));
+        else
+            wfi_html_number(b, "–"); /* it differs from seed to seed */
+    }
+    wfi_html_table_end(b);
+}
+
 void wfi_comparison_rates(wf_buffer *b, const json_t *result) {
     static const char *const heads[] = {"method",     "rows",    "trained", "learning rate",
                                         "dev scores", "seconds", "tokens"};

@@ -93,7 +93,18 @@ static void comparisons_make(void) {
         "fuse:auto:2"};
     static const int64_t sizes[] = {16, 32, 64, 150};
     compare("reviews", methods, 7, sizes, 4);
-    compare("ratings", methods, 2, sizes, 2);
+    static const char *const own_rate[] = {"head", "seq_bn@lr=5e-3"};
+    check_ok(wf_compare(lab,
+                        &(wf_compare_spec){.task = "ratings",
+                                           .methods = own_rate,
+                                           .method_count = 2,
+                                           .rows = sizes,
+                                           .rows_count = 2,
+                                           .seeds = 3,
+                                           .tune_lr = (const double[]){1e-9, 5e-3},
+                                           .tune_lr_count = 2,
+                                           .train = {.epochs = 2}},
+                        NULL, err));
 }
 
 static void studies_make(void) {
