@@ -32,6 +32,9 @@ static void bench_packed(int64_t k, int64_t n, wf_dtype dtype, const char *name,
     wf_err err = {0};
     measure_must(wfi_packed_new(false, k, n, b, n, dtype, &p, &err), &err);
     MEASURE(name, shape, need, measure_must(wfi_packed_gemm(p, rows, a, k, bias, 0, c, n, &err), &err));
+    if (wfi_packed_takes_act(p))
+        MEASURE("product int8 of gelu", shape, need,
+                measure_must(wfi_packed_gemm_act(p, rows, WF_ACT_GELU, a, NULL, k, bias, 0, c, n, &err), &err));
     wfi_packed_free(p);
 }
 
@@ -74,6 +77,31 @@ static void bench_int8(int64_t H) {
     MEASURE("quantise", shape, EACH(n, 6, 6), (set++, t->quantise(n, NEXT(x), 42.0f, 128.0f, NEXT(q))));
     wfi_threads_set(threads);
     wfi_free(x), wfi_free(q);
+}
+
+/* The fusion's loops over its bottlenecks, a row a call. One thread: the rows' threads are the fusion's. */
+static void bench_segments(int64_t N, int64_t width) {
+    const int64_t M = N * width, n = rows * M, sets = sets_of(n);
+    const int threads = wfi_threads_get();
+    int64_t set = 0, *first = wfi_alloc((size_t)N + 1, sizeof *first);
+    float *x = measure_data(sets * n, -1, 1), *y = measure_data(sets * n, -1, 1), *p = measure_data(N, 0, 1),
+          *s = measure_data(N, 0, 1);
+    char shape[64];
+    if (!first) exit(1);
+    for (int64_t i = 0; i <= N; i++) first[i] = i * width;
+    wfi_threads_set(1);
+    snprintf(shape, sizeof shape, "%lld x %lld of %lld, one thread", (long long)rows, (long long)N, (long long)width);
+#define ROWS(call)                                                                                                     \
+    do {                                                                                                               \
+        set++;                                                                                                         \
+        for (int64_t at = 0; at < n; at += M) call;                                                                    \
+    } while (0)
+    MEASURE("segments dot", shape, EACH(n, 8, 1), ROWS(wfi_segments_dot(N, first, NEXT(x) + at, NEXT(y) + at, s)));
+    MEASURE("segments scale", shape, EACH(n, 12, 1), ROWS(wfi_segments_scale(N, first, p, NEXT(x) + at, NEXT(y) + at)));
+    MEASURE("segments mix", shape, EACH(n, 12, 2),
+            ROWS(wfi_segments_mix(N, first, p, NEXT(x) + at, s, NEXT(y) + at, NEXT(y) + at)));
+    wfi_threads_set(threads);
+    wfi_free(first), wfi_free(x), wfi_free(y), wfi_free(p), wfi_free(s);
 }
 
 /* ---- attention ---- */
@@ -133,6 +161,7 @@ static void bench_elementwise(int64_t H) {
     for (int a = 0; a < WF_ACT_COUNT; a++) bench_act((wf_act)a, n, shape, x, y, z);
     MEASURE("add", shape, EACH(n, 16, 1), (set++, wfi_add(n, NEXT(x), NEXT(y), NEXT(z))));
     MEASURE("axpy", shape, EACH(n, 12, 1), (set++, wfi_axpy(n, 0.5f, NEXT(x), NEXT(y))));
+    MEASURE("zero", shape, EACH(n, 8, 0), (set++, wfi_zero(n, NEXT(z))));
     MEASURE("copy", shape, EACH(n, 12, 0), (set++, wfi_copy(n, NEXT(x), NEXT(y))));
     MEASURE("to bf16", shape, EACH(n, 8, 8), (set++, wfi_to_bf16(rows, H, NEXT(x), H, (uint16_t *)(void *)NEXT(z))));
     MEASURE("round to bf16", shape, EACH(n, 12, 8), (set++, wfi_round_bf16(rows, H, NEXT(x), H, NEXT(z))));
@@ -209,6 +238,9 @@ static const struct {
               {ENTRY(layernorm_dx), "layernorm dx"},
               {ENTRY(layernorm_dparams), "layernorm dgamma, dbeta"},
               {ENTRY(softmax), "softmax"},
+              {ENTRY(segments_dot), "segments dot"},
+              {ENTRY(segments_scale), "segments scale"},
+              {ENTRY(segments_mix), "segments mix"},
               {ENTRY(dropout), "dropout"},
               {ENTRY(adamw), "adamw"},
               {ENTRY(to_bf16), "to bf16"},
@@ -242,6 +274,7 @@ static bool all_listed(void) {
 static void bench_all(void) {
     bench_gemm();
     bench_int8(384);
+    bench_segments(16, 24);
     for (int64_t D = 32; D <= 64; D += 32) {
         bench_attention(D, 25, 0);
         bench_attention(D, 25, 0.1f);
