@@ -98,6 +98,21 @@ static void swaps_show(const json_t *m) {
     if (!any) puts("  no text names an identity of these sets (--terms FILE)");
 }
 
+static void odds_show(const json_t *odds) {
+    const char *missing = json_string_value(json_object_get(odds, "not_measured"));
+    const double fpr = cli_number(odds, "fpr_gap"), fnr = cli_number(odds, "fnr_gap");
+    if (json_is_number(json_object_get(odds, "gap"))) {
+        printf("  equalised odds: FPR differs by up to %.1f, FNR by up to %.1f points, p %.3f: %s\n", 100 * fpr,
+               100 * fnr, cli_number(odds, "p_holm"),
+               json_is_true(json_object_get(odds, "unequal")) ? "unequal" : "no more than chance explains");
+    } else if (missing && (fpr == fpr || fnr == fnr)) {
+        printf("  equalised odds: not measurable (%s); %s by up to %.1f points\n", missing,
+               fpr == fpr ? "FPR differs" : "FNR differs", 100 * (fpr == fpr ? fpr : fnr));
+    } else if (missing) {
+        printf("  equalised odds: not measurable (%s)\n", missing);
+    }
+}
+
 static void fair_show(const json_t *j) {
     const json_t *m, *one;
     size_t i, k;
@@ -116,10 +131,7 @@ static void fair_show(const json_t *j) {
             }
             puts(k > SHOWN ? ", ..." : "");
         }
-        if (json_is_number(json_object_get(odds, "gap")))
-            printf("  equalised odds: FPR differs by up to %.1f, FNR by up to %.1f points, p %.3f: %s\n",
-                   100 * cli_number(odds, "fpr_gap"), 100 * cli_number(odds, "fnr_gap"), cli_number(odds, "p_holm"),
-                   json_is_true(json_object_get(odds, "unequal")) ? "unequal" : "no more than chance explains");
+        if (json_array_size(json_object_get(m, "groups"))) odds_show(odds);
         swaps_show(m);
     }
 }

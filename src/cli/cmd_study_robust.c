@@ -1,5 +1,5 @@
 /* cli/cmd_study_robust.c - weft study robust. */
-#include "cli/cli.h"
+#include "cli/study_sets.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -67,10 +67,7 @@ static void others_show(const json_t *model, const char *metric) {
     const json_t *one;
     size_t i;
     char score[16];
-    json_array_foreach(json_object_get(model, "sets"), i, one) {
-        cli_score(score, metric, cli_number(one, "score"));
-        printf("  on %s: %s (%.0f rows)\n", cli_text(one, "name"), score, cli_number(one, "rows"));
-    }
+    cli_study_sets_show(model, metric);
     json_array_foreach(json_object_get(model, "groups"), i, one) {
         cli_score(score, metric, cli_number(one, "score"));
         if (i < SHOWN)
@@ -117,6 +114,7 @@ static void robust_show(const json_t *j) {
         question_show(one, "clean", "clean", metric);
         question_show(one, "disturbed", "disturbed", metric);
         question_show(one, "drop", "loss", metric);
+        cli_study_sets_compare(one);
     }
 }
 

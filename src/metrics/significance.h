@@ -25,6 +25,21 @@ typedef struct wf_paired_test {
 wf_status wfi_paired_bootstrap(const wf_paired_sets *s, const char *metric, int resamples, uint64_t seed,
                                wf_paired_test *out, wf_err *err);
 
+/* Shares of rows that belong together: unit i (a case with its variants, or a row alone) brings hit[i] of of[i] > 0.
+ * Units are drawn with replacement. Where no unit has a hit, or every row is one, resampling cannot tell how far off
+ * that may be: the far end is then the exact one of so many units (Clopper & Pearson 1934). */
+typedef struct wf_share {
+    double value, low, high; /* NaN without units */
+} wf_share;
+wf_status wfi_share(const double *hit, const double *of, size_t n, int resamples, uint64_t seed, wf_share *out,
+                    wf_err *err);
+/* Two models on the same units; one may have of[i] = 0. */
+typedef struct wf_shares {
+    const double *hit, *of;
+} wf_shares;
+wf_status wfi_share_paired(wf_shares a, wf_shares b, size_t n, int resamples, uint64_t seed, wf_paired_test *out,
+                           wf_err *err);
+
 /* p of a table of counts [hit, miss] in a slice and in the rest, given its margins (Fisher 1935): of a share in the
  * slice as large or larger, and of a table as unlikely or more so. 1 when a margin is 0. */
 double wfi_fisher_greater(int64_t hit, int64_t miss, int64_t rest_hit, int64_t rest_miss);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TICKS_MAX = 16, NAME_MOST = 80, TICK_WIDTH = 36 };
+enum { TICKS_MAX = 16, NAME_MOST = 50, TICK_WIDTH = 36 };
 
 typedef struct frame {
     double x_low, x_high, y_low, y_high;
@@ -119,7 +119,7 @@ static void series_draw(wf_buffer *b, const frame *f, const wf_series *s, size_t
 void wfi_chart_lines(wf_buffer *b, const char *title, const char *x_label, const char *y_label, const wf_series *series,
                      size_t count) {
     const frame f = frame_fit(series, count);
-    wfi_chart_begin(b, title, WIDTH, HEIGHT + (count > 1 ? (int)count * LINE + 4 : 0), false);
+    wfi_chart_begin(b, title, WIDTH, HEIGHT + (count > 1 ? (int)count * LINE + 4 : 0), WF_CHART_PAGE);
     wfi_buffer_adds(b, "<desc>"); /* the numbers, for those who do not see the lines */
     for (size_t k = 0; k < count; k++) {
         wfi_html_text(b, series[k].name);

@@ -25,9 +25,13 @@ typedef struct wf_reliable {
 } wf_reliable;
 void wfi_chart_reliability(wf_buffer *b, const char *title, const wf_reliable *series, size_t count);
 
-/* The frame of a figure, with its title as text alternative and caption. fixed: as wide as it is drawn, scrolled where
- * the screen is narrower, beside others where it is wide. */
-void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, bool fixed);
+typedef enum wf_chart_fit {
+    WF_CHART_PAGE, /* as wide as the page, up to a quarter wider than it is drawn */
+    WF_CHART_SIDE, /* as wide as it is drawn, beside others; on a narrow screen as wide as that */
+    WF_CHART_WIDE  /* as wide as it is drawn; scrolled where the screen is narrower: matrices and graphs */
+} wf_chart_fit;
+/* The frame of a figure, with its title as text alternative and caption. */
+void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, wf_chart_fit fit);
 void wfi_chart_end(wf_buffer *b, const char *title);
 /* A name of at most `most` characters, cut between characters; cut, the whole is its title. Inside an SVG text. */
 void wfi_chart_name(wf_buffer *b, const char *name, size_t most);

@@ -1,15 +1,16 @@
 /* report/chart_bars.c - horizontal bars. See chart.h. */
 #include "report/chart.h"
+#include "report/chart_edges.h"
 #include "report/html.h"
 #include <math.h>
 
 void wfi_chart_bars(wf_buffer *b, const char *title, const wf_bar *bars, size_t count) {
-    const int width = 760, row = 26, left = 220, right = 90, most_letters = 26;
+    const int width = WIDTH, row = 26, left = 180, right = 76, most_letters = 22;
     double most = 0;
     for (size_t i = 0; i < count; i++)
         if (isfinite(bars[i].value)) most = fmax(most, fmax(bars[i].value, bars[i].high));
     const double scale = most > 0 ? (width - left - right) / most : 0;
-    wfi_chart_begin(b, title, width, (int)count * row + 8, false);
+    wfi_chart_begin(b, title, width, (int)count * row + 8, WF_CHART_PAGE);
     wfi_buffer_adds(b, "<desc>");
     for (size_t i = 0; i < count; i++) {
         wfi_html_text(b, bars[i].name);

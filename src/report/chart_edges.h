@@ -3,8 +3,8 @@
 #define WF_REPORT_CHART_EDGES_H
 
 enum {
-    WIDTH = 760, /* of a figure as wide as the page, its edges included */
-    HEIGHT = 360,
+    WIDTH = 480, /* of a figure, its edges included: letters can still be read where a phone makes it narrower */
+    HEIGHT = 300,
     EDGE_LEFT = 56, /* around the axes */
     EDGE_RIGHT = 24,
     EDGE_TOP = 34,

@@ -85,7 +85,8 @@ void wfi_chart_graph(wf_buffer *b, const char *title, const wf_graph_node *nodes
         return;
     }
     const size_t columns = nodes_place(nodes, count, at, &tallest);
-    wfi_chart_begin(b, title, 2 * EDGE + (int)(columns - 1) * COLUMN + NODE_WIDTH, TOP + (int)tallest * ROW, true);
+    wfi_chart_begin(b, title, 2 * EDGE + (int)(columns - 1) * COLUMN + NODE_WIDTH, TOP + (int)tallest * ROW,
+                    WF_CHART_WIDE);
     wfi_buffer_adds(b, "<desc>");
     for (size_t i = 0; i < count; i++) {
         wfi_buffer_printf(b, "%s ", nodes[i].kind);

@@ -3,7 +3,7 @@
 #include "report/html.h"
 #include <math.h>
 
-enum { CELL_WIDTH = 92, CELL_HEIGHT = 28, LEFT = 200, TOP = 30 };
+enum { CELL_WIDTH = 100, CELL_HEIGHT = 28, LEFT = 200, TOP = 30 };
 
 /* The deepest colour leaves the number readable, light and dark. */
 static void cell_draw(wf_buffer *b, int x, int y, double v, double low, double high) {
@@ -22,7 +22,8 @@ static void cell_draw(wf_buffer *b, int x, int y, double v, double low, double h
 
 void wfi_chart_heat(wf_buffer *b, const char *title, const char *const *rows, size_t row_count,
                     const char *const *columns, size_t column_count, const double *values, double low, double high) {
-    wfi_chart_begin(b, title, LEFT + (int)column_count * CELL_WIDTH + 4, TOP + (int)row_count * CELL_HEIGHT + 4, true);
+    wfi_chart_begin(b, title, LEFT + (int)column_count * CELL_WIDTH + 4, TOP + (int)row_count * CELL_HEIGHT + 4,
+                    WF_CHART_WIDE);
     for (size_t c = 0; c < column_count; c++) {
         wfi_buffer_printf(b, "<text class=\"small\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">",
                           LEFT + (int)c * CELL_WIDTH + CELL_WIDTH / 2, TOP - 10);

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, bool fixed) {
-    wfi_buffer_printf(b, "<figure%s><div class=\"draw\" tabindex=\"0\"><svg viewBox=\"0 0 %d %d\"",
-                      fixed ? " class=\"side\"" : "", width, height);
-    if (fixed) wfi_buffer_printf(b, " style=\"width:%dpx;min-width:%dpx;max-width:none\"", width, width);
+void wfi_chart_begin(wf_buffer *b, const char *title, int width, int height, wf_chart_fit fit) {
+    static const char *const classes[] = {"", " class=\"side\"", " class=\"side wide\""};
+    wfi_buffer_printf(b, "<figure%s><div class=\"draw\" tabindex=\"0\"><svg viewBox=\"0 0 %d %d\"", classes[fit], width,
+                      height);
+    if (fit == WF_CHART_PAGE) wfi_buffer_printf(b, " style=\"max-width:%dpx\"", width * 5 / 4);
+    if (fit == WF_CHART_SIDE) wfi_buffer_printf(b, " style=\"width:min(%dpx,100vw - 1.5rem)\"", width);
+    if (fit == WF_CHART_WIDE) wfi_buffer_printf(b, " style=\"width:%dpx;min-width:%dpx;max-width:none\"", width, width);
     wfi_buffer_adds(b, " role=\"img\" aria-label=\"");
     wfi_html_text(b, title);
     wfi_buffer_adds(b, "\"><title>");

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdint.h>
 
-enum { NAME_MOST = 80, POINTS_MOST = 64 /* with a place for a number of their own */ };
+enum { NAME_MOST = 50, POINTS_MOST = 64 /* with a place for a number of their own */ };
 
 typedef struct frame {
     double x_low, x_high, y_low, y_high;
@@ -108,7 +108,7 @@ void wfi_chart_points(wf_buffer *b, const char *title, const char *x_label, cons
     const frame f = frame_fit(p, count);
     double places[POINTS_MOST][2];
     if (count > POINTS_MOST) count = POINTS_MOST;
-    wfi_chart_begin(b, title, WIDTH, HEIGHT + (int)count * LINE + 4, false);
+    wfi_chart_begin(b, title, WIDTH, HEIGHT + (int)count * LINE + 4, WF_CHART_PAGE);
     wfi_buffer_adds(b, "<desc>");
     for (size_t i = 0; i < count; i++) {
         wfi_html_text(b, p[i].name);

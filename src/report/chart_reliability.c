@@ -51,7 +51,7 @@ static void series_draw(wf_buffer *b, const wf_reliable *s, size_t k) {
 
 void wfi_chart_reliability(wf_buffer *b, const char *title, const wf_reliable *series, size_t count) {
     wfi_chart_begin(b, title, EDGE_LEFT + SIDE + EDGE_RIGHT, EDGE_TOP + SIDE + EDGE_BOTTOM + (int)count * LINE + 4,
-                    true);
+                    WF_CHART_SIDE);
     wfi_buffer_adds(b, "<desc>"); /* the numbers, for those who do not see the points */
     for (size_t k = 0; k < count; k++) {
         wfi_html_text(b, series[k].name);

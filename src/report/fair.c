@@ -151,6 +151,11 @@ static void verdict_write(wf_buffer *b, const json_t *model) {
                           100 * wfi_report_number(odds, "fpr_gap"), 100 * wfi_report_number(odds, "fnr_gap"));
         said++;
     }
+    if (*wfi_report_text(odds, "not_measured") && json_array_size(json_object_get(model, "groups"))) {
+        wfi_buffer_adds(b, "Equalised odds are not measurable: ");
+        wfi_html_text(b, wfi_report_text(odds, "not_measured"));
+        wfi_buffer_adds(b, ". ");
+    }
     json_array_foreach(json_object_get(model, "swaps"), i, s)
         json_array_foreach(json_object_get(s, "identities"), k, one) {
         if (!*wfi_report_text(one, "changes")) continue;

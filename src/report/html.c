@@ -8,7 +8,7 @@
 enum { COLUMNS_ALIGNED = 20, TEXT_LONG = 28 };
 
 static const char STYLE[] =
-    ":root{--bg:#fff;--fg:#1b1f24;--muted:#59636e;--line:#d5dae0;--panel:#f6f8fa;--shade:#59636e99;"
+    ":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--muted:#59636e;--line:#d5dae0;--panel:#f6f8fa;--shade:#59636e99;"
     "--s0:#0b62c4;--s1:#c2410c;--s2:#0f7b4f;--s3:#8b3fc9;--s4:#a16207;--s5:#be185d;--s6:#0e7490;--s7:#525b66}"
     /* What is printed is printed on white, whatever the screen looks like. */
     "@media screen and (prefers-color-scheme:dark){"
@@ -40,15 +40,15 @@ static const char STYLE[] =
     /* Small figures stand beside one another where there is room. */
     ".side{display:inline-block;vertical-align:top;width:min-content;max-width:100%;margin-right:2rem}"
     ".side figcaption{min-width:16rem}"
-    "svg{display:block;width:100%;max-width:46rem;height:auto;font:13px system-ui,sans-serif}"
-    "svg text{fill:var(--fg)}svg .small{fill:var(--muted);font-size:11px}"
+    "svg{display:block;width:100%;height:auto;font:13px system-ui,sans-serif}"
+    "svg text{fill:var(--fg)}svg .small{fill:var(--muted);font-size:12px}"
     "svg .grid{stroke:var(--line)}svg .axis{stroke:var(--muted)}"
     "summary{cursor:pointer}details{display:inline-block;vertical-align:top;margin:.5rem 2rem 0 0;max-width:100%}"
     ".warn{margin:.25rem 0;color:var(--s1)}"
     "@media screen and (max-width:42rem){body{padding:.75rem;font-size:15px}"
-    "nav a{display:inline-block;padding:.25rem 0}th,td{padding:.25rem .45rem}svg{min-width:44rem}"
+    "nav a{display:inline-block;padding:.25rem 0}th,td{padding:.25rem .45rem}"
     "td.t{min-width:9rem}.side figcaption{min-width:0}.side,details{margin-right:0}}"
-    "@media print{:root{--fg:#000;--muted:#444;--line:#bbb;--panel:#eee}"
+    "@media print{:root{color-scheme:light;--fg:#000;--muted:#444;--line:#bbb;--panel:#eee}"
     "body{max-width:none;font-size:10pt;padding:0}nav{display:none}tr,figure{break-inside:avoid}"
     "h2,h3{break-after:avoid}.scroll,.draw{overflow:visible;background:none}"
     "table{width:100%;font-size:7pt}th,td{padding:.15rem .2rem;white-space:normal}"

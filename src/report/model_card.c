@@ -222,7 +222,11 @@ static void fair_write(wf_card *c, const found *f) {
     wfi_card_section(c, "Fairness");
     rows_field(c, f);
     wfi_card_field(c, "Worst group", wfi_report_text(f->model, "worst_group"));
-    number_field(c, "Largest gap of false alarms or misses between groups", odds, "gap", "%.3f");
+    if (*wfi_report_text(odds, "not_measured") && json_array_size(groups))
+        wfi_card_field_of(c, "Largest gap of false alarms or misses between groups", "not measurable: %s",
+                          wfi_report_text(odds, "not_measured"));
+    else
+        number_field(c, "Largest gap of false alarms or misses between groups", odds, "gap", "%.3f");
     json_array_foreach(json_object_get(f->model, "swaps"), i, s) texts += wfi_report_number(s, "texts");
     snprintf(line, sizeof line, "%.0f", texts);
     wfi_card_field(c, "Texts in which identities changed places", texts > 0 ? line : NULL);

@@ -159,27 +159,6 @@ static void trust_write(wf_buffer *b, const json_t *result) {
     wfi_html_table_end(b);
 }
 
-static void sets_write(wf_buffer *b, const json_t *result, const char *metric) {
-    static const char *const heads[] = {"model", "set", "rows", "score", "less than on test"};
-    const json_t *model, *set;
-    size_t i, k;
-    char text[24];
-    if (json_array_size(json_object_get(result, "set_names")) == 0) return;
-    wfi_html_table(b, "Other sets", heads, 5);
-    json_array_foreach(json_object_get(result, "models"), i, model)
-        json_array_foreach(json_object_get(model, "sets"), k, set) {
-        wfi_html_row(b);
-        wfi_html_cell(b, wfi_report_text(model, "name"));
-        wfi_html_cell(b, wfi_report_text(set, "name"));
-        wfi_html_number(b, "%.0f", wfi_report_number(set, "rows"));
-        wfi_report_score(text, metric, wfi_report_number(set, "score"));
-        wfi_html_number(b, "%s", text);
-        wfi_report_score(text, metric, wfi_report_number(set, "drop"));
-        wfi_html_number(b, "%s", text);
-    }
-    wfi_html_table_end(b);
-}
-
 static void groups_write(wf_buffer *b, const json_t *result, const char *metric) {
     static const char *const heads[] = {"model", "group", "rows", "score", "p (Holm)", "more errors than the rest"};
     const json_t *model, *group;
@@ -311,5 +290,5 @@ void wfi_robust_write(wf_buffer *b, const char *title, const json_t *result) {
     trust_write(b, result);
     json_array_foreach(json_object_get(result, "models"), i, model) reliability_draw(b, model);
     groups_write(b, result, metric);
-    sets_write(b, result, metric);
+    wfi_robust_sets_write(b, result, metric);
 }

@@ -9,6 +9,8 @@
 wf_status wfi_studies_write(wf_lab *lab, wf_buffer *b, wf_err *err);
 /* One robustness study, as recorded. */
 void wfi_robust_write(wf_buffer *b, const char *title, const json_t *result);
+/* Its other sets: scores, contrast sets and behavioural tests by case, groups, models side by side. */
+void wfi_robust_sets_write(wf_buffer *b, const json_t *result, const char *metric);
 /* One study of failures, as recorded. */
 void wfi_failures_write(wf_buffer *b, const char *title, const json_t *result);
 /* One study of a fusion's adapters, as recorded. */

@@ -144,6 +144,16 @@ static json_t *group_json(const work *w, const group *g) {
     return j;
 }
 
+/* Both sides must be measurable: half of the odds being equal says nothing of equalised odds. NULL: they are. */
+static const char *odds_missing(const work *w) {
+    if (w->all.of[FALSE_ALARMS] == 0) return "false alarms cannot be measured: no row of another label";
+    if (w->all.of[MISSES] == 0) return "misses cannot be measured: no row of the label";
+    if (w->judged < 2) return "there are not two groups of at least 10 rows";
+    if (isnan(w->odds.fpr)) return "false alarms cannot be compared: not two groups have 10 rows of another label";
+    if (isnan(w->odds.fnr)) return "misses cannot be compared: not two groups have 10 rows of the label";
+    return NULL;
+}
+
 static json_t *result_json(const work *w) {
     json_t *list = json_array(), *left = json_array();
     for (size_t k = 0; k < w->groups; k++)
@@ -156,6 +166,8 @@ static json_t *result_json(const work *w) {
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "gap", wfi_study_real(w->odds.gap), "fpr_gap",
                   wfi_study_real(w->odds.fpr), "fnr_gap", wfi_study_real(w->odds.fnr), "p", wfi_study_real(w->odds.p),
                   "p_holm", wfi_study_real(w->odds_holm), "unequal", w->odds_holm < 0.05);
+    const char *missing = odds_missing(w);
+    json_object_set_new(odds, "not_measured", missing ? json_string(missing) : json_null());
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "accuracy",
                      wfi_study_real(1 - rate(w->all.hit[ERRORS], w->all.of[ERRORS])), "fpr",
                      wfi_study_real(rate(w->all.hit[FALSE_ALARMS], w->all.of[FALSE_ALARMS])), "fnr",
@@ -173,6 +185,7 @@ static wf_status judge(work *w, json_t **out, wf_err *err) {
     for (size_t k = 0; k < w->judged; k++) WF_TRY(group_judge(w, k, err));
     WF_TRY(wfi_equalised_odds(w->said, w->positive, w->group, w->n, w->judged, WF_FAIR_LEAST,
                               wfi_fair_draws(w->f, w->judged * SHARES + 1), w->f->spec->seed, &w->odds, err));
+    if (odds_missing(w)) w->odds.gap = w->odds.p = NAN;
     WF_TRY(correct(w, err));
     *out = result_json(w);
     return *out ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory for the groups");

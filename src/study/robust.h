@@ -1,6 +1,7 @@
 /* study/robust.h - the robustness study: what is asked of which models, and what they said. Layer 11, private. */
 #ifndef WF_STUDY_ROBUST_H
 #define WF_STUDY_ROBUST_H
+#include "data/cases.h"
 #include "perturb/perturb.h"
 #include "study/study.h"
 
@@ -14,12 +15,40 @@ typedef struct wf_variant { /* the rows as they stand (kind NULL), or disturbed 
     size_t text_count, changed; /* changed: rows in which something was */
 } wf_variant;
 
+typedef struct wf_case_test { /* what is expected of some cases */
+    const char *name, *group; /* NULL: the file names none */
+    wf_case_type type;
+    wf_expect expect;
+} wf_case_test;
+
+typedef struct wf_case {       /* the rows order[first .. first + count), the first variant in front */
+    size_t first, count, test; /* test: SIZE_MAX where the row says nothing but its label */
+} wf_case;
+
+typedef enum wf_verdict { /* why a case is judged, or not */
+                          WF_CASE_HOLDS,
+                          WF_CASE_FAILS,
+                          WF_CASE_ALONE,
+                          WF_CASE_UNLABELLED,
+                          WF_CASE_UNSAID,
+                          WF_CASE_ELSEWHERE, /* what is expected begins with another answer than the model's */
+                          WF_VERDICTS
+} wf_verdict;
+
 typedef struct wf_robust_set { /* other rows that the same models answer */
     const char *name;
     wf_task *task; /* of the lab, or NULL */
     wf_rows file, rows;
     wf_truth truth;
-    size_t left_out; /* rows with a label the models do not know */
+    size_t left_out; /* rows that nothing is asked of: without a label that the models know, and no case needs them */
+    size_t *scored, scored_count; /* rows with a label */
+    wf_case_marks marks;          /* of the file */
+    const wf_case_mark **mark;    /* [rows]; NULL: none */
+    size_t *order;                /* [rows] */
+    wf_case *cases;               /* every row is in one */
+    wf_case_test *tests;
+    const char **groups; /* of the rows with a label */
+    size_t case_count, test_count, group_count;
 } wf_robust_set;
 
 typedef struct wf_robust {
@@ -49,6 +78,16 @@ void wfi_robust_texts_clear(wf_robust *r);
 /* robust_sets.c: reads the sets that were asked for. */
 wf_status wfi_robust_sets(wf_robust *r, wf_err *err);
 void wfi_robust_sets_clear(wf_robust *r);
+/* robust_cases.c: which rows of a set are one case, and what becomes of it under a model. */
+wf_status wfi_robust_cases(wf_robust_set *set, wf_err *err);
+wf_verdict wfi_robust_case_judge(const wf_robust *r, const wf_robust_set *set, const wf_predictions *p,
+                                 const wf_case *c);
+bool wfi_robust_case_changes(const wf_robust_set *set, const wf_predictions *p, const wf_case *c);
+/* robust_shares.c: one model on one set (classes only; adds keys), and two models on all sets (an array). */
+wf_status wfi_robust_set_shares(const wf_robust *r, size_t m, size_t set, json_t *to, wf_err *err);
+wf_status wfi_robust_set_pair(const wf_robust *r, size_t a, size_t b, json_t **out, wf_err *err);
+/* Corrects the p values of all pairs' sets, and says who is better. */
+wf_status wfi_robust_sets_correct(json_t *pairs, wf_err *err);
 /* robust_model.c: everything about model m alone. */
 wf_status wfi_robust_model(wf_robust *r, size_t m, json_t **out, wf_err *err);
 /* robust_pairs.c: every two models held against each other. */

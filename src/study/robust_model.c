@@ -133,15 +133,22 @@ static wf_status disturbed_json(const wf_robust *r, size_t m, double clean, json
     return st;
 }
 
-static void sets_add(const wf_robust *r, size_t m, double clean, json_t *to) {
-    for (size_t i = 0; i < r->spec->set_count; i++) {
-        const wf_predictions *p = &r->set_said[m * r->spec->set_count + i];
-        const double score = wfi_study_score(p, r->metric);
-        json_array_append_new(to, json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "name", r->sets[i].name, "rows",
-                                            (json_int_t)p->rows, "left_out", (json_int_t)r->sets[i].left_out, "score",
-                                            wfi_study_real(score), "drop", wfi_study_real(r->sign * (clean - score)),
-                                            "metrics", wfi_study_metrics(p, r->resamples)));
-    }
+/* The score is that of the rows with a label; cases ask of the others too. */
+static wf_status set_json(const wf_robust *r, size_t m, size_t i, double clean, json_t *to, wf_err *err) {
+    const wf_robust_set *set = &r->sets[i];
+    const wf_predictions *all = &r->set_said[m * r->spec->set_count + i];
+    wf_predictions p = {0};
+    WF_TRY(wfi_predictions_pick(all, set->scored, set->scored_count, &p, err));
+    const double score = set->scored_count ? wfi_study_score(&p, r->metric) : NAN;
+    json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "name", set->name, "rows", (json_int_t)p.rows,
+                          "unlabelled", (json_int_t)(all->rows - p.rows), "left_out", (json_int_t)set->left_out,
+                          "score", wfi_study_real(score), "drop", wfi_study_real(r->sign * (clean - score)), "metrics",
+                          set->scored_count ? wfi_study_metrics(&p, r->resamples) : json_object());
+    wf_status st = j ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK && all->kind == WF_SCORE_CLASSES) st = wfi_robust_set_shares(r, m, i, j, err);
+    if (j) json_array_append_new(to, j);
+    wfi_picked_clear(&p);
+    return st;
 }
 
 wf_status wfi_robust_model(wf_robust *r, size_t m, json_t **out, wf_err *err) {
@@ -157,7 +164,7 @@ wf_status wfi_robust_model(wf_robust *r, size_t m, json_t **out, wf_err *err) {
     if (st == WF_OK) st = kinds_add(r, m, clean, kinds, err);
     if (st == WF_OK) st = disturbed_json(r, m, clean, &disturbed, err);
     if (st == WF_OK) st = wfi_robust_groups(r, p, &groups, err);
-    sets_add(r, m, clean, sets);
+    for (size_t i = 0; st == WF_OK && i < r->spec->set_count; i++) st = set_json(r, m, i, clean, sets, err);
     json_t *j = st == WF_OK ? json_pack("{s:s, s:O, s:O, s:O, s:O}", "name", r->spec->models[m], "clean", stands,
                                         "disturbed", disturbed, "kinds", kinds, "sets", sets)
                             : NULL;

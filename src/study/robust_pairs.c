@@ -103,7 +103,13 @@ wf_status wfi_robust_pairs(wf_robust *r, json_t **out, wf_err *err) {
             st = pair_ask(r, &pairs[at++], err);
         }
     if (st == WF_OK) st = correct(pairs, n, r->kind_count, err);
-    for (size_t i = 0; st == WF_OK && i < n; i++) json_array_append_new(list, pair_json(r, &pairs[i]));
+    for (size_t i = 0; st == WF_OK && i < n; i++) {
+        json_t *sets = NULL, *one = pair_json(r, &pairs[i]);
+        st = wfi_robust_set_pair(r, pairs[i].a, pairs[i].b, &sets, err);
+        if (st == WF_OK) json_object_set_new(one, "sets", sets);
+        json_array_append_new(list, one);
+    }
+    if (st == WF_OK) st = wfi_robust_sets_correct(list, err);
     wfi_free(pairs);
     if (st != WF_OK)
         json_decref(list);

@@ -35,6 +35,56 @@ static void pair_check(const float *a, const float *b, const int32_t *label, con
     assert_true((t.p < 0.05) == differ && (t.low > 0 || t.high < 0) == differ);
 }
 
+/* Shares of cases: the width that the binomial and the number of cases say, not the number of rows. */
+static void test_shares(void **state) {
+    enum { N = 400 };
+    double hit[N], of[N], other[N];
+    wf_share s;
+    for (int i = 0; i < N; i++) {
+        of[i] = 1;
+        hit[i] = i % 10 < 3;
+        other[i] = i % 10 < 3;
+    }
+    check_ok(wfi_share(hit, of, N, 20000, 1, &s, err));
+    near(s.value, 0.3, 1e-12, "share");
+    near(s.low, 0.3 - 1.96 * sqrt(0.3 * 0.7 / N), 0.004, "low");
+    near(s.high, 0.3 + 1.96 * sqrt(0.3 * 0.7 / N), 0.004, "high");
+    for (int i = 0; i < 40; i++) { /* as many rows, ten to a case, all alike in it */
+        of[i] = 10;
+        hit[i] = i % 10 < 3 ? 10 : 0;
+    }
+    check_ok(wfi_share(hit, of, 40, 20000, 1, &s, err));
+    near(s.value, 0.3, 1e-12, "share by case");
+    near(s.low, 0.3 - 1.96 * sqrt(0.3 * 0.7 / 40), 0.03, "low by case");
+    near(s.high, 0.3 + 1.96 * sqrt(0.3 * 0.7 / 40), 0.03, "high by case");
+    for (int i = 0; i < 60; i++) {
+        of[i] = 1;
+        hit[i] = 0;
+    }
+    check_ok(wfi_share(hit, of, 60, 100, 1, &s, err)); /* scipy: binomtest(0, 60).proportion_ci() = [0, 0.0596] */
+    assert_true(s.value == 0 && s.low == 0);
+    near(s.high, 0.0596, 1e-4, "high of none");
+    for (int i = 0; i < 60; i++) hit[i] = 1;
+    check_ok(wfi_share(hit, of, 60, 100, 1, &s, err));
+    assert_true(s.value == 1 && s.high == 1);
+    near(s.low, 1 - 0.0596, 1e-4, "low of all");
+    check_ok(wfi_share(hit, of, 0, 100, 1, &s, err));
+    assert_true(isnan(s.value) && isnan(s.low) && isnan(s.high));
+    wf_paired_test t;
+    for (int i = 0; i < N; i++) {
+        of[i] = 1;
+        hit[i] = i % 10 < 3 || i % 20 == 19; /* 5 points more, on the same rows */
+    }
+    check_ok(wfi_share_paired((wf_shares){hit, of}, (wf_shares){other, of}, N, 20000, 1, &t, err));
+    near(t.difference, 0.05, 1e-12, "difference");
+    near(t.low, 0.05 - 1.96 * sqrt(0.05 * 0.95 / N), 0.004,
+         "low of the difference"); /* what is hard for both cancels */
+    near(t.high, 0.05 + 1.96 * sqrt(0.05 * 0.95 / N), 0.004, "high of the difference");
+    assert_true(t.p < 0.001);
+    check_ok(wfi_share_paired((wf_shares){hit, of}, (wf_shares){hit, of}, N, 200, 1, &t, err));
+    assert_true(t.p == 1 && t.difference == 0);
+}
+
 static void test_paired(void **state) {
     pair_check(near_a, near_b, near_label, near_want, false);
     pair_check(far_a, far_b, far_label, far_want, true);
@@ -330,14 +380,21 @@ static void test_sketch(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paired),        cmocka_unit_test(test_agreement),
-        cmocka_unit_test(test_sketch),        cmocka_unit_test(test_sets_and_seeds),
-        cmocka_unit_test(test_paired_errors), cmocka_unit_test(test_nothing_is_claimed_of_equal_models),
-        cmocka_unit_test(test_holm),          cmocka_unit_test(test_fisher),
-        cmocka_unit_test(test_reliability),   cmocka_unit_test(test_selective),
-        cmocka_unit_test(test_alignment),     cmocka_unit_test(test_nothing_is_claimed_of_even_slices),
-        cmocka_unit_test(test_kmeans),        cmocka_unit_test(test_probe),
-        cmocka_unit_test(test_suspects)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shares),
+                                       cmocka_unit_test(test_paired),
+                                       cmocka_unit_test(test_agreement),
+                                       cmocka_unit_test(test_sketch),
+                                       cmocka_unit_test(test_sets_and_seeds),
+                                       cmocka_unit_test(test_paired_errors),
+                                       cmocka_unit_test(test_nothing_is_claimed_of_equal_models),
+                                       cmocka_unit_test(test_holm),
+                                       cmocka_unit_test(test_fisher),
+                                       cmocka_unit_test(test_reliability),
+                                       cmocka_unit_test(test_selective),
+                                       cmocka_unit_test(test_alignment),
+                                       cmocka_unit_test(test_nothing_is_claimed_of_even_slices),
+                                       cmocka_unit_test(test_kmeans),
+                                       cmocka_unit_test(test_probe),
+                                       cmocka_unit_test(test_suspects)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ import tempfile
 import browser
 
 VIEWS = [("phone", 390, 844, "light", "screen"), ("phone-dark", 390, 844, "dark", "screen"), ("desk", 1280, 900, "light", "screen"),
-         ("desk-dark", 1280, 900, "dark", "screen"), ("print", 718, 1000, "light", "print"), ("print-dark", 718, 1000, "dark", "print")]
+         ("desk-dark", 1280, 900, "dark", "screen"), ("print", 718, 1000, "light", "print"), ("print-dark", 718, 1000, "dark", "print"), ("narrow-dark", 500, 900, "dark", "screen")]
 SKIPPED = 77  # what Meson takes for "skipped"
 
 
@@ -37,7 +37,7 @@ def reported(events, address):
 
 
 def check(tab, measure, page, shots, whole):
-    """(view, fault) of one page, in all views or in one each of phone, desk and print."""
+    """(view, fault) of one page, in all views or in some: phone, desk, print and a narrow window."""
     address = page.resolve().as_uri()
     for view, width, height, scheme, media in VIEWS if whole else VIEWS[::3] + VIEWS[4:5]:
         tab.open(address, width, height, scheme, media)

@@ -19,6 +19,9 @@
     if (!scrolls(e) && e.tagName !== 'svg' && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display === 'table-cell') say('text runs out of its cell', e.textContent);
   }
 
+  // Scroll bars and the like are dark where the page is.
+  if (!/dark/.test(getComputedStyle(document.documentElement).colorScheme) && !print) say('the page has no dark scroll bars', document.title);
+
   // Headings have something below them that says what follows.
   for (const h of document.querySelectorAll('section > h2')) {
     const next = h.nextElementSibling;
@@ -42,6 +45,7 @@
     if (svg.getAttribute('role') !== 'img' || !svg.getAttribute('aria-label')) say('a figure without a text alternative', name);
     const caption = svg.closest('figure') && svg.closest('figure').querySelector('figcaption');
     if (!caption || !caption.textContent.trim()) say('a figure without a caption', name);
+    if (!print && box.width > width && !svg.closest('figure.wide')) say(`a chart is ${Math.round(box.width)} wide on a page of ${width}`, name);
     if (!(box.width > 40 && box.height > 20)) say(`a figure of ${box.width} x ${box.height}`, name);
     if (![...drawn].some(e => { const b = e.getBBox(); return b.width > 0 || b.height > 0; })) say('nothing is drawn', name);
     for (const e of svg.querySelectorAll('*')) {

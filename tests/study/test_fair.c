@@ -117,6 +117,49 @@ static void test_nothing_to_claim(void **state) {
     json_decref(again);
 }
 
+/* Rows of one class, or groups of one class each: one side of the odds cannot be measured, and no verdict is given. */
+static void test_one_class(void **state) {
+    (void)state;
+    static const struct {
+        const char *labels[2], *groups[2], *why;
+        bool fpr, fnr; /* a gap of it can be told */
+    } cases[] = {{{"positive", "positive"}, {"a", "b"}, "no row of another label", false, true},
+                 {{"negative", "negative"}, {"a", "b"}, "no row of the label", true, false},
+                 {{"positive", "negative"}, {"a", "b"}, "not two groups have 10 rows of another label", false, false},
+                 {{"positive", "negative"}, {"a", "a"}, "not two groups of at least 10 rows", false, false}};
+    const char *models[] = {"model"};
+    char file[512];
+    snprintf(file, sizeof file, "%s", planted_at("class.jsonl"));
+    for (size_t c = 0; c < 4; c++) {
+        FILE *f = fopen(file, "w");
+        for (int i = 0; i < 60; i++)
+            fprintf(f, "{\"text\": \"the film was %s %d\", \"label\": \"%s\", \"group\": \"%s\"}\n",
+                    i % 3 ? "good" : "bad", i, cases[c].labels[i % 2], cases[c].groups[i % 2]);
+        fclose(f);
+        json_t *j = fair(&(wf_fair_spec){.models = models, .model_count = 1, .data = file, .resamples = 100});
+        const json_t *odds = json_object_get(model_of(j, 0), "equalised_odds");
+        const char *why = json_string_value(json_object_get(odds, "not_measured"));
+        if (!why || !strstr(why, cases[c].why)) fail_msg("case %zu says: %s", c, why ? why : "nothing");
+        assert_true(json_is_null(json_object_get(odds, "gap")) && json_is_null(json_object_get(odds, "p_holm")));
+        assert_true(json_is_false(json_object_get(odds, "unequal")));
+        assert_true(json_is_number(json_object_get(odds, "fpr_gap")) == cases[c].fpr);
+        assert_true(json_is_number(json_object_get(odds, "fnr_gap")) == cases[c].fnr);
+        json_decref(j);
+        char *text = NULL;
+        size_t size = 0;
+        check_ok(wf_report(lab, planted_at("one.html"), NULL, err));
+        check_ok(wfi_file_read(planted_at("one.html"), 1 << 26, &text, &size, err));
+        if (!strstr(text, cases[c].why)) fail_msg("the report does not say: %s", cases[c].why);
+        assert_null(strstr(text, "nan"));
+        wf_free(text);
+        check_ok(wf_card_write(lab, "model", planted_at("card.md"), NULL, err));
+        check_ok(wfi_file_read(planted_at("card.md"), 1 << 26, &text, &size, err));
+        if (!strstr(text, cases[c].why)) fail_msg("the card does not say: %s", cases[c].why);
+        assert_null(strstr(text, "nan"));
+        wf_free(text);
+    }
+}
+
 static const json_t *swap_of(const json_t *model, const char *of) {
     return planted_find(json_object_get(model, "swaps"), "texts_of", of);
 }
@@ -274,9 +317,10 @@ static void test_known_sets(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_biased_group), cmocka_unit_test(test_nothing_to_claim),
-                                       cmocka_unit_test(test_identity),     cmocka_unit_test(test_terms_in_texts),
-                                       cmocka_unit_test(test_mistakes),     cmocka_unit_test(test_cancel_and_report),
-                                       cmocka_unit_test(test_known_sets)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_biased_group),      cmocka_unit_test(test_nothing_to_claim),
+        cmocka_unit_test(test_one_class),         cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_terms_in_texts),    cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_cancel_and_report), cmocka_unit_test(test_known_sets)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -158,6 +158,221 @@ static void test_sets(void **state) {
     json_decref(j);
 }
 
+/* ---- contrast sets and behavioural tests ---- */
+
+enum { CASES = 20 };
+
+/* One row; label and the keys behind it may be NULL. */
+static void row_put(FILE *f, const char *noun, const char *word, const char *label, const char *more, int id,
+                    int variant) {
+    fprintf(f, "{\"text\": \"the %s was %s and %s %d\"", noun, word, word, id);
+    if (label) fprintf(f, ", \"label\": \"%s\"", label);
+    fprintf(f, ", \"case\": %d, \"variant\": %d%s}\n", id, variant, more);
+}
+
+/* Words change the answer, nouns do not: what was planted is known case by case. */
+static const char *cases_write(void) {
+    static char path[512];
+    snprintf(path, sizeof path, "%s", planted_at("cases.jsonl"));
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int i = 0; i < CASES; i++) {
+        const char *const inv = ", \"type\": \"INV\", \"test\": ";
+        char more[200];
+        snprintf(more, sizeof more, "%s\"nouns\"", inv);
+        row_put(f, "film", "good", NULL, more, i, 0);
+        row_put(f, "book", "good", NULL, more, i, 1);
+        snprintf(more, sizeof more, "%s\"words\"", inv);
+        row_put(f, "film", i < 15 ? "bad" : "good", NULL, more, i,
+                1); /* 15 of 20 flip; the file's order is not theirs */
+        row_put(f, "film", "good", NULL, more, i, 0);
+        row_put(f, "song", i % 2 ? "great" : "awful", i % 2 ? "positive" : "negative",
+                ", \"type\": \"MFT\", \"test\": \"plain\"", i, 0);
+        /* a contrast set: in 5 cases a label is wrong */
+        row_put(f, "film", "lovely", "positive", ", \"group\": \"original\"", i, 0);
+        row_put(f, "film", "dull", i < 5 ? "positive" : "negative", ", \"group\": \"perturbed\"", i, 1);
+        static const char *const said[] = {"up positive", "down", "from positive", "is negative", "up"};
+        for (int t = 0; t < 5; t++) { /* from good to bad */
+            snprintf(more, sizeof more, ", \"type\": \"DIR\", \"test\": \"%s\", \"expect\": \"%s\"", said[t], said[t]);
+            row_put(f, "film", "good", NULL, more, i, 0);
+            row_put(f, "film", "bad", NULL, more, i, 1);
+        }
+        row_put(f, "film", "good", NULL, ", \"type\": \"DIR\", \"test\": \"unsaid\"", i, 0);
+        row_put(f, "film", "bad", NULL, ", \"type\": \"DIR\", \"test\": \"unsaid\"", i, 1);
+    }
+    row_put(f, "film", "good", NULL, ", \"type\": \"INV\", \"test\": \"nouns\"", 900, 0);      /* alone */
+    row_put(f, "film", "good", "neutral", ", \"type\": \"MFT\", \"test\": \"plain\"", 901, 0); /* not known */
+    fclose(f);
+    return path;
+}
+
+static void rate_is(const json_t *of, double cases, double rate) {
+    const json_t *share = json_object_get(of, "rate");
+    assert_true(planted_number(of, "cases") == cases && planted_number(of, "failed") == rate * cases);
+    assert_true(fabs(planted_number(share, "value") - rate) < 1e-9);
+    assert_true(planted_number(share, "low") <= rate && planted_number(share, "high") >= rate);
+    assert_true(planted_number(share, "high") - planted_number(share, "low") > 0.02);
+}
+
+static json_t *cases_ask(const char *const *models, size_t n, const char *path) {
+    const char *kinds[] = {"case"}, *sets[] = {path};
+    const int one = 1;
+    return robust(&(wf_robust_spec){.models = models,
+                                    .model_count = n,
+                                    .kinds = kinds,
+                                    .kind_count = 1,
+                                    .strengths = &one,
+                                    .strength_count = 1,
+                                    .sets = sets,
+                                    .set_count = 1,
+                                    .rows = 40,
+                                    .resamples = 300});
+}
+
+static const json_t *set_of(const json_t *j, size_t model) {
+    return json_array_get(json_object_get(json_array_get(json_object_get(j, "models"), model), "sets"), 0);
+}
+
+static void test_cases(void **state) {
+    const char *models[] = {"model"};
+    json_t *j = cases_ask(models, 1, cases_write());
+    const json_t *set = set_of(j, 0), *types = json_object_get(set, "types"), *tests = json_object_get(set, "tests"),
+                 *nouns = planted_find(tests, "test", "nouns"), *unsaid = planted_find(tests, "test", "unsaid");
+    assert_true(planted_number(set, "rows") == 3 * CASES && planted_number(set, "left_out") == 1);
+    assert_true(planted_number(set, "unlabelled") == 16 * CASES + 1);
+    rate_is(planted_find(tests, "test", "words"), CASES, 0.75);
+    rate_is(nouns, CASES, 0);
+    assert_string_equal("they have one variant", json_string_value(json_object_get(
+                                                     json_array_get(json_object_get(nouns, "not_judged"), 0), "why")));
+    rate_is(planted_find(types, "type", "INV"), 2 * CASES, 0.375);
+    rate_is(planted_find(types, "type", "MFT"), CASES, 0);
+    rate_is(planted_find(types, "type", "contrast"), CASES, 0.25);
+    rate_is(planted_find(tests, "test", "up positive"), CASES, 1);
+    rate_is(planted_find(tests, "test", "up"), CASES, 1);
+    rate_is(planted_find(tests, "test", "down"), CASES, 0);
+    rate_is(planted_find(tests, "test", "from positive"), CASES, 0);
+    rate_is(planted_find(tests, "test", "is negative"), CASES, 0);
+    assert_true(planted_number(unsaid, "cases") == 0 &&
+                json_is_null(json_object_get(json_object_get(unsaid, "rate"), "value")));
+    assert_true(planted_number(json_object_get(unsaid, "changed"), "value") == 1);
+    /* the worst first, what was not judged last */
+    assert_true(planted_number(json_object_get(json_array_get(tests, 0), "rate"), "value") == 1);
+    assert_ptr_equal(unsaid, json_array_get(tests, json_array_size(tests) - 1));
+    const json_t *groups = json_object_get(set, "groups"), *perturbed = planted_find(groups, "group", "perturbed"),
+                 *original = planted_find(groups, "group", "original");
+    assert_true(planted_number(json_object_get(original, "accuracy"), "value") == 1);
+    assert_true(planted_number(json_object_get(perturbed, "accuracy"), "value") == 0.75);
+    assert_true(planted_number(json_object_get(planted_find(json_object_get(perturbed, "labels"), "label", "negative"),
+                                               "accuracy"),
+                               "value") == 1);
+    json_decref(j);
+}
+
+static const json_t *asked(const json_t *pair, const char *what, const char *name) {
+    size_t i;
+    const json_t *q;
+    json_array_foreach(json_object_get(pair, "sets"), i, q) {
+        const char *is = json_string_value(json_object_get(q, "name"));
+        if (strcmp(json_string_value(json_object_get(q, "what")), what) == 0 &&
+            (name ? is && strcmp(is, name) == 0 : !is))
+            return q;
+    }
+    fail_msg("nothing asks %s %s", what, name ? name : "");
+    return NULL;
+}
+
+/* What never learned does not flip, and is wrong about the labels; two that learned the same are not told apart. */
+static void test_cases_of_pairs(void **state) {
+    const char *models[] = {"model", "raw", "twin"};
+    json_t *j = cases_ask(models, 3, cases_write());
+    const json_t *pairs = json_object_get(j, "pairs"), *raw = json_array_get(pairs, 0),
+                 *twin = json_array_get(pairs, 1), *flips = asked(raw, "test", "words"),
+                 *right = asked(raw, "accuracy", NULL);
+    size_t i;
+    const json_t *q;
+    assert_string_equal("model", json_string_value(json_object_get(right, "better")));
+    assert_true(planted_number(right, "low") > 0 && planted_number(right, "p_holm") < 0.05);
+    assert_string_equal("raw", json_string_value(json_object_get(flips, "better")));
+    assert_true(planted_number(flips, "a") == 0.75 && planted_number(flips, "b") < 0.2 &&
+                planted_number(flips, "low") > 0.2);
+    assert_string_equal("twin", json_string_value(json_object_get(twin, "b")));
+    json_array_foreach(json_object_get(twin, "sets"), i, q) assert_true(json_is_null(json_object_get(q, "better")));
+    json_t *again = cases_ask(models, 3, cases_write());
+    assert_true(json_equal(pairs, json_object_get(again, "pairs")));
+    json_decref(again);
+    json_decref(j);
+    char *text = NULL;
+    size_t size = 0;
+    check_ok(wf_report(lab, planted_at("cases.html"), NULL, err));
+    check_ok(wfi_file_read(planted_at("cases.html"), 1 << 26, &text, &size, err));
+    static const char *const wants[] = {"Cases that fail, by type", "tests, the worst first",
+                                        "Other sets by group and label", "Two models on the same cases",
+                                        "they have one variant"};
+    for (size_t k = 0; k < sizeof wants / sizeof *wants; k++)
+        if (!strstr(text, wants[k])) fail_msg("\"%s\" is not in the report", wants[k]);
+    assert_null(strstr(text, "nan"));
+    wf_free(text);
+}
+
+/* Nothing but invariances: no score, and still an answer. */
+static void test_cases_without_labels(void **state) {
+    const char *models[] = {"model"};
+    char path[512];
+    snprintf(path, sizeof path, "%s", planted_at("bare.jsonl"));
+    FILE *f = fopen(path, "w");
+    for (int i = 0; i < 12; i++)
+        for (int v = 0; v < 3; v++) row_put(f, v ? "book" : "film", "good", NULL, ", \"type\": \"INV\"", i, v);
+    fclose(f);
+    json_t *j = cases_ask(models, 1, path);
+    const json_t *set = set_of(j, 0);
+    assert_true(planted_number(set, "rows") == 0 && json_is_null(json_object_get(set, "score")));
+    rate_is(planted_find(json_object_get(set, "types"), "type", "INV"), 12, 0);
+    json_decref(j);
+    f = fopen(path, "a");
+    row_put(f, "film", "good", NULL, ", \"type\": \"DIR\", \"expect\": \"sideways\"", 99, 0);
+    fclose(f);
+    const char *sets[] = {path};
+    wf_err said = {0};
+    const wf_robust_spec wrong = {.models = models, .model_count = 1, .sets = sets, .set_count = 1};
+    assert_int_equal(WF_E_DATA, wf_study_robust(lab, &wrong, NULL, &said));
+    if (!strstr(said.text, "bare.jsonl:37") || !strstr(said.text, "up LABEL")) fail_msg("%s", said.text);
+}
+
+/* The published checklist, where it lies beside this checkout: every row is asked for something. */
+static void test_known_checklist(void **state) {
+    const char *models[] = {"model"}, *top = getenv("WEFT_SHARED_DATA");
+    char path[512], some[512];
+    char *text = NULL;
+    size_t size = 0, at = 0;
+    snprintf(path, sizeof path, "%s/checklist_sentiment/test.jsonl", top ? top : "../shared/data");
+    if (!wfi_file_exists(path)) skip();
+    check_ok(wfi_file_read(path, 1 << 26, &text, &size, err));
+    snprintf(some, sizeof some, "%s", planted_at("some.jsonl"));
+    FILE *f = fopen(some, "w"); /* every test, a few of its cases */
+    int all = 0, neutral = 0;
+    while (at < size) {
+        const size_t n = strcspn(text + at, "\n") + 1;
+        json_t *row = json_loadb(text + at, n - 1, 0, NULL);
+        if (json_integer_value(json_object_get(row, "case")) % 8 == 1) {
+            fwrite(text + at, 1, n, f);
+            const char *label = json_string_value(json_object_get(row, "label"));
+            neutral += label && strcmp(label, "neutral") == 0;
+            all++;
+        }
+        json_decref(row);
+        at += n;
+    }
+    fclose(f);
+    wf_free(text);
+    json_t *j = cases_ask(models, 1, some);
+    const json_t *set = set_of(j, 0), *dir = planted_find(json_object_get(set, "types"), "type", "DIR");
+    assert_true(planted_number(set, "left_out") == neutral);
+    assert_true(planted_number(set, "rows") + planted_number(set, "unlabelled") == all - neutral);
+    assert_true(planted_number(dir, "cases") > 10 && json_array_size(json_object_get(dir, "not_judged")) == 0);
+    assert_true(planted_number(planted_find(json_object_get(set, "types"), "type", "INV"), "cases") > 50);
+    json_decref(j);
+}
+
 static void test_mistakes(void **state) {
     const char *models[] = {"model", "model"}, *none[] = {"no such model"}, *kinds[] = {"typo", "typo"},
                *odd[] = {"magic"}, *synonym[] = {"synonym"}, *sets[] = {"no such set"}, *own[] = {"biased"};
@@ -240,6 +455,10 @@ int main(void) {
                                        cmocka_unit_test(test_biased_group),
                                        cmocka_unit_test(test_pairs),
                                        cmocka_unit_test(test_sets),
+                                       cmocka_unit_test(test_cases),
+                                       cmocka_unit_test(test_cases_of_pairs),
+                                       cmocka_unit_test(test_cases_without_labels),
+                                       cmocka_unit_test(test_known_checklist),
                                        cmocka_unit_test(test_mistakes),
                                        cmocka_unit_test(test_cancel_and_report)};
     return cmocka_run_group_tests(tests, setup, teardown);
