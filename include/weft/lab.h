@@ -120,6 +120,11 @@ typedef struct wf_joint_spec {
  * "heads":{TASK:{"dev","test","metric","train_rows","batches","loss_weight",...}}. */
 WF_API wf_status wf_train_joint(wf_lab *lab, const wf_joint_spec *spec, char **json, wf_err *err);
 
+/* What can be told of a training without its lab, so before what it names is there: methods and the names of their
+ * settings, words, ranges. WF_OK does not promise that it will run. */
+WF_API wf_status wf_train_check(const wf_train_spec *spec, wf_err *err);
+WF_API wf_status wf_joint_check(const wf_joint_spec *spec, wf_err *err);
+
 WF_API wf_status wf_resume(wf_lab *lab, int64_t run, char **json,
                            wf_err *err); /* goes on with an unfinished run; same bits as unbroken */
 
@@ -165,6 +170,8 @@ typedef struct wf_compare_spec {
 /* {"task","rows":[{"method","train_rows","seed","metrics","trainable_params","wall_seconds"}],"summary":[...],
  * "tests":[...],"tuning":[...]} */
 WF_API wf_status wf_compare(wf_lab *lab, const wf_compare_spec *spec, char **json, wf_err *err);
+/* As wf_train_check, for every method. */
+WF_API wf_status wf_compare_check(const wf_compare_spec *spec, wf_err *err);
 
 /* Speed on this machine. Works are measured in rounds, in turn, and compared with the fastest matrix products of their
  * type: "gemm" (these alone), "train:METHOD", "train:head", "train:full", "train:fuse:N", "infer:plain",

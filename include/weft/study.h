@@ -23,8 +23,8 @@ typedef struct wf_robust_spec {
     size_t kind_count;
     const int *strengths; /* 1 to 5; none: all five */
     size_t strength_count;
-    const char *const *sets; /* tasks of the lab with the same labels (every row of them), or files; rows with other
-                                labels are left out */
+    const char *const *sets; /* tasks of the lab with the same labels (every row of them), or files, of which cases with
+                                their variants are judged too; rows with other labels are left out and counted */
     size_t set_count;
     const char *wordnet; /* folder of WordNet's files (Debian: /usr/share/wordnet) */
     int64_t rows;        /* test rows used, a stratified sample; 0: 1,000 at most; -1: all */

@@ -68,6 +68,7 @@ typedef struct cli_command {
     const char *example;
     const cli_option *options; /* ends with name NULL; may be NULL */
     int (*run)(const cli_args *a);
+    wf_status (*check)(const cli_args *a, wf_err *err); /* what can be told without the lab, for plans; may be NULL */
 } cli_command;
 #define CLI_AT(field) offsetof(cli_args, field)
 

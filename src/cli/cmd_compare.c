@@ -244,7 +244,7 @@ static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_er
     wf_status st = methods_split(a.methods, &methods) ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && a.rows_list) st = sizes_read(a.rows_list, &rows, &row_count, err);
     if (st == WF_OK && a.rates_list) st = rates_read(a.rates_list, &rates, &rate_count, err);
-    cli_stop_gently();
+    if (lab) cli_stop_gently(); /* NULL: only says what is wrong */
     cli_train_fill(&a);
     const wf_compare_spec spec = {.task = a.words[0],
                                   .base = a.train.base,
@@ -256,7 +256,7 @@ static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_er
                                   .tune_lr = rates,
                                   .tune_lr_count = rate_count,
                                   .train = a.train};
-    if (st == WF_OK) st = wf_compare(lab, &spec, text, err);
+    if (st == WF_OK) st = lab ? wf_compare(lab, &spec, text, err) : wf_compare_check(&spec, err);
     cli_list_free(methods.list, methods.count);
     free(rows);
     free(rates);
@@ -267,6 +267,11 @@ static int run(const cli_args *a) {
     if (!a->methods) return cli_usage("which methods? weft compare TASK --methods head,seq_bn,fuse:A,B");
     if (a->seeds < 0 || a->seeds > 1000) return cli_usage("--seeds must lie in [1, 1000]");
     return cli_call(a, run_call, compare_show);
+}
+
+static wf_status check(const cli_args *a, wf_err *err) {
+    return a->methods ? run_call(a, NULL, NULL, err)
+                      : cli_wrong(err, WF_E_ARG, "which methods? weft compare TASK --methods head,seq_bn,fuse:A,B");
 }
 
 static const cli_option options[] = {
@@ -295,6 +300,7 @@ const cli_command cli_compare = {
     .most = 1,
     .options = options,
     .run = run,
+    .check = check,
     .summary = "train and score several methods over sizes and seeds",
     .text =
         "A fusion may name \"own\": an adapter of the task trained on the same rows. average, weighted (by dev) "

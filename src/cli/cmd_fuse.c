@@ -1,18 +1,19 @@
 /* cli/cmd_fuse.c - weft fuse. */
 #include "cli/training.h"
 
-static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {
+/* lab NULL: only says what is wrong. */
+static wf_status fuse(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {
     cli_args a = *given;
     size_t count = 0;
     char **from = cli_list(a.from, ',', &count);
     if (!from) return cli_wrong(err, WF_E_NOMEM, "out of memory");
-    cli_stop_gently();
+    if (lab) cli_stop_gently();
     cli_train_fill(&a);
     a.train.task = a.words[0];
     a.train.method = "fusion";
     a.train.from = (const char *const *)from;
     a.train.from_count = count;
-    const wf_status st = count ? wf_train(lab, &a.train, text, err)
+    const wf_status st = count ? lab ? wf_train(lab, &a.train, text, err) : wf_train_check(&a.train, err)
                                : cli_wrong(err, WF_E_ARG, "--from needs at least one adapter's name");
     cli_list_free(from, count);
     return st;
@@ -20,7 +21,11 @@ static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_er
 
 static int run(const cli_args *a) {
     if (!a->from) return cli_usage("which adapters? weft fuse TASK --from A,B,C");
-    return cli_call(a, run_call, cli_trained_show);
+    return cli_call(a, fuse, cli_trained_show);
+}
+
+static wf_status check(const cli_args *a, wf_err *err) {
+    return a->from ? fuse(a, NULL, NULL, err) : cli_wrong(err, WF_E_ARG, "which adapters? weft fuse TASK --from A,B,C");
 }
 
 static const cli_option options[] = {
@@ -44,6 +49,7 @@ const cli_command cli_fuse = {
     .most = 1,
     .options = options,
     .run = run,
+    .check = check,
     .summary = "train a fusion of adapters, and a head, for a task",
     .text = "AdapterFusion (Pfeiffer et al. 2021): at every layer an attention picks from what the adapters say, token "
             "by token. The adapters and\n"

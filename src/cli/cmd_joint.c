@@ -1,12 +1,13 @@
 /* cli/cmd_joint.c - weft joint. */
 #include "cli/training.h"
 
-static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {
+/* lab NULL: only says what is wrong. */
+static wf_status joint(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {
     cli_args a = *given;
     size_t count = 0;
     char **tasks = cli_list(a.words[0], ',', &count);
     if (!tasks) return cli_wrong(err, WF_E_NOMEM, "out of memory");
-    cli_stop_gently();
+    if (lab) cli_stop_gently();
     cli_train_fill(&a);
     const wf_joint_spec spec = {.tasks = (const char *const *)tasks,
                                 .task_count = count,
@@ -14,13 +15,17 @@ static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_er
                                 .sampling = a.sampling,
                                 .loss_weights = a.loss_weights,
                                 .train = a.train};
-    const wf_status st = wf_train_joint(lab, &spec, text, err);
+    const wf_status st = lab ? wf_train_joint(lab, &spec, text, err) : wf_joint_check(&spec, err);
     cli_list_free(tasks, count);
     return st;
 }
 
 static int run(const cli_args *a) {
-    return cli_call(a, run_call, cli_trained_show);
+    return cli_call(a, joint, cli_trained_show);
+}
+
+static wf_status check(const cli_args *a, wf_err *err) {
+    return joint(a, NULL, NULL, err);
 }
 
 static const cli_option options[] = {
@@ -44,6 +49,7 @@ const cli_command cli_joint = {
     .most = 1,
     .options = options,
     .run = run,
+    .check = check,
     .summary = "train several tasks together: one shared adapter, or one base, and a head for each",
     .text =
         "The classic alternatives to fusing. The state with the best mean of the tasks' dev scores is kept. The model "

@@ -46,6 +46,9 @@ static int step_check(const plan_run *p, size_t k, const json_t *words) {
     else if (unused.count < c->least || unused.count > c->most)
         code = cli_usage("%s: expanded step %zu needs: weft %s %s; it is: %s", p->a->words[0], k + 1, c->name, c->words,
                          line ? line : "");
+    wf_err err = {0};
+    if (code == EXIT_DONE && c->check && c->check(&unused, &err) != WF_OK)
+        code = cli_usage("%s: expanded step %zu: %s; it is: %s", p->a->words[0], k + 1, err.text, line ? line : "");
     free(line);
     return code;
 }
@@ -308,8 +311,10 @@ const cli_command cli_plan_command = {
         "FILE holds {\"let\": {\"sources\": [\"a\", \"b\"]}, \"steps\": [\"base add base ../base\",\n"
         "{\"for\": {\"t\": \"sources\", \"s\": [0, 1]}, \"run\": \"train {t} --name {t}-{s} --seed {s}\"}]}: a step "
         "is a command's words,\n"
-        "repeated for each value; {sources} stands for a,b. All steps are checked before the first one runs. A lab "
-        "is made where\n"
+        "repeated for each value; {sources} stands for a,b. Before the first one runs, all steps are checked: "
+        "commands, options and\n"
+        "numbers, of trainings also methods, names of their settings and ranges; not what must be in the lab by then. "
+        "A lab is made where\n"
         "there is none; paths start from FILE's folder. What is done is kept in the lab: the same call again runs "
         "what is not,\n"
         "and goes on with a training or comparison that was interrupted.",

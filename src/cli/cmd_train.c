@@ -94,12 +94,22 @@ void cli_trained_show(const json_t *j) {
     if (*verdict) puts(verdict);
 }
 
+static void fill(cli_args *a) {
+    cli_train_fill(a);
+    a->train.task = a->words[0];
+}
+
 static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_err *err) {
     cli_args a = *given;
     cli_stop_gently();
-    cli_train_fill(&a);
-    a.train.task = a.words[0];
+    fill(&a);
     return wf_train(lab, &a.train, text, err);
+}
+
+static wf_status check(const cli_args *given, wf_err *err) {
+    cli_args a = *given;
+    fill(&a);
+    return wf_train_check(&a.train, err);
 }
 
 static int run(const cli_args *a) {
@@ -123,6 +133,7 @@ const cli_command cli_train = {
     .most = 1,
     .options = options,
     .run = run,
+    .check = check,
     .summary = "train one adapter (or a head alone, or everything) on a task",
     .text = "The base stays as it is; only the adapter and the task's head are trained. A method takes settings of its "
             "own in brackets:\n"
