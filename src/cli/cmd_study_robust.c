@@ -207,7 +207,9 @@ const cli_command cli_study_robust = {
         "model loses less than another, comes with 95 % intervals and p values corrected for the number of "
         "questions (Holm); below\n"
         "0.05 it is called a difference. Also: calibration, errors among the surest answers, scores by group and on "
-        "other sets.\n"
+        "other sets;\n"
+        "of contrast sets and checklists (fields case, test, type, variant, expect) the share of cases that fail, for "
+        "each test.\n"
         "weft report draws it.",
     .example = "weft study robust editorials,editorials-head --kinds typo,swap,words --sets contrast.jsonl",
 };

@@ -281,7 +281,7 @@ static wf_status roles(const look *l, const char *path, const wf_task_options *o
     char have[SHOWN_BYTES];
     const json_t *seen = l->seen;
     const bool single = known->text_field && !known->pair_field; /* the task's own rows have no second text */
-    *f = (wf_fields){0};
+    *f = (wf_fields){.lenient = o->lenient};
     WF_TRY(role(seen, path, o->text, "--text", known->text_field, text_names, f->text, err));
     WF_TRY(role(seen, path, o->label, "--label", known->label_field, label_names, f->label, err));
     WF_TRY(role(seen, path, o->pair, "--pair", known->pair_field, single ? NULL : pair_names, f->pair, err));

@@ -126,11 +126,12 @@ static wf_status label_get(wf_text_pool *pool, const json_t *row, const char *fi
 static wf_status add(void *user, const json_t *row, const char *place, int64_t line, wf_err *err) {
     filler *w = user;
     wf_text_pool *pool = w->out->pool;
-    wf_raw r = {.line = line, .file = w->file, .label_field = w->label_field};
+    wf_raw r = {.line = line, .file = w->file, .label_field = w->label_field, .lenient = w->f->lenient};
     WF_TRY(text_get(pool, row, w->f->text, place, line, &r.text, err));
     if (!r.text) return wrong(err, place, w->f->text, line, "there in every row");
     WF_TRY(text_get(pool, row, w->f->pair, place, line, &r.pair, err));
-    if (w->f->pair[0] && !r.pair) return wrong(err, place, w->f->pair, line, "there in every row (some rows have it)");
+    if (w->f->pair[0] && !r.pair && !r.lenient)
+        return wrong(err, place, w->f->pair, line, "there in every row (some rows have it)");
     WF_TRY(name_get(pool, row, w->f->group, place, line, &r.group, err));
     WF_TRY(name_get(pool, row, w->f->together, place, line, &r.together, err));
     const json_t *choices = w->f->choices[0] ? json_object_get(row, w->f->choices) : NULL;

@@ -17,6 +17,7 @@ typedef struct wf_raw {
     int32_t list_count;
     const char *file, *label_field; /* for messages */
     int64_t line;
+    bool lenient; /* as the options say */
 } wf_raw;
 
 typedef struct wf_raws {
@@ -27,6 +28,7 @@ typedef struct wf_raws {
 
 typedef struct wf_fields { /* names of fields; "" when there is none of that role */
     char text[128], pair[128], choices[128], label[128], group[128], together[128];
+    bool lenient;
 } wf_fields;
 
 /* Settles every role: the option's field must exist; others are looked for by the names of the known task's fields,

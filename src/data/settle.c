@@ -225,7 +225,7 @@ static wf_status row_fill(const wf_task *task, const wf_raw *r, wf_text_pool *po
                     .label = -1,
                     .group = r->group,
                     .line = r->line};
-    if (task->has_pair && !r->pair)
+    if (task->has_pair && !r->pair && !r->lenient)
         return wfi_fail_at(err, WF_E_DATA, "text_pair", r->line,
                            "%s:%lld: task \"%s\" is about pairs of texts; the second is missing", r->file,
                            (long long)r->line, task->name);

@@ -53,6 +53,7 @@ typedef struct wf_task_options { /* NULL strings: detect */
     const char *kind, *text, *pair, *label, *group, *metric;
     uint64_t seed;                /* of the split, when PATH is one file or a part is missing */
     double dev_share, test_share; /* 0: 0.1 and 0.2 of a single file; dev 0.1 of train when only dev is missing */
+    bool lenient;                 /* rows without the second text that others have are read, with pair NULL */
     const char *split_group;      /* field whose equal values stay on one side of a split; NULL: none */
 } wf_task_options;
 

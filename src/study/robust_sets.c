@@ -77,7 +77,7 @@ static wf_status set_read(wf_robust *r, const char *name, wf_robust_set *set, wf
     if (strcmp(name, r->task->name) == 0)
         return wfi_fail(err, WF_E_ARG, "\"%s\" is the task of the study itself", name);
     if (wfi_file_exists(name)) {
-        WF_TRY(wfi_rows_read(name, r->task, NULL, false, &set->file, err));
+        WF_TRY(wfi_rows_read(name, r->task, &(wf_task_options){.lenient = true}, false, &set->file, err));
         if (r->task->kind == WF_KIND_CLASSIFICATION) WF_TRY(wfi_case_marks_read(name, &set->marks, err));
     } else {
         wf_status st = wfi_lab_task(lab, name, &set->task, NULL, err);

@@ -373,6 +373,32 @@ static void test_known_checklist(void **state) {
     json_decref(j);
 }
 
+/* A set of several tasks, some of pairs: a model of pairs answers those, and rows of one text are counted as left out.
+ */
+static void test_mixed_set(void **state) {
+    const char *models[] = {"paired"};
+    char path[512];
+    char *text = calloc(80, 120);
+    size_t n = 0;
+    for (int i = 0; i < 40; i++)
+        n += (size_t)sprintf(text + n, "{\"text\": \"the film %d\", \"text_pair\": \"was %s\", \"label\": \"%s\"}\n", i,
+                             i % 2 ? "good" : "bad", i % 2 ? "positive" : "negative");
+    check_ok(wfi_dir_make(planted_at("pairs"), err));
+    tiny_write(planted_at("pairs"), "train.jsonl", text);
+    tiny_write(planted_at("pairs"), "test.jsonl", text);
+    n += (size_t)sprintf(text + n, "{\"text\": \"alone\", \"label\": \"positive\"}\n");
+    snprintf(path, sizeof path, "%s", planted_at("mixed.jsonl"));
+    check_ok(wfi_file_write(path, text, n, err));
+    free(text);
+    check_ok(wf_task_add(lab, &(wf_task_spec){.name = "pairs", .path = planted_at("pairs")}, NULL, err));
+    check_ok(wf_train(
+        lab, &(wf_train_spec){.task = "pairs", .name = "paired", .method = "head", .epochs = 1, .base_dtype = "f32"},
+        NULL, err));
+    json_t *j = cases_ask(models, 1, path);
+    assert_true(planted_number(set_of(j, 0), "rows") == 40 && planted_number(set_of(j, 0), "left_out") == 1);
+    json_decref(j);
+}
+
 static void test_mistakes(void **state) {
     const char *models[] = {"model", "model"}, *none[] = {"no such model"}, *kinds[] = {"typo", "typo"},
                *odd[] = {"magic"}, *synonym[] = {"synonym"}, *sets[] = {"no such set"}, *own[] = {"biased"};
@@ -459,6 +485,7 @@ int main(void) {
                                        cmocka_unit_test(test_cases_of_pairs),
                                        cmocka_unit_test(test_cases_without_labels),
                                        cmocka_unit_test(test_known_checklist),
+                                       cmocka_unit_test(test_mixed_set),
                                        cmocka_unit_test(test_mistakes),
                                        cmocka_unit_test(test_cancel_and_report)};
     return cmocka_run_group_tests(tests, setup, teardown);
