@@ -8,7 +8,8 @@
 enum { COLUMNS_ALIGNED = 20, TEXT_LONG = 28 };
 
 static const char STYLE[] =
-    ":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--muted:#59636e;--line:#d5dae0;--panel:#f6f8fa;--shade:#59636e99;"
+    ":root{color-scheme:light "
+    "dark;--bg:#fff;--fg:#1b1f24;--muted:#59636e;--line:#d5dae0;--panel:#f6f8fa;--shade:#59636e99;"
     "--s0:#0b62c4;--s1:#c2410c;--s2:#0f7b4f;--s3:#8b3fc9;--s4:#a16207;--s5:#be185d;--s6:#0e7490;--s7:#525b66}"
     /* What is printed is printed on white, whatever the screen looks like. */
     "@media screen and (prefers-color-scheme:dark){"

@@ -107,11 +107,32 @@ static void comparisons_make(void) {
                         NULL, err));
 }
 
+/* Behavioural tests of every type, with long names, groups and what cannot be judged. */
+static const char *checklist_write(void) {
+    static const char *const types[] = {"MFT", "INV", "DIR"};
+    static char path[600];
+    snprintf(path, sizeof path, "%s", planted_at("checklist.jsonl"));
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int i = 0; i < 72; i++)
+        for (int v = 0; v < 2; v++)
+            fprintf(f,
+                    "{\"text\": \"the film was %s %d\", \"case\": %d, \"variant\": %d, \"type\": \"%s\", \"group\": "
+                    "\"%s\", "
+                    "\"test\": \"what a long name of a test should be (and is) %d\"%s}\n",
+                    (i + v) % 3 ? "good" : "bad", i, i, v, types[i % 3], i % 2 ? "Negation" : "Vocabulary", i % 6,
+                    i % 3 == 0   ? (i + v) % 3 ? ", \"label\": \"positive\"" : ", \"label\": \"negative\""
+                    : i % 6 == 2 ? ", \"expect\": \"down positive\""
+                                 : "");
+    fclose(f);
+    return path;
+}
+
 static void studies_make(void) {
     const char *both[] = {"fusion_of_four", "a_second_adapter_of_reviews_with_a_long_name"}, *topics[] = {"of_topics"},
-               *sets[] = {"more_reviews_from_elsewhere"};
+               *sets[] = {"more_reviews_from_elsewhere", checklist_write()};
     check_ok(wf_study_robust(
-        lab, &(wf_robust_spec){.models = both, .model_count = 2, .sets = sets, .set_count = 1, .resamples = 100}, NULL,
+        lab, &(wf_robust_spec){.models = both, .model_count = 2, .sets = sets, .set_count = 2, .resamples = 100}, NULL,
         err));
     check_ok(wf_study_failures(lab, &(wf_failures_spec){.models = both, .model_count = 2}, NULL, err));
     check_ok(wf_study_failures(lab, &(wf_failures_spec){.models = topics, .model_count = 1}, NULL, err));
