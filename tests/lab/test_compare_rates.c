@@ -8,6 +8,16 @@
 static wf_lab *lab;
 static const double ABSURD = 1e-12, GOOD = 5e-3;
 
+static void labels_flip(const char *file) {
+    char *text = NULL;
+    size_t n = 0;
+    check_ok(wfi_file_read(file, 1 << 20, &text, &n, err));
+    for (char *at_label = text; (at_label = strstr(at_label, "\"label\": \"")) != NULL; at_label++)
+        memcpy(at_label + 10, at_label[10] == 'p' ? "negative" : "positive", 8);
+    check_ok(wfi_file_write(file, text, n, err));
+    wfi_free(text);
+}
+
 static int setup(void **state) {
     (void)state;
     snprintf(top, sizeof top, "%s", check_temp_dir());
@@ -20,6 +30,9 @@ static int setup(void **state) {
     tiny_task(at("target"), 2, 120, 40, 80);
     check_ok(wf_task_add(lab, &(wf_task_spec){.name = "reviews", .path = at("reviews")}, NULL, err));
     check_ok(wf_task_add(lab, &(wf_task_spec){.name = "target", .path = at("target")}, NULL, err));
+    tiny_task(at("flipped"), 4, 120, 40, 80);
+    labels_flip(at("flipped/test.jsonl"));
+    check_ok(wf_task_add(lab, &(wf_task_spec){.name = "flipped", .path = at("flipped")}, NULL, err));
     tiny_task(at("blind"), 3, 4, 1, 4); /* too few to take dev from train */
     check_ok(wfi_tree_remove(at("blind/dev.jsonl"), err));
     check_ok(wf_task_add(lab, &(wf_task_spec){.name = "blind", .path = at("blind")}, NULL, err));
@@ -100,6 +113,24 @@ static void test_planted_rate_is_chosen(void **state) {
         json_object_get(row, "mean"), json_object_get(json_array_get(json_object_get(j, "summary"), i), "mean")));
     assert_int_equal(0, json_array_size(json_object_get(given, "tuning")));
     json_decref(given);
+    json_decref(j);
+}
+
+/* On a task whose test labels are all wrong, test would choose the other rate. */
+static void test_dev_alone_chooses(void **state) {
+    (void)state;
+    static const char *const methods[] = {"fuse:rich"};
+    static const double rates[] = {1e-12, 5e-3};
+    wf_compare_spec c = spec_of(methods, 1, 1);
+    c.task = "flipped";
+    c.tune_lr = rates;
+    c.tune_lr_count = 2;
+    c.train.epochs = 8;
+    json_t *j = compared(&c);
+    const json_t *one = json_array_get(json_object_get(j, "tuning"), 0);
+    assert_true(number(one, "lr") >= GOOD);
+    assert_true(number(json_array_get(json_object_get(one, "trials"), 1), "dev") > 0.6);
+    assert_true(number(json_object_get(json_array_get(json_object_get(j, "summary"), 0), "mean"), "accuracy") < 0.4);
     json_decref(j);
 }
 
@@ -262,6 +293,7 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_planted_rate_is_chosen),
+                                       cmocka_unit_test(test_dev_alone_chooses),
                                        cmocka_unit_test(test_choice),
                                        cmocka_unit_test(test_resumed),
                                        cmocka_unit_test(test_memory),
