@@ -3,6 +3,7 @@
  *   {"do":"load","lab","base","texts","threads","works":[...]}   types and arithmetic of the works; those that this
  *                                                                version cannot run carry "error"
  *   {"do":"run","work","seconds"}       one round of a work, or of "gemm" or "tokenize"
+ *   {"do":"gradient","work","rows","gradient":FILE}   of a training work's loss over the first texts (bench/gradient.c)
  *   {"do":"outputs","works":[...],"outputs":FILE,"parts":FOLDER}   as `weft bench --outputs --parts`
  * What is timed is src/bench's, which `weft bench` itself runs. */
 #include "base/alloc.h"
@@ -92,6 +93,12 @@ static wf_status work_run(wf_bench_running *r, double seconds, json_t **out, wf_
     return WF_OK;
 }
 
+static wf_status loaded_find(const char *name, wf_bench_running **out, wf_err *err) {
+    for (size_t i = 0; i < timed.work_count; i++)
+        if (strcmp(timed.works[i].name, name) == 0) return *out = &timed.running[i], WF_OK;
+    return wfi_fail(err, WF_E_ARG, "work \"%s\" was not loaded", name);
+}
+
 static wf_status run(const json_t *ask, json_t **out, wf_err *err) {
     const char *name = NULL;
     double seconds = 0;
@@ -99,9 +106,22 @@ static wf_status run(const json_t *ask, json_t **out, wf_err *err) {
     WF_TRY(wfi_json_num(ask, "seconds", "run", &seconds, err));
     if (strcmp(name, "gemm") == 0) return gemm_run(out, err);
     if (strcmp(name, "tokenize") == 0) return tokenize_run(seconds, out, err);
-    for (size_t i = 0; i < timed.work_count; i++)
-        if (strcmp(timed.works[i].name, name) == 0) return work_run(&timed.running[i], seconds, out, err);
-    return wfi_fail(err, WF_E_ARG, "work \"%s\" was not loaded", name);
+    wf_bench_running *r = NULL;
+    WF_TRY(loaded_find(name, &r, err));
+    return work_run(r, seconds, out, err);
+}
+
+static wf_status gradient(const json_t *ask, json_t **out, wf_err *err) {
+    const char *name = NULL, *file = NULL;
+    int64_t rows = 0;
+    wf_bench_running *r = NULL;
+    WF_TRY(wfi_json_str(ask, "work", "gradient", &name, err));
+    WF_TRY(wfi_json_str(ask, "gradient", "gradient", &file, err));
+    WF_TRY(wfi_json_int(ask, "rows", "gradient", 1, 4096, &rows, err));
+    WF_TRY(loaded_find(name, &r, err));
+    WF_TRY(wfi_bench_gradient(&timed, r, rows, file, err));
+    *out = json_object();
+    return WF_OK;
 }
 
 /* Works that this version knows, as s->works; the others' errors into `told`. */
@@ -200,9 +220,10 @@ static json_t *answer(const char *line) {
         kept = json_incref(ask);
         st = kept ? load(ask, &out, &err) : WF_OK;
     } else if (st == WF_OK) {
-        st = strcmp(what, "run") == 0       ? run(ask, &out, &err)
-             : strcmp(what, "outputs") == 0 ? outputs(ask, &out, &err)
-                                            : wfi_fail(&err, WF_E_ARG, "\"%s\" is no request", what);
+        st = strcmp(what, "run") == 0        ? run(ask, &out, &err)
+             : strcmp(what, "outputs") == 0  ? outputs(ask, &out, &err)
+             : strcmp(what, "gradient") == 0 ? gradient(ask, &out, &err)
+                                             : wfi_fail(&err, WF_E_ARG, "\"%s\" is no request", what);
     }
     json_decref(ask);
     if (st == WF_OK) return out;

@@ -23,6 +23,7 @@ import time
 import figure
 import goals
 import table
+from worker import GRADIENT_ROWS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -154,8 +155,7 @@ def weft_outputs(a, size, worker, loaded, wanted, parts):
     for side, work in wanted:
         told = loaded["works"].get(work, {})
         if side == "weft" and "dtype" in told:
-            needed = goals.agreement_of("weft", work, told["dtype"])
-            works |= {"infer:" + needed[0].split("/", 1)[1]} if needed else set()
+            works |= {"infer:" + key.split("/", 1)[1] for key, _ in goals.agreements_of("weft", work, told["dtype"]) if not table.is_gradient(key)}
     shutil.rmtree(parts, ignore_errors=True)
     for folder in ("", "adapters", "fusions"):
         os.makedirs(os.path.join(parts, folder), exist_ok=True)
@@ -164,9 +164,23 @@ def weft_outputs(a, size, worker, loaded, wanted, parts):
     return {w.split(":", 1)[1]: o["values"] for w, o in json_read(file)["works"].items()}, told["tokenize"]
 
 
-def outputs_compare(workers, ours, our_ids):
+def gradients_compare(a, size, weft_worker, torch, loaded, wanted):
+    """{key: how it agrees} of all trainings of weft that are measured, one file after the other."""
+    found, file = {}, os.path.join(a.work, size + "-gradient.safetensors")
+    for side, work in wanted:
+        told = loaded["works"].get(work, {})
+        for key, _ in goals.agreements_of("weft", work, told["dtype"]) if side == "weft" and "dtype" in told else []:
+            if table.is_gradient(key) and key not in found:
+                weft_worker.sure(do="gradient", work=work, rows=GRADIENT_ROWS, gradient=file)
+                found[key] = torch.sure(do="gradient", part=work.split("@")[0].split(":", 1)[1], gradient=file)
+    if found:
+        os.remove(file)
+    return found
+
+
+def outputs_compare(workers, torch, ours, our_ids):
     found = {}
-    right = workers["torch"].sure(do="outputs")["outputs"]
+    right = torch.sure(do="outputs")["outputs"]
     for part, rows in sorted(ours.items()):
         if part.split("@")[0] in right:
             found["weft/" + part] = agreement(right[part.split("@")[0]], rows)
@@ -187,8 +201,7 @@ def keys_of(loaded, wanted):
     for side, work in wanted:
         told = loaded["works"].get(work, {}) if side == "weft" else {}
         if "error" not in told:
-            needed = goals.agreement_of(side.split("-")[0], work, told.get("dtype") or (work + "@f32").split("@")[1])
-            keys |= {needed[0]} if needed else set()
+            keys |= {key for key, _ in goals.agreements_of(side.split("-")[0], work, told.get("dtype") or (work + "@f32").split("@")[1])}
     return keys
 
 
@@ -204,16 +217,18 @@ def load(a, size, models, wanted, agreed):
     ours, our_ids = ({}, "") if known else weft_outputs(a, size, workers["weft"], loaded, wanted, parts)
     versions = dict(loaded["versions"])
     settings = {"model": models[0], "onnx": models[1], "ct2": models[2], "texts": a.lines, "parts": parts, "threads": a.threads, "seed": SEED, "max_length": MAX_LENGTH}
-    sides = {s.split("-")[0] for s, _ in wanted} - {"weft"} | (set() if known else {"torch"})
+    sides = {s.split("-")[0] for s, _ in wanted} - {"weft"}
     for side in [s for s in PEERS if s in sides]:
         theirs = {w for s, w in wanted if s.split("-")[0] == side}
-        if side == "torch" and not known:  # what it has to run, and what outputs are compared with
-            theirs |= {"infer:" + part.split("@")[0] for part in ours} | {"infer:plain"}
         workers[side] = Worker([a.python, os.path.join(HERE, PEERS[side])], log, a.threads)
         versions.update(workers[side].sure(do="load", works=sorted(theirs), **settings)["versions"])
     if not known:
-        say(f"{size}: comparing outputs")
-        agreed = {**agreed, **outputs_compare(workers, ours, our_ids)}
+        say(f"{size}: comparing outputs and gradients")
+        # In a process of its own, which holds parts that none has to run beside weft.
+        torch = Worker([a.python, os.path.join(HERE, PEERS["torch"])], log, a.threads)
+        versions.update(torch.sure(do="load", works=sorted({"infer:" + part.split("@")[0] for part in ours} | {"infer:plain"}), **settings)["versions"])
+        agreed = {**agreed, **outputs_compare(workers, torch, ours, our_ids), **gradients_compare(a, size, workers["weft"], torch, loaded, wanted)}
+        torch.close()
     return workers, loaded["works"], agreed, versions, settings
 
 
@@ -344,7 +359,7 @@ def size_run(a, size, models, setup):
         missing, memory, curves = [], False, False
     settings = None
     # Every round has processes of its own: the larger size's would otherwise not fit into memory beside each other for long.
-    for n in missing or [0] * memory:
+    for n in missing or [0] * (memory or a.prepare):
         workers, setup["works"][size], setup["agreement"][size], versions, settings = load(a, size, models, wanted, setup["agreement"].get(size, {}))
         setup["versions"].update(versions)
         json_write(os.path.join(a.results, "setup.json"), setup)

@@ -8,8 +8,27 @@ import statistics
 import goals
 
 
-def disagreement(found, dtype):
-    """None when outputs are as near as they must be, else what is wrong."""
+def is_gradient(key):
+    return "/train:" in key
+
+
+def gradient_disagreement(found, dtype):
+    if found is None:
+        return "the gradient was not compared"
+    limits = goals.GRADIENT_TOLERANCE[dtype]
+    if found["cosine"] is None:
+        return "the gradient is not finite"
+    if found["only_one"]:
+        return f"gradients of different parameters, such as {found['only_one'][0]}"
+    if found["cosine"] < limits["cosine"]:
+        return f"gradients differ: cosine {found['cosine']:.4f} in a layer"
+    return None if abs(found["length"] - 1) <= limits["length"] else f"gradients differ: length {found['length']:.3f} of PyTorch's in a layer"
+
+
+def disagreement(key, found, dtype):
+    """None when outputs, or gradients, are as near as they must be, else what is wrong."""
+    if is_gradient(key):
+        return gradient_disagreement(found, dtype)
     if found is None:
         return "outputs were not compared"
     if dtype == "ids":
@@ -36,12 +55,11 @@ def refusal(setup, size, side, work):
     told = setup["works"].get(size, {}).get(work, {}) if side == "weft" else {}
     if "error" in told:
         return "weft cannot run it: " + told["error"]
-    needed = goals.agreement_of(side.split("-")[0], work, _dtype(setup, size, side, work))
-    if needed is None:
-        return None
-    key, dtype = needed
-    wrong = disagreement(setup["agreement"].get(size, {}).get(key), dtype)
-    return f"{side}: {wrong}" if wrong else None
+    for key, dtype in goals.agreements_of(side.split("-")[0], work, _dtype(setup, size, side, work)):
+        wrong = disagreement(key, setup["agreement"].get(size, {}).get(key), dtype)
+        if wrong:
+            return f"{side}: {wrong}"
+    return None
 
 
 def _rate(round_, measurement):
@@ -84,7 +102,10 @@ def _growth(row, setup, rounds):
     few, many = row["ours"]
     pairs = [(_rate(r, few), _rate(r, many)) for r in rounds]
     pairs = [(a, b) for a, b in pairs if a and b]
-    return {"mine": _spread([b for _, b in pairs]), "ratio": _spread([a / b for a, b in pairs])} if pairs else {}
+    if not pairs:
+        return {}
+    refused = refusal(setup, row["size"], *few) or refusal(setup, row["size"], *many)
+    return {"refused": refused} if refused else {"mine": _spread([b for _, b in pairs]), "ratio": _spread([a / b for a, b in pairs])}
 
 
 def _share(row, setup, rounds):
@@ -224,12 +245,25 @@ def agreement_table(results):
     lines = ["| size | what | largest difference | mean cosine | least cosine | within |", "| --- | --- | ---: | ---: | ---: | --- |"]
     for size, found in results["setup"]["agreement"].items():
         for key, a in found.items():
+            if is_gradient(key):
+                continue
             if key == "tokenize":
                 lines.append(f"| {size} | `tokenize` | - | - | - | {'the same ids' if a.get('same') else '**no: ids differ**'} |")
                 continue
-            wrong = disagreement(a, key.split("@")[1])
+            wrong = disagreement(key, a, key.split("@")[1])
             cells = ["-"] * 3 if a["error"] is None else [f"{a['error']:.1e}", f"{a['mean_cosine']:.6f}", f"{a['least_cosine']:.6f}"]
             lines.append(f"| {size} | `{key}` | {' | '.join(cells)} | {'yes' if wrong is None else '**no**'} |")
+    return lines
+
+
+def gradient_table(results):
+    lines = ["| size | training | least cosine | length farthest from PyTorch's (= 1) | within |", "| --- | --- | ---: | ---: | --- |"]
+    for size, found in results["setup"]["agreement"].items():
+        for key, a in found.items():
+            if not is_gradient(key):
+                continue
+            cells = ["-"] * 2 if a["cosine"] is None else [f"{a['cosine']:.6f}", f"{a['length']:.4f}"]
+            lines.append(f"| {size} | `{key}` | {' | '.join(cells)} | {'yes' if disagreement(key, a, key.split('@')[1]) is None else '**no**'} |")
     return lines
 
 
@@ -270,7 +304,7 @@ def curves_tables(setup):
 def document(results, reasons, command):
     setup, rounds = results["setup"], results["rounds"]
     counts = {s: sum(r["size"] == s for r in rounds) for s in goals.SIZES}
-    t = goals.TOLERANCE
+    t, g = goals.TOLERANCE, goals.GRADIENT_TOLERANCE
     lines = ["# Performance", "", "Made by `make bench`; every number below comes from one run of it.", "",
              "weft and the programs that do the same work take turns on one machine: a round measures each work once, weft and its peers one directly after the other, and "
              "the ratio is taken within the round. Rates are real tokens a second, padding not counted; weft never pads. \"Reference\" is PyTorch with the `adapters` library: "
@@ -289,6 +323,12 @@ def document(results, reasons, command):
     lines += ["## Outputs compared", "",
               f"A speed is told only where the outputs of the first 64 texts agree with PyTorch's in float32 through the same weights, adapters and fusions: float32 to {t['f32']['error']:g} "
               f"of the largest value; bf16 by a cosine of at least {t['bf16']['mean_cosine']} on average and {t['bf16']['least_cosine']} for the worst text; int8 by {t['int8']['mean_cosine']} and "
-              f"{t['int8']['least_cosine']}. A training stands on the inference of the same parts in the same type; its gradients and steps are compared with the library's by `make parity`.", ""]
+              f"{t['int8']['least_cosine']}. A training stands on the inference of the same parts in the same type, and on its gradient, below.", ""]
     lines += agreement_table(results)
+    lines += ["", "## Gradients compared", "",
+              "The gradient of the loss of the first 16 texts by everything that a training trains, without dropout, against PyTorch's in float32 through the same parts. Each layer of the base, the "
+              "embeddings and the head are compared by themselves, and the worst is told: the cosine must be at least " + ", ".join(f"{g[k]['cosine']:g} ({k})" for k in g)
+              + ", the length no farther from PyTorch's than " + ", ".join(f"{100 * g[k]['length']:g} % ({k})" for k in g)
+              + ". The optimiser's steps are compared with the library's by `make parity`, on the same kinds of parts.", ""]
+    lines += gradient_table(results)
     return "\n".join(lines) + "\n"

@@ -1,5 +1,6 @@
 """PyTorch with the `adapters` library: training steps and inference, of batches padded to their longest text, unsorted or sorted by length.
 With --memory: trains a fusion of 16 for some steps and tells the largest memory of this process, which does nothing else."""
+import math
 import os
 import resource
 import sys
@@ -9,10 +10,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 warnings.filterwarnings("ignore")
 import adapters
 import adapters.composition as ac
+import safetensors.torch
 import torch
 import transformers
 from adapters import BertAdapterModel
-from worker import OUTPUT_ROWS, Texts, latency, serve, timed
+from worker import GRADIENT_ROWS, OUTPUT_ROWS, Texts, latency, serve, timed
 
 transformers.logging.set_verbosity_error()
 RATE = 1e-4
@@ -77,12 +79,34 @@ def fusion_model(path, parts, counts):
 
 def lora_model(path, parts):
     m = Model(path)
-    m.net.load_adapter(os.path.join(parts, "adapters", "lora"), load_as="lora", with_head=False, use_safetensors=True)
+    m.net.load_adapter(os.path.join(parts, "adapters", "lora"), load_as="bench", with_head=False, use_safetensors=True)
 
     def one(train):
-        m.net.train_adapter("lora") if train else m.net.set_active_adapters("lora")
+        m.net.train_adapter("bench") if train else m.net.set_active_adapters("bench")
     m.part("lora", one)
     return m
+
+
+def gradients_compare(right, found):
+    """The worst of the layers of the base, the embeddings and the head, each as one vector: the least cosine and the quotient of lengths farthest from 1.
+    In the whole the head and the last layers outweigh the rest, and what goes wrong on the way down would not show. Also names that only one side has."""
+    dot = lambda a, b: float(torch.dot(a.flatten().double(), b.flatten().double()))
+    sums = {}
+    for n in set(right) & set(found):
+        words = n.split(".")
+        at = sums.setdefault(".".join(words[:3] if words[0] == "encoder" else words[:1]), [0.0, 0.0, 0.0])
+        for k, (a, b) in enumerate(((found[n], found[n]), (found[n], right[n]), (right[n], right[n]))):
+            at[k] += dot(a, b)
+    cosines = [gr / math.sqrt(gg * rr) if gg * rr > 0 else 0.0 for gg, gr, rr in sums.values()]
+    lengths = [math.sqrt(gg / rr) if rr > 0 else 0.0 for gg, _, rr in sums.values()]
+    if not all(math.isfinite(x) for x in cosines + lengths):
+        return {"cosine": None}
+    return {"cosine": min(cosines), "length": max(lengths, key=lambda x: abs(x - 1)), "parts": len(sums), "only_one": sorted(set(right) ^ set(found))[:3]}
+
+
+def batch_of(rows):
+    """One text, without labels."""
+    return {"input_ids": torch.tensor(rows), "attention_mask": torch.ones(1, len(rows[0]), dtype=torch.long)}
 
 
 def batch_make(ids, mask):
@@ -103,7 +127,7 @@ class Peer:
             self.models.update(dict.fromkeys(["seq_bn"] + [f"fuse:{n}" for n in counts], fusion_model(path, parts, counts)))
         if any(w.endswith(":lora") for w in names):
             self.models["lora"] = lora_model(path, parts)
-        self.turns = {}
+        self.turns, self.parts = {}, parts
         return {"versions": {"PyTorch": torch.__version__, "adapters": adapters.__version__, "transformers": transformers.__version__}}
 
     def batches(self, rows, by_length):
@@ -155,12 +179,28 @@ class Peer:
             m.use(name, False)
             rows = []
             for ids in first:
-                batch = batch_make([ids], [[1] * len(ids)])
-                del batch["labels"]
                 with torch.inference_mode():
-                    rows.append(m.net(**batch, output_hidden_states=True).hidden_states[-1][0].mean(0).tolist())
+                    rows.append(m.net(**batch_of([ids]), output_hidden_states=True).hidden_states[-1][0].mean(0).tolist())
             found[name] = rows
         return {"outputs": found}
+
+    def gradient(self, part, file):
+        """How weft's gradient in `file` agrees with this one's, of the loss of the first texts through weft's head, before anything is trained."""
+        m = self.models[part]
+        m.setups[part](True)
+        m.net.eval()  # no dropout
+        m.net.zero_grad()
+        if "bench" not in m.net.heads:
+            m.net.load_head(os.path.join(self.parts, "head"), load_as="bench", use_safetensors=True)
+        head = m.net.heads["bench"].requires_grad_(True)
+        for i, ids in enumerate(self.texts.ids[:GRADIENT_ROWS]):
+            states = m.net(**batch_of([ids]), output_hidden_states=True, head="head").hidden_states[-1]
+            logits = torch.nn.Sequential.forward(head, states.mean(1))
+            (torch.nn.functional.cross_entropy(logits, torch.tensor([i % 2])) / GRADIENT_ROWS).backward()
+        right = {n.removeprefix("bert."): p.grad for n, p in m.net.named_parameters() if p.grad is not None}
+        found = gradients_compare(right, safetensors.torch.load_file(file))
+        m.net.zero_grad()
+        return found
 
 
 class Memory(Peer):

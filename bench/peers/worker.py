@@ -1,7 +1,7 @@
 """The loop of a peer's process, and what the peers share: texts, batches, timing.
 
-A worker answers a line of JSON with a line of JSON: {"do": "load", ...settings} once, then {"do": "run", "work": W, "seconds": S} and
-{"do": "outputs"}. Between two lines it computes nothing, so that several can take turns on one machine. Standard output is the answers' alone;
+A worker answers a line of JSON with a line of JSON: {"do": "load", ...settings} once, then {"do": "run", "work": W, "seconds": S},
+{"do": "outputs"}, and torch alone {"do": "gradient", "part": P, "gradient": FILE}. Between two lines it computes nothing, so that several can take turns on one machine. Standard output is the answers' alone;
 what libraries print goes to standard error."""
 import json
 import os
@@ -12,11 +12,12 @@ import time
 
 BATCHES_SORTED_AT_ONCE = 50
 OUTPUT_ROWS = 64
+GRADIENT_ROWS = 16
 LATENCY_TOKENS = 32
 
 
 def serve(peer):
-    """peer: an object with load(settings) -> dict, run(work, seconds) -> dict, outputs() -> dict."""
+    """peer: an object with load(settings) -> dict, run(work, seconds) -> dict, outputs() -> dict; torch's too gradient(part, file) -> dict."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -26,6 +27,8 @@ def serve(peer):
                 answer = peer.load(ask)
             elif ask["do"] == "run":
                 answer = peer.run(ask["work"], ask["seconds"])
+            elif ask["do"] == "gradient":
+                answer = peer.gradient(ask["part"], ask["gradient"])
             else:
                 answer = peer.outputs()
         except Exception as e:  # told to the one who asked, who goes on with the others

@@ -118,6 +118,8 @@ wf_status wfi_bench_open(wf_bench_state *b, const wf_bench_work *w, wf_bench_run
 void wfi_bench_close(wf_bench_running *r);
 /* run.c: one round; `slice` seconds or a little more. */
 wf_status wfi_bench_round(wf_bench_state *b, wf_bench_running *r, double slice, wf_err *err);
+/* gradient.c: of a training work's loss over the first `rows` texts, by all that it trains, as safetensors. */
+wf_status wfi_bench_gradient(const wf_bench_state *b, wf_bench_running *r, int64_t rows, const char *path, wf_err *err);
 /* memory.c: peak of each work in a process of its own. */
 wf_status wfi_bench_memory(wf_bench_state *b, wf_err *err);
 /* flops.c: multiplications and additions that a token truly needs. */

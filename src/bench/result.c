@@ -196,7 +196,10 @@ static wf_status below(const char *dir, const char *name, char **path, wf_err *e
 
 wf_status wfi_bench_parts(wf_bench_state *b, const char *dir, wf_err *err) {
     char name[96], *path = NULL;
-    wf_status st = WF_OK;
+    wf_status st = b->work_count ? below(dir, "head", &path, err) : WF_OK; /* all works have the same one */
+    if (path && st == WF_OK) st = wfi_hub_head_save(b->running[0].subject.head, b->base_name, path, err);
+    wfi_free(path);
+    path = NULL;
     for (size_t i = 0; st == WF_OK && i < b->pool_count; i++) {
         snprintf(name, sizeof name, "adapters/%s", b->pool[i]->name);
         st = below(dir, name, &path, err);

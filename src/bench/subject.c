@@ -46,7 +46,8 @@ static wf_status head_make(wf_bench_state *b, wf_bench_subject *s, wf_err *err) 
     return wfi_head_new("bench", &spec, SEED, &s->head, err);
 }
 
-/* An adapter of the pool where the work is inference with such a one: peers are given the same. */
+/* An adapter of the pool where the work is inference with such a one, and its like where it is trained: peers are given
+ * the same. */
 static wf_status adapter_make(wf_bench_state *b, const wf_bench_work *w, wf_bench_subject *s, wf_err *err) {
     const wf_base_shape shape = wfi_context_shape(b->models[0]);
     if (w->kind != BENCH_TRAIN && strcmp(w->method, "seq_bn") == 0) {
@@ -55,8 +56,9 @@ static wf_status adapter_make(wf_bench_state *b, const wf_bench_work *w, wf_benc
         s->adapter_borrowed = true;
         return WF_OK;
     }
-    WF_TRY(wfi_adapter_new("bench", w->method, &shape, SEED, &s->adapter, err));
-    shake(&s->adapter->params, w->method);
+    const char *const like = strcmp(w->method, "seq_bn") == 0 ? "bench0" : NULL;
+    WF_TRY(wfi_adapter_new(like ? like : "bench", w->method, &shape, SEED, &s->adapter, err));
+    shake(&s->adapter->params, like ? like : w->method);
     wfi_adapter_changed(s->adapter);
     return WF_OK;
 }

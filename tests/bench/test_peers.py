@@ -16,6 +16,7 @@ import table  # noqa: E402
 import worker  # noqa: E402
 
 GOOD = {"error": 1e-6, "mean_cosine": 1.0, "least_cosine": 1.0}
+GOOD_GRADIENT = {"cosine": 1.0, "length": 1.0, "only_one": []}
 
 
 def made_up(size="minilm", rates=((1000, 100), (900, 100), (1200, 100))):
@@ -27,9 +28,8 @@ def made_up(size="minilm", rates=((1000, 100), (900, 100), (1200, 100))):
         if side == "weft" and work != "tokenize":
             dtype = work.split("@")[1] if "@" in work else "f32" if work.endswith("full") else "bf16"
             setup["works"][size][work] = {"dtype": dtype, "base_flop": 8e6, "rest_flop": 1e6}
-        needed = goals.agreement_of(side.split("-")[0], work, table._dtype(setup, size, side, work))
-        if needed:
-            setup["agreement"][size].setdefault(needed[0], dict(GOOD))
+        for key, _ in goals.agreements_of(side.split("-")[0], work, table._dtype(setup, size, side, work)):
+            setup["agreement"][size].setdefault(key, dict(GOOD_GRADIENT if table.is_gradient(key) else GOOD))
     rounds = [{"size": size, "round": i + 1, "gemm": {"f32": 1e10, "bf16": 2e10},
                "rates": {f"{s} {w}": {"rate": ours if s == "weft" else theirs, "steps": 3} for s, w in measured}} for i, (ours, theirs) in enumerate(rates)]
     return {"setup": setup, "rounds": rounds}
@@ -90,7 +90,7 @@ class Judging(unittest.TestCase):
     def test_int8_shares_are_of_the_faster_maker(self):
         results = made_up()
         results["setup"]["works"]["minilm"]["train:seq_bn"]["dtype"] = "int8"
-        results["setup"]["agreement"]["minilm"]["weft/seq_bn@int8"] = dict(GOOD)
+        results["setup"]["agreement"]["minilm"].update({"weft/seq_bn@int8": dict(GOOD), "weft/train:seq_bn@int8": dict(GOOD_GRADIENT)})
         for r in results["rounds"]:
             r["gemm"].update({"int8": 4e10, "int8 by oneDNN": 4e10, "int8 by weft": 3e10})
         self.assertAlmostEqual(row_of(results, "minilm/share-seq_bn")["ratio"]["value"], 0.3)  # 8e6 at 4e10 and 1e6 at 1e10
@@ -108,8 +108,8 @@ class Judging(unittest.TestCase):
 class Refusing(unittest.TestCase):
     def test_no_speed_when_outputs_differ(self):
         for dtype, wrong in (("f32", {"error": 2e-4}), ("f32", {"error": None}), ("bf16", {"least_cosine": 0.9}), ("int8", {"mean_cosine": 0.97})):
-            self.assertIsNone(table.disagreement(GOOD, dtype))
-            self.assertIsNotNone(table.disagreement({**GOOD, **wrong}, dtype), wrong)
+            self.assertIsNone(table.disagreement("weft/plain@" + dtype, GOOD, dtype))
+            self.assertIsNotNone(table.disagreement("weft/plain@" + dtype, {**GOOD, **wrong}, dtype), wrong)
 
     def test_weft_differs(self):
         results = made_up()
@@ -120,6 +120,24 @@ class Refusing(unittest.TestCase):
         self.assertEqual(row_of(results, "minilm/train-fuse-8/torch")["verdict"], "refused")
         self.assertEqual(row_of(results, "minilm/share-fuse:8")["verdict"], "refused")
         self.assertEqual(row_of(results, "minilm/train-fuse-16/torch")["verdict"], "missed")
+
+    def test_no_speed_of_a_training_when_its_gradient_differs(self):
+        for wrong in ({"cosine": 0.98}, {"cosine": None}, {"length": 0.9}, {"length": 1.1}, {"only_one": ["a"]}):
+            results = made_up()
+            results["setup"]["agreement"]["minilm"]["weft/train:fuse:8@bf16"].update(wrong)
+            self.assertEqual(row_of(results, "minilm/train-fuse-8/torch")["verdict"], "refused", wrong)
+            self.assertEqual(row_of(results, "minilm/share-fuse:8")["verdict"], "refused", wrong)
+            self.assertNotEqual(row_of(results, "minilm/infer-fuse-8/torch")["verdict"], "refused")
+            self.assertIn("| minilm | `weft/train:fuse:8@bf16` |", table.document(results, {}, "make bench"))
+        results = made_up()
+        del results["setup"]["agreement"]["minilm"]["weft/train:full@f32"]
+        self.assertIn("not compared", row_of(results, "minilm/train-full/torch")["refused"])
+
+    def test_growth_stands_on_both_of_its_ends(self):
+        for key in ("weft/fuse:64@bf16", "weft/train:fuse:64@bf16", "weft/train:fuse:2@bf16"):
+            results = made_up()
+            del results["setup"]["agreement"]["minilm"][key]
+            self.assertEqual(row_of(results, "minilm/growth")["verdict"], "refused", key)
 
     def test_never_compared_is_refused(self):
         results = made_up()
