@@ -61,18 +61,30 @@ static void pairs_show(const json_t *j, const char *metric) {
     if (json_array_size(pairs) > SHOWN) printf("  and %zu more; see: weft report\n", json_array_size(pairs) - SHOWN);
 }
 
-/* A square matrix with its names. */
+/* A square matrix with its names; long ones stand over the columns as numbers, lest two look alike when cut. */
 static void matrix_show(const char *title, const json_t *names, const json_t *matrix) {
+    enum { WIDE = 12 };
     const json_t *row, *v;
     size_t i, k;
+    bool numbered = false;
     if (json_array_size(names) == 0) return;
+    json_array_foreach(names, i, v) numbered |= strlen(json_string_value(v)) > WIDE;
     printf("\n%s\n", title);
     cli_table *t = cli_table_new();
     cli_cell(t, false, " ");
-    json_array_foreach(names, i, v) cli_cell(t, true, "%.12s", json_string_value(v));
+    json_array_foreach(names, i, v) {
+        if (numbered)
+            cli_cell(t, true, "%zu", i + 1);
+        else
+            cli_cell(t, true, "%s", json_string_value(v));
+    }
     cli_row(t);
     json_array_foreach(matrix, i, row) {
-        cli_cell(t, false, "  %s", json_string_value(json_array_get(names, i)));
+        const char *name = json_string_value(json_array_get(names, i));
+        if (numbered)
+            cli_cell(t, false, "  %zu %s", i + 1, name);
+        else
+            cli_cell(t, false, "  %s", name);
         json_array_foreach(row, k, v) {
             if (json_is_number(v))
                 cli_cell(t, true, "%.2f", json_number_value(v));

@@ -14,13 +14,17 @@ static wf_status settle(wf_interact *x, wf_err *err) {
         return wfi_fail(err, WF_E_ARG, "\"%s\" is no fusion; this study is about the adapters of one (weft fuse)",
                         s->model);
     x->n = x->t.fused_count;
+    WF_TRY(wfi_interact_heads(x, err));
     x->metric = x->task->metric;
     x->sign = wfi_study_lower_is_better(x->metric) ? -1 : 1;
     x->margin = s->margin > 0 ? s->margin : 0.01;
     if (s->margin < 0) return wfi_fail(err, WF_E_ARG, "the margin must be positive, such as 0.01");
     if (s->rows < -1) return wfi_fail(err, WF_E_ARG, "rows must be -1 (all) or more");
     const size_t paired = x->n < WF_INTERACT_PAIRED ? x->n : WF_INTERACT_PAIRED,
-                 questions = RESAMPLES_EACH * (paired * (paired + 1) / 2 > x->n ? paired * (paired + 1) / 2 : x->n);
+                 tasks = x->head_count + 1 < WF_INTERACT_TASKS ? x->head_count + 1 : WF_INTERACT_TASKS,
+                 pairs = paired * (paired + 1) / 2 > tasks * (tasks - 1) / 2 ? paired * (paired + 1) / 2
+                                                                             : tasks * (tasks - 1) / 2,
+                 questions = RESAMPLES_EACH * (pairs > x->n ? pairs : x->n);
     const int enough = questions > (size_t)WF_STUDY_RESAMPLES ? (int)questions : WF_STUDY_RESAMPLES;
     WF_TRY(wfi_study_resamples(s->resamples, enough, &x->resamples, err));
     if ((size_t)x->resamples < questions / 2)

@@ -7,6 +7,7 @@
 
 enum {
     WF_INTERACT_PAIRED = 12, /* adapters of which all pairs and gradients are looked at */
+    WF_INTERACT_TASKS = 24,  /* whose gradients are held against each other, the fusion's own among them */
     WF_INTERACT_ALIKE = 512  /* texts whose features are compared */
 };
 
@@ -15,6 +16,11 @@ typedef struct wf_subset { /* some of the adapters, and what the fusion says wit
     wf_predictions said;
     float *features; /* [alike, width] of the first texts, where at most one adapter is in; else NULL */
 } wf_subset;
+
+typedef struct wf_interact_head { /* that a fused adapter was trained under */
+    size_t adapter;
+    char *name; /* NAME, or NAME:TASK of what was trained jointly */
+} wf_interact_head;
 
 typedef struct wf_interact {
     wf_study study;
@@ -34,6 +40,8 @@ typedef struct wf_interact {
     size_t *without, *alone;           /* [n] subsets */
     size_t chosen[WF_INTERACT_PAIRED]; /* adapters in pairs, in order */
     size_t chosen_count;
+    wf_interact_head *heads; /* [head_count] of all adapters, in their order */
+    size_t head_count;
     json_t *attention; /* as inspect gives it */
     double *looked;    /* [n] mean attention over all places */
     double entropy;    /* mean over places, of the largest possible */
@@ -47,6 +55,12 @@ void wfi_interact_clear(wf_interact *x);
 /* interact_effects.c: what each gives, and every two of the chosen. */
 wf_status wfi_interact_each(wf_interact *x, json_t **out, wf_err *err);
 wf_status wfi_interact_pairs(wf_interact *x, json_t **out, wf_err *err);
+/* interact_heads.c: x->heads, and whether each can be asked. */
+wf_status wfi_interact_heads(wf_interact *x, wf_err *err);
+void wfi_interact_heads_free(wf_interact *x);
+/* Whose gradients are looked at: heads of the chosen adapters, in order; at most WF_INTERACT_TASKS - 1, each adapter's
+ * first before any second. */
+size_t wfi_interact_heads_pick(wf_interact *x, const wf_interact_head *out[WF_INTERACT_TASKS]);
 /* interact_gradients.c: the tasks' gradients on the fusion's parts. */
 wf_status wfi_interact_gradients(wf_interact *x, json_t **out, wf_err *err);
 /* interact_alike.c */

@@ -1,6 +1,6 @@
 /* study/interact_gradients.c - would training this fusion on one task undo another? The gradient of each task's own
  * loss (under its own head) on the fusion's matrices, of some batches of its training rows, where the fusion stands
- * now. Dropout is off. See interact.h. */
+ * now. An adapter that was trained jointly brings each of its tasks. Dropout is off. See interact.h. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "lab/job.h"
@@ -61,13 +61,13 @@ static wf_status batches_run(wf_interact *x, const wf_trained *of, const wf_task
     return st;
 }
 
-/* The task that adapter i was trained for, with that model's head. */
-static wf_status source_run(wf_interact *x, size_t i, work *w, size_t k, wf_err *err) {
+/* A task that an adapter was trained for, with that model's head for it. */
+static wf_status source_run(wf_interact *x, const wf_interact_head *head, work *w, size_t k, wf_err *err) {
     wf_trained of = {0};
     wf_task *task = NULL;
     const char *name = NULL;
-    wf_status st = wfi_trained_open(x->study.lab, x->t.fused[i]->name, &of, err);
-    if (st == WF_OK) st = wfi_json_str(of.info, "task", x->t.fused[i]->name, &name, err);
+    wf_status st = wfi_trained_open(x->study.lab, head->name, &of, err);
+    if (st == WF_OK) st = wfi_json_str(of.info, "task", head->name, &name, err);
     if (st == WF_OK) st = wfi_lab_task(x->study.lab, name, &task, NULL, err);
     if (st == WF_OK) st = batches_run(x, &of, task, w, k, err);
     wfi_task_free(task);
@@ -125,7 +125,9 @@ static wf_status judge(wf_interact *x, const work *w, json_t **out, wf_err *err)
 
 wf_status wfi_interact_gradients(wf_interact *x, json_t **out, wf_err *err) {
     wf_pset *set = &x->t.fusion->params;
-    work w = {.tasks = x->chosen_count + 1};
+    const wf_interact_head *heads[WF_INTERACT_TASKS];
+    const size_t others = wfi_interact_heads_pick(x, heads);
+    work w = {.tasks = others + 1};
     if (set->total == 0) { /* a fusion without matrices has nothing to share */
         *out = json_null();
         return WF_OK;
@@ -142,9 +144,9 @@ wf_status wfi_interact_gradients(wf_interact *x, json_t **out, wf_err *err) {
         w.names[0] = x->spec->model;
         st = own_run(x, &w, err);
     }
-    for (size_t k = 0; st == WF_OK && k < x->chosen_count; k++) {
-        w.names[k + 1] = x->t.fused[x->chosen[k]]->name;
-        st = source_run(x, x->chosen[k], &w, k + 1, err);
+    for (size_t k = 0; st == WF_OK && k < others; k++) {
+        w.names[k + 1] = heads[k]->name;
+        st = source_run(x, heads[k], &w, k + 1, err);
     }
     x->t.context->calm = false;
     if (st == WF_OK) st = judge(x, &w, out, err);

@@ -17,6 +17,7 @@ void wfi_interact_clear(wf_interact *x) {
     wfi_free(x->without);
     wfi_free(x->alone);
     wfi_free(x->looked);
+    wfi_interact_heads_free(x);
     json_decref(x->attention);
     wfi_encoded_clear(&x->e);
     wfi_rows_clear(&x->rows);
