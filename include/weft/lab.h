@@ -132,7 +132,8 @@ typedef struct wf_eval_spec {
     const char *name, *data, *split;
     int resamples;
 } wf_eval_spec; /* split default "test"; resamples default 1000, at least 100 */
-/* name: of what was trained jointly NAME:TASK, or NAME for {"name","heads":[...]}, each head's result. */
+/* name: of what was trained jointly NAME:TASK, or NAME for {"name","heads":[...]}, each head's result. Scores of the
+ * task's own rows are recorded ("run"), the newest of each model, head, split and type of the base. */
 WF_API wf_status wf_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, wf_err *err);
 
 /* Several trained models on the same input. Loads once; predicts many times. What was trained jointly: NAME:TASK, or

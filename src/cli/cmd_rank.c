@@ -38,12 +38,37 @@ static void check_show(const json_t *check) {
     }
 }
 
+/* Which head of a source gave an estimate: the one whose value stands in its row. */
+static const char *head_of(const json_t *source, const char *estimate) {
+    const char *task;
+    json_t *one;
+    json_object_foreach(json_object_get(source, "heads"), task,
+                        one) if (cli_number(one, estimate) == cli_number(source, estimate)) return task;
+    return "none";
+}
+
+/* What has to be known to read the table. */
+static void words_show(const json_t *j) {
+    const json_t *s, *heads;
+    size_t i;
+    json_array_foreach(json_object_get(j, "sources"), i, s) {
+        if (!(heads = json_object_get(s, "heads"))) continue;
+        printf("%s was trained jointly: of its %zu heads the best one counts (leep: %s, fisher: %s)\n",
+               cli_text(s, "name"), json_object_size(heads), head_of(s, "leep"), head_of(s, "fisher"));
+    }
+    json_array_foreach(json_object_get(j, "left_out"), i, s)
+        printf("left out: %s, which was trained for %s itself among others; it can be fused by name\n",
+               json_string_value(s), cli_text(j, "task"));
+    if (*cli_text(j, "caution")) printf("caution: %s\n", cli_text(j, "caution"));
+}
+
 static void rank_show(const json_t *j) {
     const json_t *s, *check = json_object_get(j, "check");
     const bool gains = json_is_object(check);
     size_t i;
     if (json_array_size(json_object_get(j, "sources")) == 0) {
         puts("no adapter of another task in this lab yet; train some first: weft train TASK");
+        words_show(j);
         return;
     }
     static const char *const head[] = {"", "source", "task", "score", "leep", "neighbours", "fisher", "gain"};
@@ -67,6 +92,7 @@ static void rank_show(const json_t *j) {
     printf("sources for %s, from %.0f training rows, the best first (neighbours of the base alone: %.3f)\n",
            cli_text(j, "task"), cli_number(j, "rows"), cli_number(j, "base_neighbours"));
     cli_table_print(t);
+    words_show(j);
     if (gains) check_show(check);
 }
 
@@ -114,6 +140,9 @@ const cli_command cli_rank = {
         "of texts whose nearest\n"
         "ones in the source's features have their label; fisher: likeness of what both tasks would change. The score "
         "is the mean place, 1 the best.\n"
+        "An adapter that was trained jointly counts once, by the best of its heads; one trained for this very task "
+        "among "
+        "others is left out.\n"
         "weft fuse TASK --from auto:K takes the first K. The settings of training are those of --check.",
     .example = "weft rank editorials --check --steps 100",
 };

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "lab/gap.h"
 #include "lab/job_parts.h"
+#include "lab/one_class.h"
 #include "lab/precision.h"
 #include "lab/tokens.h"
 #include <math.h>
@@ -296,6 +297,7 @@ wf_status wfi_job_score(wf_trained *t, const wf_encoded *e, const char *file, js
         st = wfi_evaluate_outputs(t->context, e, t->classes, &o, err);
         if (st == WF_OK) st = wfi_outputs_judged(t->context, e, &o, &p, &target, err);
         if (st == WF_OK) st = wfi_metrics_compute(&p, 0, 0, &s, err);
+        if (st == WF_OK) wfi_one_class_set(into, &p, t->head->labels, key); /* test's replaces dev's */
         if (st == WF_OK && file)
             st = wfi_file_write(file, (const char *)o.scores, o.rows * (size_t)o.classes * sizeof *o.scores, err);
     }

@@ -1,8 +1,10 @@
 /* lab/lab_eval.c - scores of a stored model on a split or a file, with intervals. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "lab/eval_record.h"
 #include "lab/heads.h"
 #include "lab/job.h"
+#include "lab/one_class.h"
 #include "lab/precision.h"
 #include "metrics/by_class.h"
 #include "metrics/significance.h"
@@ -127,7 +129,13 @@ static wf_status head_eval(wf_lab *lab, const wf_eval_spec *spec, char **json, w
                       wfi_lab_scores_json(&scores, true), "base_dtype", wfi_precision_name(r.t.base->dtype));
     if (j && wfi_scores_find(&scores, "f1")) json_object_set_new(j, "f1_of", json_string(task->labels[1]));
     by_class_set(j, task, &by);
+    if (j && r.judged.kind != WF_SCORE_NUMBERS)
+        wfi_one_class_set(j, &r.judged, r.t.head->labels, spec->data ? "given" : split);
     if (j && r.t.base->dtype != r.t.own_dtype) st = difference_add(lab, &r, &e, &scores, resamples, j, err);
+    if (j && st == WF_OK) {
+        wfi_one_class_warn(lab, j);
+        if (!spec->data) wfi_eval_record(lab, &r.t, split, j);
+    }
     if (st == WF_OK)
         st = wfi_lab_give(j, json, err);
     else

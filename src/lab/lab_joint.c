@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "lab/compare.h"
 #include "lab/joint.h"
+#include "lab/one_class.h"
 #include "lab/precision.h"
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,7 @@ wf_status wfi_joint_store(wf_lab *lab, const json_t *spec, int64_t run, char **j
         checkpoint && log && folder ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_joint_job(&job, &joint, &t, &result, err);
     if (st == WF_OK) {
+        wfi_one_class_warn(lab, result);
         json_object_set(result, "settings", (json_t *)spec);
         st = wfi_trained_save(lab, &t, &s, NULL, result, err);
     }
@@ -103,6 +105,10 @@ wf_status wf_train_joint(wf_lab *lab, const wf_joint_spec *spec, char **json, wf
     if (st == WF_OK) st = wfi_joint_check(lab, &joint, base, spec->train.max_length, err);
     if (st == WF_OK)
         st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
+    if (st == WF_OK && joint.count == 1)
+        wfi_lab_message(lab, "note",
+                        "one task alone: this is what weft train %s does; name several to share a training",
+                        joint.tasks[0]->name);
     if (st == WF_OK) st = wfi_run_train(lab, "joint", name, base, type, j, json, err);
     wfi_joint_clear(&joint);
     json_decref(j);

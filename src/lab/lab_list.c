@@ -179,6 +179,22 @@ wf_status wf_remove(wf_lab *lab, const char *name, char **json, wf_err *err) {
     return st;
 }
 
+/* A line a score of what eval found. */
+static void scores_say(const json_t *result, json_t *lines) {
+    const char *name;
+    json_t *one;
+    json_object_foreach(json_object_get(result, "metrics"), name, one) {
+        const json_t *value = json_object_get(one, "value"), *low = json_object_get(one, "low"),
+                     *high = json_object_get(one, "high");
+        if (json_is_number(value) && json_is_number(low) && json_is_number(high))
+            json_array_append_new(lines, json_sprintf("%s on %s: %s %.4f, 95 %% interval %.4f to %.4f",
+                                                      json_string_value(json_object_get(result, "task")),
+                                                      json_string_value(json_object_get(result, "split")), name,
+                                                      json_number_value(value), json_number_value(low),
+                                                      json_number_value(high)));
+    }
+}
+
 wf_status wf_log(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     wf_run run = {0};
     WF_TRY(wfi_run_get(lab->registry, id, &run, err));
@@ -186,7 +202,8 @@ wf_status wf_log(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     char *path = wfi_run_path(lab, id, "log.txt"), *text = NULL;
     size_t size = 0;
     wf_status st = WF_OK;
-    if (path && run.finished && !wfi_file_exists(path))
+    const bool silent = strncmp(run.command, "study", 5) == 0 || strcmp(run.command, "eval") == 0; /* say nothing */
+    if (path && run.finished && !silent && !wfi_file_exists(path))
         wfi_lab_message(lab, "warning", "what run %lld said is gone: there is no %s", (long long)id, path);
     if (path && wfi_file_exists(path)) st = wfi_file_read(path, (size_t)1 << 26, &text, &size, err);
     for (char *at = text, *next; st == WF_OK && at && *at; at = next) {
@@ -200,6 +217,7 @@ wf_status wf_log(wf_lab *lab, int64_t id, char **json, wf_err *err) {
     json_t *result =
         json_loads(run.result ? run.result : "", 0, NULL); /* of a finished run; else its result is a text or nothing */
     if (result) json_object_set_new(j, "result", result);
+    if (strcmp(run.command, "eval") == 0) scores_say(result, lines);
     wfi_free(text);
     wfi_free(path);
     wfi_run_clear(&run);

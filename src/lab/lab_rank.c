@@ -26,6 +26,7 @@ static json_t *sources_json(const wf_ranking *r) {
         json_t *j = json_pack("{s:I, s:s, s:s, s:s, s:f, s:b}", "rank", (json_int_t)i + 1, "name", s->name, "task",
                               s->task, "method", s->method, "score", s->score, "fusable", s->fusable);
         for (int k = 0; k < WF_RANK_ESTIMATES; k++) json_object_set_new(j, wfi_rank_names[k], number(s->by[k]));
+        if (s->heads) json_object_set(j, "heads", s->heads);
         json_array_append_new(all, j);
     }
     return all;
@@ -165,6 +166,9 @@ static wf_status result_make(wf_lab *lab, const wf_rank_spec *s, const wf_rankin
     json_t *j =
         json_pack("{s:s, s:I, s:s, s:o, s:o}", "task", s->task, "rows", (json_int_t)r->rows, "by",
                   s->by ? s->by : "all", "base_neighbours", number(r->base_neighbours), "sources", sources_json(r));
+    char caution[200];
+    json_object_set_new(j, "caution", wfi_rank_caution(r, caution) ? json_string(caution) : json_null());
+    json_object_set(j, "left_out", r->left_out);
     json_object_set_new(j, "check", agrees ? agrees : json_null());
     if (run) json_object_set_new(j, "run", json_integer(run));
     return wfi_lab_give(j, text, err);

@@ -5,6 +5,7 @@
 #include "lab/compare.h"
 #include "lab/heads.h"
 #include "lab/joint.h"
+#include "lab/one_class.h"
 #include "lab/own.h"
 #include "lab/precision.h"
 #include "lab/rank.h"
@@ -108,6 +109,7 @@ static wf_status train_store(wf_lab *lab, const json_t *spec, int64_t run, char 
     if (st == WF_OK) st = wfi_job_run(&job, &t, &result, err);
     if (st == WF_OK) json_object_set(result, "settings", (json_t *)spec);
     if (st == WF_OK && measured) st = wfi_own_judge(&job, &own, &t, &result, err);
+    if (st == WF_OK) wfi_one_class_warn(lab, result);
     if (st == WF_OK) st = wfi_trained_save(lab, &t, &s, &record, result, err);
     if (st == WF_OK) {
         remove(checkpoint);

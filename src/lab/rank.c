@@ -2,12 +2,14 @@
 #include "lab/rank.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include "lab/heads.h"
 #include "lab/job.h"
 #include "lab/probe_rows.h"
 #include "lab/task_embedding.h"
 #include "metrics/transfer.h"
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,22 +34,21 @@ static wf_status neighbours(const ranker *k, const wf_encoded *e, double *out, w
                           NEIGHBOURS, out, err);
 }
 
-/* What its model says of the target's texts, and the features its head starts from. */
-static wf_status answers(const ranker *k, wf_trained *t, wf_rank_source *s, wf_err *err) {
-    wf_encoded e = {0};
-    wf_outputs o = {0};
+/* The target's texts with the features that the model's head starts from. */
+static wf_status features(const ranker *k, wf_trained *t, wf_encoded *e, wf_err *err) {
     if (t->max_length > WF_RANK_TOKENS) t->max_length = WF_RANK_TOKENS; /* a look, not a verdict */
-    wf_status st = wfi_job_encode(t, &k->rows.rows, &k->rows.as, &e, err);
-    if (st == WF_OK) st = wfi_features_make(t->context, &e, err);
-    if (st == WF_OK) st = neighbours(k, &e, &s->by[WF_RANK_NEIGHBOURS], err);
-    if (st == WF_OK && t->kind == WF_KIND_CLASSIFICATION) {
-        st = wfi_evaluate_outputs(t->context, &e, t->classes, &o, err);
-        if (st == WF_OK)
-            st = wfi_leep(o.scores, o.rows, (size_t)o.classes, k->rows.label, k->rows.classes, &s->by[WF_RANK_LEEP],
-                          err);
-    }
+    WF_TRY(wfi_job_encode(t, &k->rows.rows, &k->rows.as, e, err));
+    return wfi_features_make(t->context, e, err);
+}
+
+/* Of what a head says, from features that are there; NaN where it has no classes. */
+static wf_status leep(const ranker *k, wf_trained *t, const wf_encoded *e, double *out, wf_err *err) {
+    wf_outputs o = {0};
+    *out = NAN;
+    if (t->kind != WF_KIND_CLASSIFICATION) return WF_OK;
+    wf_status st = wfi_evaluate_outputs(t->context, e, t->classes, &o, err);
+    if (st == WF_OK) st = wfi_leep(o.scores, o.rows, (size_t)o.classes, k->rows.label, k->rows.classes, out, err);
     wfi_outputs_clear(&o);
-    wfi_encoded_clear(&e);
     return st;
 }
 
@@ -95,30 +96,78 @@ static bool text_is(const json_t *info, const char *key, const char *want) {
     return is && strcmp(is, want) == 0;
 }
 
-static wf_status source_add(const ranker *k, const char *name, const json_t *info, wf_ranking *out, wf_err *err) {
-    wf_trained t = {0};
-    WF_TRY(wfi_trained_open(k->lab, name, &t, err));
-    if (!t.adapter) return wfi_trained_clear(&t), WF_OK;
+static json_t *number_or_null(double x) {
+    return isnan(x) ? json_null() : json_real(x);
+}
+
+/* One head of a source, by the features that all of its heads start from; of several the best counts. */
+static wf_status head_add(const ranker *k, wf_trained *t, const wf_encoded *e, wf_rank_source *s, wf_err *err) {
+    const char *task = json_string_value(json_object_get(t->info, "task"));
+    double fits = NAN, alike = NAN;
+    WF_TRY(leep(k, t, e, &fits, err));
+    WF_TRY(likeness(k, task, &alike, err));
+    s->by[WF_RANK_LEEP] = fmax(s->by[WF_RANK_LEEP], fits); /* of a number and a NaN the number */
+    s->by[WF_RANK_FISHER] = fmax(s->by[WF_RANK_FISHER], alike);
+    if (s->heads)
+        json_object_set_new(s->heads, task,
+                            json_pack("{s:o, s:o}", "leep", number_or_null(fits), "fisher", number_or_null(alike)));
+    return WF_OK;
+}
+
+/* names: the source, or each of its heads; t: opened as the first. */
+static wf_status heads_add(const ranker *k, wf_trained *t, const json_t *names, wf_rank_source *s, wf_err *err) {
+    wf_encoded e = {0};
+    wf_status st = features(k, t, &e, err);
+    if (st == WF_OK) st = neighbours(k, &e, &s->by[WF_RANK_NEIGHBOURS], err);
+    if (st == WF_OK) st = head_add(k, t, &e, s, err);
+    for (size_t i = 1; st == WF_OK && i < json_array_size(names); i++) {
+        wf_trained other = {0};
+        st = wfi_trained_open(k->lab, json_string_value(json_array_get(names, i)), &other, err);
+        if (st == WF_OK) st = head_add(k, &other, &e, s, err);
+        wfi_trained_clear(&other);
+    }
+    wfi_encoded_clear(&e);
+    return st;
+}
+
+static wf_status opened_add(const ranker *k, wf_trained *t, const char *name, const json_t *names, const json_t *info,
+                            wf_ranking *out, wf_err *err) {
+    if (!t->adapter) return WF_OK;
     wf_rank_source *s = &out->source[out->count++], empty = {.by = {NAN, NAN, NAN}};
     *s = empty;
     s->name = wfi_strdup(name);
     s->task = wfi_strdup(json_string_value(json_object_get(info, "task")));
     s->method = wfi_strdup(json_string_value(json_object_get(info, "method")));
-    s->fusable = wfi_adapter_is_bottleneck(t.adapter);
-    s->places[0] = json_incref(json_object_get(t.adapter->config, "mh_adapter"));
-    s->places[1] = json_incref(json_object_get(t.adapter->config, "output_adapter"));
-    wf_status st =
-        s->name && s->task && s->method ? answers(k, &t, s, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
-    if (st == WF_OK) st = likeness(k, s->task, &s->by[WF_RANK_FISHER], err);
+    s->fusable = wfi_adapter_is_bottleneck(t->adapter);
+    s->places[0] = json_incref(json_object_get(t->adapter->config, "mh_adapter"));
+    s->places[1] = json_incref(json_object_get(t->adapter->config, "output_adapter"));
+    s->heads = wfi_model_heads(info) ? json_object() : NULL;
+    return s->name && s->task && s->method ? heads_add(k, t, names, s, err)
+                                           : wfi_fail(err, WF_E_NOMEM, "out of memory");
+}
+
+static wf_status source_add(const ranker *k, const char *name, const json_t *info, wf_ranking *out, wf_err *err) {
+    wf_trained t = {0};
+    json_t *names = json_array();
+    wf_status st = names ? wfi_model_spread(k->lab, name, names, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    if (st == WF_OK) st = wfi_trained_open(k->lab, json_string_value(json_array_get(names, 0)), &t, err);
+    if (st == WF_OK) st = opened_add(k, &t, name, names, info, out, err);
     wfi_trained_clear(&t);
+    json_decref(names);
     return st;
 }
 
-/* Its own adapters are no sources; what an earlier fuse kept is a copy of one; what was trained jointly answers several
- * tasks, perhaps this one. */
+/* Its own adapters are no sources, nor are those trained jointly for it and others; what an earlier fuse kept is a copy
+ * of one; a whole base trained jointly is no adapter. */
 static bool may_be_source(const json_t *info, const char *task, const char *base_hash) {
     return text_is(info, "base_hash", base_hash) && !text_is(info, "task", task) && !json_object_get(info, "benefit") &&
-           !json_object_get(info, "heads") && json_array_size(json_object_get(info, "from")) == 0;
+           !json_object_get(wfi_model_heads(info), task) && !text_is(info, "method", "multihead") &&
+           json_array_size(json_object_get(info, "from")) == 0;
+}
+
+static bool shares_the_task(const json_t *info, const char *task, const char *base_hash) {
+    return text_is(info, "base_hash", base_hash) && json_object_get(wfi_model_heads(info), task) &&
+           !text_is(info, "method", "multihead") && json_object_size(wfi_model_heads(info)) > 1;
 }
 
 static bool named(const json_t *list, const char *name) {
@@ -132,8 +181,9 @@ static wf_status sources_add(const ranker *k, wf_ranking *out, wf_err *err) {
     wf_record *records = NULL;
     size_t count = 0;
     WF_TRY(wfi_registry_list(k->lab->registry, "model", &records, &count, err));
-    wf_status st =
-        (out->source = wfi_alloc(count + 1, sizeof *out->source)) ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
+    out->source = wfi_alloc(count + 1, sizeof *out->source);
+    out->left_out = json_array();
+    wf_status st = out->source && out->left_out ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     for (size_t i = 0; st == WF_OK && i < count; i++) {
         json_t *info = NULL;
         const wf_progress p = {.stage = "rank",
@@ -148,6 +198,8 @@ static wf_status sources_add(const ranker *k, wf_ranking *out, wf_err *err) {
         if (st == WF_OK && may_be_source(info, k->task->name, k->base->hash) &&
             (!k->wish->among || named(k->wish->among, records[i].name)))
             st = source_add(k, records[i].name, info, out, err);
+        if (st == WF_OK && shares_the_task(info, k->task->name, k->base->hash))
+            json_array_append_new(out->left_out, json_string(records[i].name));
         json_decref(info);
     }
     wfi_records_free(records, count);
@@ -228,9 +280,19 @@ void wfi_ranking_clear(wf_ranking *r) {
         wfi_free(r->source[i].method);
         json_decref(r->source[i].places[0]);
         json_decref(r->source[i].places[1]);
+        json_decref(r->source[i].heads);
     }
     wfi_free(r->source);
+    json_decref(r->left_out);
     *r = (wf_ranking){0};
+}
+
+bool wfi_rank_caution(const wf_ranking *r, char out[200]) {
+    if (r->count < 2 || (r->rows >= WF_RANK_FEW && r->rows >= (size_t)WF_RANK_FEW_EACH * (size_t)r->classes))
+        return false;
+    snprintf(out, 200, "%zu training rows in %d classes are too few to tell sources apart: take the order as a guess",
+             r->rows, r->classes);
+    return true;
 }
 
 wf_status wfi_rank(wf_lab *lab, const wf_rank_wish *wish, wf_ranking *out, wf_err *err) {
@@ -252,6 +314,7 @@ wf_status wfi_rank(wf_lab *lab, const wf_rank_wish *wish, wf_ranking *out, wf_er
     if (st == WF_OK) st = sources_add(&k, &r, err);
     if (st == WF_OK) st = order(&r, only, err);
     r.rows = k.rows.rows.count;
+    r.classes = k.rows.classes;
     wfi_free(k.embedding);
     wfi_probe_rows_clear(&k.rows);
     wfi_record_clear(&k.record);
@@ -311,17 +374,19 @@ wf_status wfi_rank_choose(wf_lab *lab, const wf_rank_wish *wish, const char *con
     }
     if (st == WF_OK && wanted) {
         wf_ranking r = {0};
+        char caution[200];
         const size_t before = json_array_size(names);
         st = wfi_rank(lab, wish, &r, err);
         if (st == WF_OK) best_add(&r, wanted, names);
-        wfi_ranking_clear(&r);
         if (st == WF_OK && json_array_size(names) == before)
             st =
                 wfi_fail(err, WF_E_NOTFOUND,
                          "there is no other adapter of another task to choose from; train some first: weft train TASK");
         char *text = st == WF_OK && !wish->compared ? wfi_json_text(names, false) : NULL;
+        if (text && wfi_rank_caution(&r, caution)) wfi_lab_message(lab, "warning", "%s", caution);
         if (text) wfi_lab_message(lab, "note", "%s: fused are %s (see: weft rank %s)", wish->task, text, wish->task);
         wfi_free(text);
+        wfi_ranking_clear(&r);
     }
     if (st != WF_OK)
         json_decref(names);

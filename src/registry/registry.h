@@ -59,6 +59,10 @@ wf_status wfi_run_claim(wf_registry *r, int64_t id,
  * is gone holds no name. */
 wf_status wfi_run_name_check(wf_registry *r, const char *name, int64_t except, wf_err *err);
 wf_status wfi_run_end(wf_registry *r, int64_t id, const char *status, const char *result, wf_err *err);
+/* A run that is done already, in place of every earlier one of this command, name and spec: what would only say the
+ * same thing again does not pile up. */
+wf_status wfi_run_replace(wf_registry *r, const char *command, const char *name, const char *spec, const char *result,
+                          int64_t *id, wf_err *err);
 wf_status wfi_run_get(wf_registry *r, int64_t id, wf_run *out, wf_err *err);
 wf_status wfi_run_list(wf_registry *r, wf_run **out, size_t *count, wf_err *err);
 void wfi_run_clear(wf_run *run);

@@ -204,6 +204,23 @@ wf_status wfi_run_end(wf_registry *r, int64_t id, const char *status, const char
     return st;
 }
 
+wf_status wfi_run_replace(wf_registry *r, const char *command, const char *name, const char *spec, const char *result,
+                          int64_t *id, wf_err *err) {
+    bool own = false;
+    sqlite3_stmt *s = NULL;
+    WF_TRY(wfi_db_enter(r, &own, err));
+    wf_status st;
+    WF_GO(wfi_db_prepare(r, &s, err, "DELETE FROM runs WHERE command = ? AND name = ? AND spec = ? AND status = 'done'",
+                         "sss", command, name, spec));
+    const int code = sqlite3_step(s);
+    if (code != SQLITE_DONE) WF_GO(wfi_db_fail(r, code, "replacing a run", err));
+    WF_GO(wfi_run_begin(r, command, name, spec, id, err));
+    st = wfi_run_end(r, *id, "done", result, err);
+done:
+    sqlite3_finalize(s);
+    return wfi_db_leave(r, own, st, err);
+}
+
 wf_status wfi_run_get(wf_registry *r, int64_t id, wf_run *out, wf_err *err) {
     sqlite3_stmt *s = NULL;
     WF_TRY(wfi_db_prepare(r, &s, err, "SELECT " COLUMNS " FROM runs WHERE id = ?", "i", id));

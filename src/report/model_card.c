@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "lab/eval_record.h"
 #include "lab/handle.h"
 #include "lab/heads.h"
 #include "report/card.h"
@@ -106,7 +107,7 @@ static wf_status lineage_write(wf_card *c, wf_lab *lab, const wf_record *record,
 
 /* ---- scores ---- */
 
-/* dev and test as recorded at the end of the training; the interval from a study's own reading of the rows. */
+/* dev and test as recorded at the end of the training; the interval from a later reading of the rows. */
 static void scores_write(wf_card *c, const json_t *m, const json_t *metrics, const char *rows) {
     static const char *const heads[] = {"metric", "dev", "test", "95 % interval"};
     const json_t *dev = json_object_get(m, "dev"), *test = json_object_get(m, "test"), *value;
@@ -275,6 +276,8 @@ static void limits_write(wf_card *c, const json_t *m, const json_t *task, const 
         wfi_card_line(c, line);
         high++;
     }
+    const char *verdict = wfi_report_text(json_object_get(m, "one_class"), "verdict");
+    if (*verdict) wfi_card_field_of(c, "Tells the classes apart", "no: it %.300s", verdict);
     if (failures->result && !high) wfi_card_line(c, "No kind of rows has more errors than chance explains");
     json_array_foreach(json_object_get(task, "warnings"), i, warning) wfi_card_line(c, json_string_value(warning));
 }
@@ -306,28 +309,49 @@ static wf_status task_find(wf_lab *lab, const json_t *info, json_t **out, wf_err
     return st;
 }
 
+/* What eval recorded of all the test rows. */
+static wf_status whole_find(wf_lab *lab, const json_t *info, wf_recorded_eval *out, wf_err *err) {
+    wf_run *runs = NULL;
+    size_t count = 0;
+    WF_TRY(wfi_run_list(lab->registry, &runs, &count, err));
+    wfi_eval_recorded(runs, count, info, out);
+    wfi_runs_free(runs, count);
+    return WF_OK;
+}
+
 static wf_status content_write(wf_card *c, wf_lab *lab, const char *name, const wf_record *record, const json_t *info,
                                const json_t *task, wf_err *err) {
     found robust = {0}, fair = {0}, failures = {0};
+    wf_recorded_eval whole = {0};
     char rows[256] = "";
-    wf_status st = study_find(lab, "study robust", name, info, &robust, err);
+    wf_status st = whole_find(lab, info, &whole, err);
+    if (st == WF_OK) st = study_find(lab, "study robust", name, info, &robust, err);
     if (st == WF_OK) st = study_find(lab, "study fair", name, info, &fair, err);
     if (st == WF_OK) st = study_find(lab, "study failures", name, info, &failures, err);
-    /* Intervals belong to the test column only when they are of the model's own test rows. */
+    /* Intervals belong to the test column only when they are of the model's own test rows: of all of them where eval
+     * scored these, else of a study's sample. */
     const bool own = robust.result &&
                      strcmp(wfi_report_text(robust.result, "task"), wfi_report_text(info, "task")) == 0 &&
                      strcmp(wfi_report_text(robust.result, "part"), "test") == 0;
-    if (own) snprintf(rows, sizeof rows, "%.0f test rows (%s)", wfi_report_number(robust.result, "rows"), robust.when);
+    const json_t *metrics = whole.result ? json_object_get(whole.result, "metrics")
+                            : own        ? json_object_get(json_object_get(robust.model, "clean"), "metrics")
+                                         : NULL;
+    if (whole.result)
+        snprintf(rows, sizeof rows, "all %.0f test rows (run %lld, %s)", wfi_report_number(whole.result, "rows"),
+                 (long long)whole.run, whole.finished);
+    else if (own)
+        snprintf(rows, sizeof rows, "%.0f test rows (%s)", wfi_report_number(robust.result, "rows"), robust.when);
     if (st == WF_OK) {
         model_write(c, info);
         use_write(c, info, task);
         data_write(c, task);
         st = lineage_write(c, lab, record, info, err);
-        scores_write(c, info, own ? json_object_get(json_object_get(robust.model, "clean"), "metrics") : NULL, rows);
+        scores_write(c, info, metrics, rows);
         robust_write(c, &robust);
         fair_write(c, &fair);
         limits_write(c, info, task, &failures);
     }
+    json_decref(whole.result);
     json_decref(robust.result);
     json_decref(fair.result);
     json_decref(failures.result);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "lab/eval_record.h"
 #include "lab/handle.h"
 #include "report/chart.h"
 #include "report/comparison.h"
@@ -117,14 +118,35 @@ static void tasks_write(wf_buffer *b, const json_t *all) {
     wfi_html_section_end(b);
 }
 
-static void models_write(wf_buffer *b, const json_t *all) {
+/* The test score, with eval's interval where the whole test part was scored: "75.1 [72.0, 78.3]". */
+static void test_cell(wf_buffer *b, const json_t *m, const char *metric, const char *score, const wf_run *runs,
+                      size_t count) {
+    wf_recorded_eval e = {0};
+    char low[24], high[24];
+    wfi_eval_recorded(runs, count, m, &e);
+    const json_t *of = json_object_get(json_object_get(e.result, "metrics"), metric);
+    if (isfinite(wfi_report_number(of, "low"))) {
+        wfi_report_score(low, metric, wfi_report_number(of, "low"));
+        wfi_report_score(high, metric, wfi_report_number(of, "high"));
+        wfi_html_number(b, "%s [%s, %s]", score, low, high);
+    } else {
+        wfi_html_number(b, "%s", score);
+    }
+    json_decref(e.result);
+}
+
+static wf_status models_write(wf_lab *lab, wf_buffer *b, const json_t *all, wf_err *err) {
+    wf_run *runs = NULL;
+    size_t count = 0;
+    WF_TRY(wfi_run_list(lab->registry, &runs, &count, err));
     static const char *const heads[] = {
         "model", "task", "method", "from", "train rows", "metric", "dev", "test", "trained parameters", "seconds"};
     wfi_html_section(b, "models", "Trained models");
     wfi_buffer_adds(b, "<p>Every model that is kept, its scores and what it cost.</p>\n");
-    wfi_html_table(
-        b, "The best state is chosen by the dev score; accuracy and F1 in points (0–100), the others as they are",
-        heads, 10);
+    wfi_html_table(b,
+                   "The best state is chosen by the dev score; accuracy and F1 in points (0–100), the others as they "
+                   "are; in brackets the 95 % interval over all test rows, where weft eval has scored them",
+                   heads, 10);
     size_t i, k;
     const json_t *m, *name;
     json_array_foreach(json_object_get(all, "models"), i, m) {
@@ -142,7 +164,10 @@ static void models_write(wf_buffer *b, const json_t *all) {
         for (int part = 0; part < 2; part++) {
             char score[24];
             wfi_report_score(score, metric, wfi_report_number(json_object_get(m, part ? "test" : "dev"), metric));
-            wfi_html_number(b, "%s", score);
+            if (part)
+                test_cell(b, m, metric, score, runs, count);
+            else
+                wfi_html_number(b, "%s", score);
         }
         wfi_html_number(b, "%.0f", wfi_report_number(m, "trainable_params"));
         wfi_html_number(b, "%.1f", wfi_report_number(m, "wall_seconds"));
@@ -151,6 +176,8 @@ static void models_write(wf_buffer *b, const json_t *all) {
     wfi_html_table_end(b);
     wfi_safeguards_write(b, json_object_get(all, "models"));
     wfi_html_section_end(b);
+    wfi_runs_free(runs, count);
+    return WF_OK;
 }
 
 /* ---- comparisons ---- */
@@ -254,7 +281,7 @@ static wf_status page_write(wf_lab *lab, wf_buffer *b, const json_t *all, wf_err
     WF_TRY(wfi_studies_write(lab, b, err));
     WF_TRY(attention_write(lab, b, all, err));
     tasks_write(b, all);
-    models_write(b, all);
+    WF_TRY(models_write(lab, b, all, err));
     WF_TRY(wfi_lineage_write(lab, b, all, err));
     wfi_speed_write(lab, b);
     runs_write(b, all);

@@ -57,7 +57,33 @@ static void gaps(wf_buffer *b, const json_t *models) {
     if (shown) wfi_html_table_end(b);
 }
 
+static void verdict_write(wf_buffer *b, const char *name, const char *task, const json_t *of) {
+    const char *verdict = wfi_report_text(json_object_get(of, "one_class"), "verdict");
+    if (!*verdict) return;
+    wfi_buffer_adds(b, "<p class=\"warn\">");
+    wfi_html_text(b, name);
+    wfi_buffer_adds(b, task ? ":" : " ");
+    wfi_html_text(b, task ? task : "");
+    wfi_buffer_adds(b, task ? " " : "");
+    wfi_html_text(b, verdict);
+    wfi_buffer_adds(b, "</p>\n");
+}
+
+/* Models that give every row the same answer. */
+static void one_classes(wf_buffer *b, const json_t *models) {
+    const json_t *m;
+    const char *task;
+    json_t *head;
+    size_t i;
+    json_array_foreach(models, i, m) {
+        verdict_write(b, wfi_report_text(m, "name"), NULL, m);
+        json_object_foreach(json_object_get(m, "heads"), task, head)
+            verdict_write(b, wfi_report_text(m, "name"), task, head);
+    }
+}
+
 void wfi_safeguards_write(wf_buffer *b, const json_t *models) {
+    one_classes(b, models);
     benefits(b, models);
     gaps(b, models);
 }

@@ -33,12 +33,21 @@ static wf_status text_read(wf_lab *lab, wf_explain *e, const wf_explain_spec *s,
     wf_pairs pairs = WF_PAIRS_UNKNOWN;
     WF_TRY(wfi_model_pairs(lab, e->t.info, &pairs, NULL, err));
     WF_TRY(wfi_pairs_check(s->model, pairs, s->pair != NULL, err));
+    e->pair = s->pair != NULL;
     return wfi_tokenizer_encode(tok, s->text, strlen(s->text), s->pair, s->pair ? strlen(s->pair) : 0,
                                 (size_t)e->t.max_length, &e->tokens, err);
 }
 
 static bool special(const wf_explain *e, size_t t) {
     return e->tokens.starts[t] == 0 && e->tokens.ends[t] == 0;
+}
+
+/* Whether the text (or the second one) has no token of its own. */
+static bool empty_part(const wf_explain *e) {
+    bool seen[2] = {false, !e->pair};
+    for (size_t t = 0; t < e->tokens.count; t++)
+        if (!special(e, t)) seen[e->tokens.type_ids[t] ? 1 : 0] = true;
+    return !seen[0] || !seen[1];
 }
 
 /* What stands for "no word here": the token the base was trained to see in place of one. */
@@ -212,6 +221,7 @@ static wf_status explained(wf_explain *e, const wf_explain_spec *s, json_t **out
         json_object_set_new(j, "allowed", json_real(allowed));
         json_object_set_new(j, "complete", json_boolean(fabs(sum - (value - blank)) <= allowed));
         json_object_set_new(j, "points", json_integer(points));
+        json_object_set_new(j, "empty", json_boolean(empty_part(e)));
         tokens_json(e, s, a, j);
         json_object_set(j, "adapters", adapters);
     }
@@ -260,6 +270,9 @@ wf_status wf_explain_text(wf_lab *lab, const wf_explain_spec *spec, char **json,
                         json_number_value(json_object_get(j, "sum")),
                         json_number_value(json_object_get(j, "sum")) -
                             json_number_value(json_object_get(j, "residual")));
+    if (st == WF_OK && empty_part(&e))
+        wfi_lab_message(lab, "note", "%s is empty: explained is what the model says of no text at all",
+                        spec->pair ? "one of the texts" : "the text");
     wfi_explain_clear(&e);
     return st == WF_OK ? wfi_lab_give(j, json, err) : st;
 }

@@ -11,6 +11,7 @@ typedef struct wf_explain {
     float *readout;        /* [classes] what is explained, as weights of the outputs */
     double unit;           /* of the explained number: 1, or the spread of a regression's targets */
     int32_t label;         /* explained; 0 for regression */
+    bool pair;             /* there is a second text */
 } wf_explain;
 
 /* explain.c. Opens the model, reads the text; the readout is set once the label is known. */
