@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "lab/compare.h"
 #include "lab/job.h"
+#include "lab/one_class.h"
 #include "metrics/significance.h"
 #include "weft/guard.h"
 #include <math.h>
@@ -169,9 +170,10 @@ static wf_status change_add(pruning *p, const char *part, const answers *before,
     return WF_OK;
 }
 
-static wf_status scores_set(const answers *a, json_t *info, const char *part, wf_err *err) {
+static wf_status scores_set(const pruning *p, const answers *a, json_t *info, const char *part, wf_err *err) {
     wf_scores s = {0};
     if (a->said.rows) WF_TRY(wfi_metrics_compute(&a->said, 0, 0, &s, err));
+    if (a->said.rows) wfi_one_class_set(info, &a->said, p->t.head->labels, part);
     json_object_set_new(info, part, wfi_lab_scores_json(&s, false));
     return WF_OK;
 }
@@ -188,7 +190,7 @@ static wf_status info_make(pruning *p, const answers before[2], const answers af
     json_object_set_new(info, "trainable_params", json_integer(wfi_trained_size(&p->t)));
     wf_status st = WF_OK;
     for (int k = 0; st == WF_OK && k < 2; k++) {
-        st = scores_set(&after[k], info, parts[k], err);
+        st = scores_set(p, &after[k], info, parts[k], err);
         if (st == WF_OK && after[k].said.rows) st = change_add(p, parts[k], &before[k], &after[k], change, err);
     }
     const wf_job job = {.lab = p->lab, .name = p->t.name, .task = p->task, .task_record = &p->record};
@@ -224,6 +226,7 @@ static wf_status model_make(pruning *p, const char *name, json_t **out, wf_err *
     }
     if (st == WF_OK) st = info_make(p, before, after, &info, err);
     if (st == WF_OK) st = wfi_settings_read(json_object_get(info, "settings"), &s, err);
+    if (st == WF_OK) wfi_one_class_warn(p->lab, info);
     if (st == WF_OK) st = wfi_trained_save(p->lab, &p->t, &s, &p->record, info, err);
     for (int k = 0; k < 2; k++) {
         answers_clear(&before[k]);
