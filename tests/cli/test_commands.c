@@ -98,9 +98,11 @@ static void test_main_job(void **state) {
     prints("-C lab rm slim", "removed model slim");
     weft_says(2, "-C lab prune fused --loss -1", "--loss needs a number from 0", (char *)NULL);
     prints("-C lab verify", "all 7 artefacts are unchanged");
-    prints("-C lab list", "run 4: compare target, done");
-    prints("-C lab list", "run 7: study robust reviews, done");
+    prints("-C lab list", "run 6: eval rev, done"); /* the newest of three */
+    prints("-C lab list", "run 8: compare target, done");
+    prints("-C lab list", "run 11: study robust reviews, done");
     prints("-C lab log 1", "epoch 2: loss");
+    prints("-C lab log 6", "reviews on test: accuracy 0.");
     free(weft_ok("-C lab fuse target --from rev,notes-seq_bn --epochs 1 --rows 40 --name judged"));
     inspect_is_for_people("judged");
     prints("-C lab joint reviews,notes --sampling equal --loss-weights pcgrad --epochs 1 --rows 40 --name both",
