@@ -42,9 +42,12 @@ static json_t *effect_json(const effect *e, json_t *verdict) {
                      wfi_study_real(e->holm), "verdict", verdict);
 }
 
-/* Useless is claimed too: what it gives is known to be next to nothing. */
+/* Useless is claimed too: what it gives is known to be next to nothing. Where no answer changes the bootstrap's
+ * interval has no width, however few the rows; up to three in their number may then change all the same (95 %, the rule
+ * of three). */
 static json_t *gives(const wf_interact *x, const effect *e) {
     if (e->holm < 0.05) return json_string(e->t.difference > 0 ? "helps" : "harms");
+    if (3.0 > x->margin * (double)x->subsets[x->all].said.rows) return json_null();
     return e->t.low >= -x->margin && e->t.high <= x->margin ? json_string("useless") : json_null();
 }
 

@@ -140,6 +140,12 @@ static void test_killed_training(void **state) {
         kill(pid, SIGKILL);
         int by = 0;
         if (weft_wait(pid, &by) == 0) break; /* was faster */
+        if (by == 0) { /* the one before was killed behind its last step, on its way out: nothing is left to resume */
+            char *list = weft_ok("-C killed list");
+            assert_true(moment > 0 && strstr(list, "run 1: train r, done"));
+            free(list);
+            break;
+        }
         assert_int_equal(SIGKILL, by);
         free(weft_ok("-C killed verify"));
         if (moment == 7) {

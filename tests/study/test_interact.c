@@ -99,6 +99,14 @@ static void verdict_is(const json_t *effect, const char *want) {
     }
 }
 
+static void test_too_few_rows_for_useless(void **state) {
+    json_t *j = interact("signs", NULL, 0.001);
+    const json_t *gives = effect(j, "raw", "gives");
+    assert_true(fabs(json_number_value(json_object_get(gives, "value"))) < 1e-9); /* no answer changes */
+    assert_true(json_is_null(json_object_get(gives, "verdict")));
+    json_decref(j);
+}
+
 static void test_planted(void **state) {
     json_t *j = interact("signs", "turned", 0.02);
     size_t i, k;
@@ -200,7 +208,8 @@ static void test_nothing_to_claim(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_planted), cmocka_unit_test(test_nothing_to_claim),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_too_few_rows_for_useless), cmocka_unit_test(test_planted),
+                                       cmocka_unit_test(test_nothing_to_claim),
                                        cmocka_unit_test(test_failures_name_the_source),
                                        cmocka_unit_test(test_mistakes_and_report)};
     return cmocka_run_group_tests(tests, setup, teardown);
