@@ -47,7 +47,7 @@ static int step_check(const plan_run *p, size_t k, const json_t *words) {
         code = cli_usage("%s: expanded step %zu needs: weft %s %s; it is: %s", p->a->words[0], k + 1, c->name, c->words,
                          line ? line : "");
     wf_err err = {0};
-    if (code == EXIT_DONE && c->check && c->check(&unused, &err) != WF_OK)
+    if (code == EXIT_DONE && c && c->check && c->check(&unused, &err) != WF_OK)
         code = cli_usage("%s: expanded step %zu: %s; it is: %s", p->a->words[0], k + 1, err.text, line ? line : "");
     free(line);
     return code;

@@ -44,7 +44,7 @@ static dnnl_status_t describe(wf_byte_product *p, int64_t m, int64_t k, int64_t 
 }
 
 /* b [k,n] into the layout that was chosen. */
-static dnnl_status_t fill(const wf_byte_product *p, const dnnl_memory_t from, md_arg plain) {
+static dnnl_status_t fill(const wf_byte_product *p, dnnl_memory_t from, md_arg plain) {
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_t reorder = NULL;
     dnnl_status_t st = dnnl_reorder_primitive_desc_create(&pd, plain, p->engine, desc_arg(&p->b), p->engine, NULL);
