@@ -3,13 +3,6 @@
 #include "planted.h"
 
 static wf_lab *lab;
-static char told[8192];
-
-static void hear(const char *level, const char *text, void *user) {
-    (void)user;
-    const size_t n = strlen(told);
-    snprintf(told + n, sizeof told - n, "%s: %s\n", level, text);
-}
 
 /* The same text in every row, seven of ten positive. */
 static void same_texts(const char *name) {
@@ -31,7 +24,7 @@ static int setup(void **state) {
     (void)state;
     lab = planted_lab();
     wf_lab_threads(lab, 1);
-    wf_lab_messages(lab, hear, NULL);
+    wf_lab_messages(lab, planted_hear, NULL);
     planted_task(lab, "moods", 1, 80, 90, 2, 0);
     planted_train(lab, "moods", "model", 2, 0);
     same_texts("same");
@@ -48,18 +41,6 @@ static json_t *scored(const char *name, const char *split) {
     char *text = NULL;
     check_ok(wf_eval(lab, &(wf_eval_spec){.name = name, .split = split, .resamples = 200}, &text, err));
     return planted_json(text);
-}
-
-static size_t evals(void) {
-    char *text = NULL;
-    size_t i, n = 0;
-    const json_t *run;
-    check_ok(wf_list(lab, &text, err));
-    json_t *j = planted_json(text);
-    json_array_foreach(json_object_get(j, "runs"), i, run) n +=
-        strcmp(json_string_value(json_object_get(run, "command")), "eval") == 0;
-    json_decref(j);
-    return n;
 }
 
 static char *written(bool card, const char *name) {
@@ -84,20 +65,20 @@ static void test_kept_once(void **state) {
     char want[160], *text = NULL;
     has(true, written(true, "model"), "- **Intervals from**: not measured\n");
     json_t *a = scored("model", NULL), *b = scored("model:moods", "test"); /* the same under another name */
-    assert_int_equal(1, evals());
+    assert_int_equal(1, planted_runs(lab, "eval"));
     assert_true(planted_number(b, "run") > planted_number(a, "run"));
     json_decref(scored("model", "dev"));
-    assert_int_equal(2, evals());
+    assert_int_equal(2, planted_runs(lab, "eval"));
     check_ok(wf_lab_base_dtype(lab, "bf16", err));
     json_decref(scored("model", NULL));
     check_ok(wf_lab_base_dtype(lab, "auto", err));
-    assert_int_equal(3, evals());
+    assert_int_equal(3, planted_runs(lab, "eval"));
     /* a file's rows are not the task's */
     snprintf(want, sizeof want, "%s", planted_at("moods/test.jsonl"));
     check_ok(wf_eval(lab, &(wf_eval_spec){.name = "model", .data = want, .resamples = 200}, &text, err));
     json_t *file = planted_json(text);
     assert_null(json_object_get(file, "run"));
-    assert_int_equal(3, evals());
+    assert_int_equal(3, planted_runs(lab, "eval"));
     const json_t *accuracy = json_object_get(json_object_get(b, "metrics"), "accuracy");
     snprintf(want, sizeof want, "all 90 test rows (run %.0f, ", planted_number(b, "run"));
     has(true, written(true, "model"), want);
@@ -107,11 +88,11 @@ static void test_kept_once(void **state) {
     snprintf(want, sizeof want, "[%.1f, %.1f]", 100 * planted_number(accuracy, "low"),
              100 * planted_number(accuracy, "high"));
     has(true, written(false, NULL), want);
-    *told = 0;
+    *planted_told = 0;
     check_ok(wf_log(lab, (int64_t)planted_number(b, "run"), &text, err));
     json_t *log = planted_json(text);
     assert_non_null(strstr(json_string_value(json_array_get(json_object_get(log, "lines"), 0)), "moods on test: "));
-    assert_string_equal("", told); /* nothing is said to be gone */
+    assert_string_equal("", planted_told); /* nothing is said to be gone */
     /* a study's sample does not take its place */
     const char *models[] = {"model"}, *kinds[] = {"typo"};
     check_ok(wf_study_robust(
@@ -133,7 +114,7 @@ static void test_one_class(void **state) {
     static const char *const says = "gives positive to every one of the 60 test rows, though 18 are of other classes: "
                                     "nothing is learned beyond the commonest class";
     char *text = NULL;
-    *told = 0;
+    *planted_told = 0;
     check_ok(
         wf_train(lab,
                  &(wf_train_spec){
@@ -145,20 +126,20 @@ static void test_one_class(void **state) {
     assert_string_equal("positive", json_string_value(json_object_get(one, "label")));
     assert_int_equal(0, planted_number(one, "others"));
     assert_string_equal(says, json_string_value(json_object_get(one, "verdict")));
-    has(true, strdup(told), says);
+    has(true, strdup(planted_told), says);
     json_decref(j);
-    *told = 0;
+    *planted_told = 0;
     j = scored("flat", NULL);
     assert_string_equal(says, json_string_value(json_object_get(json_object_get(j, "one_class"), "verdict")));
-    has(true, strdup(told), says);
+    has(true, strdup(planted_told), says);
     json_decref(j);
     has(true, written(true, "flat"), says);
     has(true, written(false, NULL), says);
-    *told = 0; /* what tells moods apart is not accused */
+    *planted_told = 0; /* what tells moods apart is not accused */
     planted_train(lab, "moods", "good", 12, 1);
     j = scored("good", NULL);
     assert_null(json_object_get(j, "one_class"));
-    has(false, strdup(told), "gives ");
+    has(false, strdup(planted_told), "gives ");
     json_decref(j);
 }
 

@@ -4,13 +4,6 @@
 #include <math.h>
 
 static wf_lab *lab;
-static char told[4096]; /* every message since it was emptied */
-
-static void hear(const char *level, const char *text, void *user) {
-    (void)user;
-    const size_t n = strlen(told);
-    snprintf(told + n, sizeof told - n, "%s: %s\n", level, text);
-}
 
 static void join(const char *a, const char *b, const char *name, double epochs) {
     const char *tasks[] = {a, b};
@@ -43,7 +36,7 @@ static int setup(void **state) {
     (void)state;
     lab = planted_lab();
     wf_lab_threads(lab, 1);
-    wf_lab_messages(lab, hear, NULL);
+    wf_lab_messages(lab, planted_hear, NULL);
     planted_task(lab, "first", 1, 80, 40, 2, 0);
     planted_task(lab, "second", 2, 80, 40, 2, 0);
     planted_task(lab, "target", 3, 80, 60, 2, 0);
@@ -57,18 +50,6 @@ static int teardown(void **state) {
     (void)state;
     wf_lab_close(lab);
     return wfi_tree_remove(planted_top, NULL) == WF_OK ? 0 : 1;
-}
-
-static size_t runs_of(const char *command) {
-    char *text = NULL;
-    size_t i, n = 0;
-    const json_t *run;
-    check_ok(wf_list(lab, &text, err));
-    json_t *j = planted_json(text);
-    json_array_foreach(json_object_get(j, "runs"), i, run) n +=
-        strcmp(json_string_value(json_object_get(run, "command")), command) == 0;
-    json_decref(j);
-    return n;
 }
 
 static void test_every_task_has_gradients(void **state) {
@@ -94,7 +75,7 @@ static void test_every_task_has_gradients(void **state) {
 static void test_refused_before(void **state) {
     (void)state;
     fuse("along", 1); /* has copies of its adapters, so that it opens */
-    const size_t before = runs_of("study interact");
+    const size_t before = planted_runs(lab, "study interact");
     char *text = NULL, file[700], *bytes = NULL;
     size_t size = 0;
     check_ok(wf_inspect(lab, "shared", &text, err));
@@ -109,7 +90,7 @@ static void test_refused_before(void **state) {
     check_ok(wfi_file_write(file, bytes, size, err));
     wf_free(bytes);
     if (st == WF_OK || !strstr(e.text, "shared")) fail_msg("%d: %s", st, e.text);
-    assert_int_equal(before, runs_of("study interact"));
+    assert_int_equal(before, planted_runs(lab, "study interact"));
     check_ok(wf_remove(lab, "along", NULL, err));
 }
 
@@ -183,19 +164,19 @@ static void test_ranked(void **state) {
 static void test_notes(void **state) {
     (void)state;
     char *text = NULL;
-    *told = 0;
+    *planted_told = 0;
     join("first", NULL, "alone", 1);
-    assert_non_null(strstr(told, "note: one task alone: this is what weft train first does"));
-    *told = 0;
+    assert_non_null(strstr(planted_told, "note: one task alone: this is what weft train first does"));
+    *planted_told = 0;
     join("first", "second", "again", 1);
-    assert_null(strstr(told, "one task alone"));
+    assert_null(strstr(planted_told, "one task alone"));
     static const char *const texts[] = {"", "  ", "good"};
     for (int i = 0; i < 3; i++) {
-        *told = 0;
+        *planted_told = 0;
         check_ok(wf_explain_text(lab, &(wf_explain_spec){.model = "one", .text = texts[i]}, &text, err));
         json_t *j = planted_json(text);
         assert_true(json_is_true(json_object_get(j, "empty")) == (i < 2));
-        assert_true((strstr(told, "note: the text is empty") != NULL) == (i < 2));
+        assert_true((strstr(planted_told, "note: the text is empty") != NULL) == (i < 2));
         json_decref(j);
     }
     check_ok(wf_remove(lab, "alone", NULL, err));

@@ -16,6 +16,15 @@ static inline const char *planted_at(const char *name) {
     return path[k];
 }
 
+/* What the lab said to people since planted_told was emptied (wf_lab_messages). */
+static char planted_told[8192];
+
+static inline void planted_hear(const char *level, const char *text, void *user) {
+    (void)user;
+    const size_t n = strlen(planted_told);
+    snprintf(planted_told + n, sizeof planted_told - n, "%s: %s\n", level, text);
+}
+
 /* Writes FILE: `rows` reviews whose label is the mood of their adjective, with a group of `groups` by turns ("g0",
  * ...). wrong: chance that a row of the last group has the other label (percent). */
 static inline void planted_rows(const char *file, uint64_t salt, int rows, int groups, int wrong) {
@@ -81,6 +90,19 @@ static inline json_t *planted_json(char *text) {
     check_ok(wfi_json_parse(text, strlen(text), "result", &j, err));
     wf_free(text);
     return j;
+}
+
+/* Runs of a command that the lab lists. */
+static inline size_t planted_runs(wf_lab *lab, const char *command) {
+    char *text = NULL;
+    size_t i, n = 0;
+    const json_t *run;
+    check_ok(wf_list(lab, &text, err));
+    json_t *j = planted_json(text);
+    json_array_foreach(json_object_get(j, "runs"), i, run) n +=
+        strcmp(json_string_value(json_object_get(run, "command")), command) == 0;
+    json_decref(j);
+    return n;
 }
 
 static inline const json_t *planted_find(const json_t *list, const char *key, const char *value) {
