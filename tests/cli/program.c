@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WORDS_MAX = 64 };
@@ -36,6 +37,17 @@ char *file_text(const char *path) {
     fclose(f);
     text[n] = 0;
     return text;
+}
+
+void nap(int ms) {
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
+void file_await(const char *path) {
+    struct stat s;
+    for (int i = 0; i < 6000; i++, nap(10))
+        if (stat(path, &s) == 0 && s.st_size > 0) return;
+    fail_msg("%s does not come", path);
 }
 
 static int words_split(char *text, char **words) {

@@ -32,6 +32,8 @@ int weft_wait(pid_t pid, int *signal_number); /* exit code, or -1 and the signal
 extern char top[256]; /* folder of this test: base/, reviews/, notes/, target/ */
 const char *in_top(const char *format, ...) __attribute__((format(printf, 1, 2))); /* path below it, one of four */
 char *file_text(const char *path);                                                 /* NULL when absent */
+void file_await(const char *path); /* until it holds something; fails after a minute */
+void nap(int ms);
 int top_make(void **state);
 int top_remove(void **state);
 void lab_make(const char *name);                     /* a lab with base tiny and the three tasks */

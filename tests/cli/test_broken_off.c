@@ -3,23 +3,10 @@
 #include "base/random.h"
 #include "program.h"
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-static const char TRAIN[] = "train reviews --threads 1 --name r --epochs 10 --lr 5e-3 --patience -1";
-
-static void nap(int ms) {
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
-}
-
-static void await_file(const char *path) { /* up to a minute */
-    struct stat s;
-    for (int i = 0; i < 6000; i++, nap(10))
-        if (stat(path, &s) == 0 && s.st_size > 0) return;
-    fail_msg("%s does not come", path);
-}
+static const char TRAIN[] = "train reviews --threads 1 --name r --epochs 30 --lr 5e-3 --patience -1";
 
 static void same_hash(const char *lab_a, const char *lab_b, const char *name) {
     char *a = model_hash(lab_a, name), *b = model_hash(lab_b, name);
@@ -40,7 +27,7 @@ static void test_no_handler_on_a_computing_stack(void **state) {
     (void)state;
     lab_make("masked");
     const pid_t pid = weft_start("-C masked --threads 2 train reviews --name r --epochs 2000 --patience -1");
-    await_file(in_top("masked/runs/1/log.txt"));
+    file_await(in_top("masked/runs/1/log.txt"));
     char path[300];
     char **names = NULL;
     size_t count = 0;
@@ -82,15 +69,17 @@ static void test_interrupted(void **state) {
     lab_make("stopped");
     free(weft_ok("-C calm %s", TRAIN));
     const pid_t pid = weft_start("-C stopped %s", TRAIN);
-    await_file(in_top("stopped/runs/1/log.txt"));
+    file_await(in_top("stopped/runs/1/log.txt"));
+    kill(pid, SIGSTOP); /* it must still be at work when all is asked */
     weft_says(2, "-C stopped resume 1", "run 1 is being worked on by process", (char *)NULL);
     char who[64];
     snprintf(who, sizeof who, "\"r\" is being trained by process %d (run 1)", (int)pid);
     weft_says(2, "-C stopped train notes --name r", who, "--name", (char *)NULL);
     weft_says(2, "-C stopped joint reviews,notes --name r", who, (char *)NULL);
     kill(pid, SIGINT);
+    kill(pid, SIGCONT);
     assert_int_equal(1, weft_wait(pid, NULL));
-    await_file(in_top("stopped/runs/1/checkpoint"));
+    file_await(in_top("stopped/runs/1/checkpoint"));
     char *list = weft_ok("-C stopped list");
     assert_non_null(strstr(list, "run 1: train r, cancelled"));
     free(list);
@@ -135,7 +124,7 @@ static void test_killed_training(void **state) {
     int moment = 0;
     for (; moment < 30; moment++) {
         const pid_t pid = moment ? weft_start("-C killed resume 1") : weft_start("-C killed %s", TRAIN);
-        if (moment == 0) await_file(in_top("killed/runs/1/log.txt"));
+        if (moment == 0) file_await(in_top("killed/runs/1/log.txt"));
         nap(10 + (int)wfi_random_below(5, (uint64_t)moment, 300));
         kill(pid, SIGKILL);
         int by = 0;
@@ -221,7 +210,7 @@ static void test_killed_comparison(void **state) {
     json_t *calm = compared_metrics("calm", COMPARE);
     lab_make("cut");
     const pid_t pid = weft_start("-C cut %s", COMPARE);
-    await_file(in_top("cut/runs/1/cells.json"));
+    file_await(in_top("cut/runs/1/cells.json"));
     nap(50);
     kill(pid, SIGKILL);
     weft_wait(pid, NULL);

@@ -1,15 +1,9 @@
 /* weft plan: loops and names, each step once, failures, and a plan that is broken off by a signal or by death. */
 #include "program.h"
 #include <signal.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-static const char TRAIN[] = "train reviews --name r --epochs 10 --lr 5e-3 --patience -1";
-
-static void nap(int ms) {
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
-}
+static const char TRAIN[] = "train reviews --name r --epochs 30 --lr 5e-3 --patience -1";
 
 /* A plan file: tasks and base, then `steps`. */
 static void plan_write(const char *file, const char *let, const char *steps) {
@@ -100,13 +94,6 @@ static void same_end(const char *lab) {
     free(b);
 }
 
-static void await_file(const char *path) { /* up to a minute */
-    struct stat s;
-    for (int i = 0; i < 6000; i++, nap(10))
-        if (stat(path, &s) == 0 && s.st_size > 0) return;
-    fail_msg("%s does not come", path);
-}
-
 /* SIGTERM to the plan alone ends its step gently; SIGKILL of the plan ends it too. Either way
  * the training goes on where it was, and ends with the bits of an unbroken one. */
 static void test_broken_off(void **state) {
@@ -119,7 +106,7 @@ static void test_broken_off(void **state) {
     for (int k = 0; k < 2; k++) {
         snprintf(path, sizeof path, "cut%d", k);
         const pid_t pid = weft_start("-C %s --threads 1 plan long.json", path);
-        await_file(in_top("%s/runs/1/log.txt", path));
+        file_await(in_top("%s/runs/1/log.txt", path));
         kill(pid, signals[k]);
         assert_int_equal(k ? -1 : 1, weft_wait(pid, NULL));
         if (k) { /* the step ends a little later */
