@@ -3,11 +3,11 @@
 
   tools/quality.py weft BASE DATA [--weft build/src/cli/weft] [--sets a,b] [--seeds 0,1,2] [--threads N]
   tools/quality.py reference BASE DATA [--sets a,b] [--seeds 0,1,2] [--threads N]    (needs torch, adapters, scikit-learn)
-  tools/quality.py types BASE DATA [--weft ...] [--sets a,b] [--seeds 0,1,2] [--rows 1500] [--steps 190] [--threads N]
-  tools/quality.py table [--types]
+  tools/quality.py types BASE DATA [--method full] [--weft ...] [--sets a,b] [--seeds 0,1,2] [--rows 1500] [--steps 190] [--threads N]
+  tools/quality.py table [--types [--method full]]
 
 `types` trains with the base in float32, bf16 and int8 and judges each model in its own type; the one trained in float32 is judged in the other
-types as well. Of every model the test rows it has right are kept, so that differences are paired by row.
+types as well. With --method full the base itself is trained, in float32 and bf16. Of every model the test rows it has right are kept, so that differences are paired by row.
 BASE is a model folder, DATA holds a folder a set with train.jsonl, dev.jsonl and test.jsonl. Finished cells stand in docs/quality/*.jsonl, one line
 each, and are not run again; `table` prints them as Markdown."""
 import argparse
@@ -24,7 +24,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SETS = ["sst2", "trec", "mrpc", "subj", "tweet_emotion", "financial_phrasebank"]
-TYPES = ["f32", "bf16", "int8"]
+TYPES = {"seq_bn": ["f32", "bf16", "int8"], "full": ["f32", "bf16"]}  # by method
 TRAIN_ROWS = 6000  # both take the first ones of a larger set
 
 
@@ -76,7 +76,7 @@ def weft_run(a):
     todo = missing("weft", a)
     with weft_lab(a, todo) as weft:
         for s, seed in todo:
-            r = weft("train", s, "--seed", str(seed), "--name", f"{s}-{seed}")
+            r = weft("train", s, "--method", a.method, "--seed", str(seed), "--name", f"{s}-{seed}")
             keep("weft", {"set": s, "seed": seed, "accuracy": r["test"]["accuracy"], "macro_f1": r["test"]["macro_f1"], "dev_accuracy": r["dev"]["accuracy"],
                           "train_rows": r["train_rows"], "epochs": r["epochs"], "lr": r["lr"], "base_dtype": r.get("base_dtype", "f32"),
                           "seconds": round(r["wall_seconds"]), "version": r["version"]})
@@ -91,22 +91,27 @@ def right_rows(weft, name, test):
     return f"{sum(1 << i for i, (p, label) in enumerate(zip(said, labels)) if p['results'][name]['label'] == label):x}"
 
 
+def types_side(method):
+    return "types" if method == "seq_bn" else "types-" + method
+
+
 def types_run(a):
-    todo = missing("types", a)
+    types, side = TYPES[a.method], types_side(a.method)
+    todo = missing(side, a)
     with weft_lab(a, todo) as weft:
         for s, seed in todo:
             cell = {"set": s, "seed": seed, "macro_f1": {}, "right": {}, "judged": {}}
-            for t in TYPES:
+            for t in types:
                 name = f"{s}-{seed}-{t}"
                 r = weft("train", s, "--seed", str(seed), "--name", name, "--base-dtype", t, "--rows", str(a.rows), "--steps", str(a.steps))
                 cell["macro_f1"][t] = r["test"]["macro_f1"]
                 cell["right"][t] = right_rows(weft, name, os.path.join(a.data, s, "test.jsonl"))
                 cell.update(train_rows=r["train_rows"], steps=r["steps"], version=r["version"])
-            for t in TYPES[1:]:
+            for t in types[1:]:
                 e = weft("eval", f"{s}-{seed}-f32", "--base-dtype", t)
                 cell["rows"] = e["rows"]
                 cell["judged"][t] = {**e["difference"]["accuracy"], "largest_output_difference": e["largest_output_difference"]}
-            keep("types", cell)
+            keep(side, cell)
 
 
 def reference_cell(a, s, seed, model_class, tokenizer, torch, f1_score, schedule):
@@ -199,8 +204,8 @@ def points(mean, low, high):
     return f"{100 * mean:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
 
 
-def types_table():
-    have, others = cells("types"), TYPES[1:]
+def types_table(method):
+    have, types, others = cells(types_side(method)), TYPES[method], TYPES[method][1:]
     print("| set | test rows | seeds | float32 | " + " | ".join(f"trained in {t}" for t in others) + " | " + " | ".join(f"only judged in {t}" for t in others) + " |")
     print("| --- | ---: | ---: | ---: |" + " ---: |" * (2 * len(others)))
     trained, judged = {t: [] for t in others}, {t: [] for t in others}  # of each set: mean, low, high
@@ -209,7 +214,7 @@ def types_table():
         if not mine:
             continue
         n = mine[0]["rows"]
-        bits = {t: [[int(c["right"][t], 16) >> i & 1 for i in range(n)] for c in mine] for t in TYPES}
+        bits = {t: [[int(c["right"][t], 16) >> i & 1 for i in range(n)] for c in mine] for t in types}
         for t in others:
             trained[t].append(resampled([[x - y for x, y in zip(p, q)] for p, q in zip(bits[t], bits["f32"])]))
             # one model each, judged on the same rows: the mean of the seeds' intervals is no surer than one of them
@@ -226,7 +231,7 @@ def types_table():
 
 def table(a):
     if a.types:
-        return types_table()
+        return types_table(a.method)
     ours, theirs = cells("weft"), cells("reference")
     print("| set | adapters: accuracy | weft: accuracy | difference | adapters: macro-F1 | weft: macro-F1 | difference | seeds |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -253,11 +258,14 @@ def main():
         q.add_argument("--seeds", type=lambda t: [int(n) for n in t.split(",")], default=[0, 1, 2])
         q.add_argument("--threads", type=int, default=0)
         if name == "types":
+            q.add_argument("--method", choices=TYPES, default="seq_bn")
             q.add_argument("--rows", type=int, default=1500)
             q.add_argument("--steps", type=int, default=190)
         if name != "reference":
             q.add_argument("--weft", default=os.path.join(TOP, "build", "src", "cli", "weft"))
-    sub.add_parser("table").add_argument("--types", action="store_true")
+    q = sub.add_parser("table")
+    q.add_argument("--types", action="store_true")
+    q.add_argument("--method", choices=TYPES, default="seq_bn")
     a = p.parse_args()
     return {"weft": weft_run, "reference": reference_run, "types": types_run, "table": table}[a.what](a)
 

@@ -11,7 +11,7 @@ TRAINED = ["seq_bn", "lora", "fuse:4", "fuse:8", "fuse:16", "full"]
 IN_FLOAT32 = ["seq_bn", "lora", "fuse:16"]
 STILL = ["seq_bn", "fuse:8"]
 GROWTH = [2, 64]
-CURVES = ["grow:threads", "grow:fuse", "grow:length"]  # by `weft bench`, once a size
+CURVES = ["grow:threads", "grow:fuse", "grow:length", "grow:batch"]  # by `weft bench`, once a size
 
 # Outputs of the same texts through the same weights: the mean of the last hidden states, 64 texts. float32 may differ from PyTorch by this share of
 # the largest value; lower precision is judged by the cosine with PyTorch's float32, on average and for the worst text.

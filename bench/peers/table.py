@@ -277,7 +277,8 @@ def peaks_told(rounds):
 
 CURVES = {"grow:threads": ("threads", "Training one adapter (`seq_bn`), by threads"),
           "grow:fuse": ("adapters", "Training a fusion, by its adapters"),
-          "grow:length": ("tokens a text", "Training one adapter (`seq_bn`), by the length of texts; about as many tokens a step")}
+          "grow:length": ("tokens a text", "Training one adapter (`seq_bn`), by the length of texts; about as many tokens a step"),
+          "grow:batch": ("texts a step", "Training one adapter (`seq_bn`), by texts a step")}
 
 
 def curves_tables(setup):
@@ -309,8 +310,8 @@ def document(results, reasons, command):
              "weft and the programs that do the same work take turns on one machine: a round measures each work once, weft and its peers one directly after the other, and "
              "the ratio is taken within the round. Rates are real tokens a second, padding not counted; weft never pads. \"Reference\" is PyTorch with the `adapters` library: "
              "batches padded to their longest text, unsorted (\"default padding\") or cut from sorted texts (\"sorted\"). It trains with the dropout that the base's own file names, as its users do; weft's default has none inside a frozen base, and "
-             "rows that say so have none there either. weft's type is that of the frozen base, chosen by "
-             "weft itself (`auto`) where the work does not name it; trained parts are float32. The share of the fastest matrix products is the time that a step's products need at "
+             "rows that say so have none there either. weft's type is what the base is multiplied in, chosen by "
+             "weft itself (`auto`) where the work does not name it; whatever is trained is kept in float32, and all else is multiplied in float32. The share of the fastest matrix products is the time that a step's products need at "
              "their peaks (the base's at that of its type, all others at float32's; the highest seen in any round) over the time it takes. A cold start is a process of its own, its files in the system's memory but for the first.", "",
              "![Ratios by work, with the goals as marks](performance.svg)", "", "## Machine and versions", ""]
     for name, value in setup["machine"].items():

@@ -75,8 +75,8 @@ typedef struct wf_train_spec {
                                 "head", "full",      "fusion"; presets take overrides: "seq_bn[reduction_factor=8]" */
     const char *name;        /* default: TASK-METHOD or, for a fusion, TASK-fusion */
     const char *base;        /* default: that of the adapters in `from`, else the lab's only base */
-    const char *base_dtype;  /* what the frozen base is multiplied in: "f32", "bf16", "int8", "auto" (default: int8
-                                or bf16 where this machine is faster with it, else f32); method full: f32 */
+    const char *base_dtype;  /* what the base is multiplied in: "f32", "bf16", "int8", "auto" (default: int8 or bf16
+                                where this machine is faster with it, else f32); method full: not int8 */
     const char *const *from; /* fusion: names of trained adapters, in order; "auto" or "auto:K" among them stands for
                                 the 3 or K best ranked of other tasks (weft/guard.h) */
     size_t from_count;

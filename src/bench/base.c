@@ -127,16 +127,23 @@ static wf_status random_make(wf_bench_random *r, const wf_bert_config *c, wf_err
 
 static wf_status settle(void *self, void *out, wf_err *err) {
     const wf_bench_state *b = self;
-    const wf_open_base any = {.model = b->models[0]};
-    return wfi_precision_settle(b->lab, b->open ? b->open : &any, b->spec->base_dtype, out, err);
+    const wf_open_base any = {.model = b->models[0]}, *base = b->open ? b->open : &any;
+    const char *word = b->spec->base_dtype;
+    wf_dtype *types = out; /* of a frozen base, of one that is trained */
+    WF_TRY(wfi_precision_settle(b->lab, base, word, false, &types[0], err));
+    return wfi_precision_settle(b->lab, base, word && strcmp(word, "int8") == 0 ? NULL : word, true, &types[1], err);
 }
 
 /* Measuring starts threads, and this process must stay without them until memory was measured. */
 static wf_status type_settle(wf_bench_state *b, wf_err *err) {
     bool done = false;
+    wf_dtype types[2];
     WF_TRY(wfi_precision_check(b->spec->base_dtype, err));
-    WF_TRY(wfi_apart(settle, b, &b->dtype, sizeof b->dtype, &done, err));
-    return done ? WF_OK : settle(b, &b->dtype, err);
+    WF_TRY(wfi_apart(settle, b, types, sizeof types, &done, err));
+    if (!done) WF_TRY(settle(b, types, err));
+    b->dtype = types[0];
+    b->trained_dtype = types[1];
+    return WF_OK;
 }
 
 /* ---- opening ---- */
@@ -190,7 +197,7 @@ wf_status wfi_bench_base_open(wf_bench_state *b, wf_err *err) {
 wf_status wfi_bench_base_types(wf_bench_state *b, wf_err *err) {
     for (size_t i = 0; i < b->work_count; i++) {
         wf_bench_work *w = &b->works[i];
-        if (!w->typed) w->dtype = w->parts == BENCH_FULL ? WF_DTYPE_F32 : b->dtype; /* what is trained is float32 */
+        if (!w->typed) w->dtype = w->parts == BENCH_FULL ? b->trained_dtype : b->dtype;
         WF_TRY(model_open(b, w->dtype, err));
     }
     return WF_OK;

@@ -83,6 +83,7 @@ typedef struct wf_bench_state {
     wf_pooling pooling;
     wf_bert *models[BENCH_TYPES]; /* by bench_type_at; borrowed from the lab, or owned */
     wf_dtype dtype;               /* of works that name none */
+    wf_dtype trained_dtype;       /* the same of full training */
     wf_adapter *pool[BENCH_POOL]; /* frozen adapters: --from first, random ones behind */
     size_t pool_count, from_count;
     wf_encoded texts;

@@ -10,7 +10,7 @@
  *   bottleneck          2 products of [H,m]; LoRA: [in,r] and [r,out]
  *   fusion of N         what the form takes that it runs in (wfi_fusion_flop), by the rows of a batch: batch after
  * batch of one pass over the texts, cut as the trainer cuts them head                2 layers, once a text Norms,
- * activations, dropout, optimiser and lookups count nothing. Products with the frozen base are in its type
+ * activations, dropout, optimiser and lookups count nothing. Products with the base are in its type
  * ("base"), all others in float32 ("rest"): the share of the peak is (base / peak of that type + rest / peak of
  * float32) / seconds. */
 #include "base/error.h"
@@ -35,7 +35,7 @@ static void product(sweep *s, int64_t in, int64_t out, bool of_base, bool live, 
 static bool linear(sweep *s, const wf_bench_running *r, wf_site site, int layer, int64_t in, int64_t out, bool live) {
     const bool full = r->subject.full != NULL;
     const wf_adapter *a = r->subject.adapter;
-    product(s, in, out, !full, live, full);
+    product(s, in, out, true, live, full);
     if (!a || !a->method->linear || !a->method->takes(a, site, layer)) return live || full;
     const int64_t rank = json_integer_value(json_object_get(a->config, "r"));
     product(s, in, rank, false, live, s->training);

@@ -84,8 +84,8 @@ static wf_status plain_add(wf_bench_state *b, const char *name, wf_err *err) {
         snprintf(word, sizeof word, "%s", name + n);
         WF_TRY(type_read(name, word, &w, err));
         if (!parts_read(word, &w)) return unknown(name, err);
-        if (w.parts == BENCH_FULL && w.typed && w.dtype != WF_DTYPE_F32)
-            return wfi_fail(err, WF_E_ARG, "work \"%s\": full training is in float32", name);
+        if (w.parts == BENCH_FULL && w.typed && w.dtype == WF_DTYPE_I8)
+            return wfi_fail(err, WF_E_ARG, "work \"%s\": full training is in f32 or bf16", name);
         w.batch_rows = rows_of(b, w.kind);
         if (w.kind == BENCH_LATENCY) w.length = LATENCY_TOKENS;
         return work_add(b, &w, err);

@@ -13,6 +13,12 @@
 wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
                    const float *b, int64_t ldb, float beta, float *c, int64_t ldc, wf_err *err);
 
+/* C[m,n] = op(A) op(B) + bias[n] + beta * C with both factors rounded to bfloat16 first (kernels.h), for a matrix that
+ * changes: sums, bias (NULL: none) and C are float32, beta 0 or 1. The same numbers are multiplied with and without
+ * bfloat16 instructions, as with a packed matrix of that type. */
+wf_status wfi_gemm_bf16(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                        int64_t ldb, const float *bias, float beta, float *c, int64_t ldc, wf_err *err);
+
 /* A frozen matrix B[k,n], re-laid out once for fast products; b is needed only during the call. tb: stored (n,k).
  * dtype WF_DTYPE_F32; or WF_DTYPE_BF16: B and, in each product, A are rounded to bfloat16 (kernels.h), products are
  * summed in float32, bias and C are float32. The same numbers are multiplied with and without bfloat16 instructions;

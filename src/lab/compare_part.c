@@ -25,6 +25,11 @@ wf_status wfi_cell_settings(const wf_cell *c, const char *method, const json_t *
         static const char *const keys[] = {"task", "method", "from", "config", "rows", "seed", "base"};
         json_object_set(j, keys[i], json_object_get(defaults, keys[i]));
     }
+    if (st == WF_OK && strcmp(method, "full") == 0) { /* a comparison from before there was a choice has float32 */
+        const char *type = json_string_value(json_object_get(c->common, "trained_base_dtype"));
+        json_object_set_new(j, "base_dtype", json_string(type ? type : "f32"));
+    }
+    json_object_del(j, "trained_base_dtype");
     json_decref(defaults);
     if (st != WF_OK)
         json_decref(j);

@@ -308,15 +308,22 @@ static json_t *rates_json(const wf_compare_spec *s) {
     return all;
 }
 
+/* One type for all, and one for method full, which has no int8: it is then as fast as it can be otherwise. */
+static wf_status types_settle(wf_lab *lab, const wf_open_base *base, const char *word, json_t *common, wf_err *err) {
+    wf_dtype type = WF_DTYPE_F32, trained = WF_DTYPE_F32;
+    WF_TRY(wfi_precision_settle(lab, base, word, false, &type, err));
+    WF_TRY(wfi_precision_settle(lab, base, word && strcmp(word, "int8") == 0 ? NULL : word, true, &trained, err));
+    json_object_set_new(common, "base_dtype", json_string(wfi_precision_name(type)));
+    json_object_set_new(common, "trained_base_dtype", json_string(wfi_precision_name(trained)));
+    return WF_OK;
+}
+
 wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err *err) {
     json_t *common = common_make(&s->train), *methods = json_array(), *rows = json_array(), *candidates = NULL;
     wf_open_base *base = NULL;
     wf_status st = wfi_lab_base(lab, s->base, WF_DTYPE_F32, &base, err);
     if (st == WF_OK) st = compare_check(lab, s, common, base, &candidates, err);
-    wf_dtype type = WF_DTYPE_F32;
-    if (st == WF_OK) st = wfi_precision_settle(lab, base, s->train.base_dtype, &type, err);
-    json_object_set_new(common, "base_dtype",
-                        json_string(wfi_precision_name(type))); /* one for all; method full reads it as f32 */
+    if (st == WF_OK) st = types_settle(lab, base, s->train.base_dtype, common, err);
     for (size_t i = 0; i < s->method_count; i++) json_array_append_new(methods, json_string(s->methods[i]));
     for (size_t i = 0; i < s->rows_count; i++) json_array_append_new(rows, json_integer(s->rows[i]));
     if (s->rows_count == 0) json_array_append_new(rows, json_integer(0));

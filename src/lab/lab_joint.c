@@ -103,8 +103,7 @@ wf_status wf_train_joint(wf_lab *lab, const wf_joint_spec *spec, char **json, wf
     if (st == WF_OK) st = wfi_joint_open(lab, j, &joint, err);
     if (st == WF_OK) st = wfi_lab_base(lab, spec->train.base, WF_DTYPE_F32, &base, err);
     if (st == WF_OK) st = wfi_joint_check(lab, &joint, base, spec->train.max_length, err);
-    if (st == WF_OK)
-        st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
+    if (st == WF_OK) st = wfi_precision_settle_for(lab, base, j, &type, err);
     if (st == WF_OK && joint.count == 1)
         wfi_lab_message(lab, "note",
                         "one task alone: this is what weft train %s does; name several to share a training",

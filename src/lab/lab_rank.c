@@ -144,7 +144,7 @@ static wf_status check_all(wf_lab *lab, const wf_rank_spec *spec, const wf_ranki
     wf_status st = folder && log ? wfi_run_folder(lab, run, err) : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = wfi_lab_task(lab, spec->task, &c.task, &c.record, err);
     if (st == WF_OK) st = wfi_lab_base(lab, spec->base, WF_DTYPE_F32, &base, err);
-    if (st == WF_OK) st = wfi_precision_settle(lab, base, spec->train.base_dtype, &type, err);
+    if (st == WF_OK) st = wfi_precision_settle(lab, base, spec->train.base_dtype, false, &type, err);
     if (st == WF_OK) {
         c.base = base->name;
         c.dtype = wfi_precision_name(type);

@@ -233,8 +233,7 @@ wf_status wf_train(wf_lab *lab, const wf_train_spec *given, char **json, wf_err 
     if (st == WF_OK) st = wfi_registry_get(lab->registry, "task", spec->task, &record, err);
     if (st == WF_OK) st = wfi_lab_base(lab, spec->base, WF_DTYPE_F32, &base, err);
     if (st == WF_OK) st = wfi_job_length_check(lab, base, &record, spec->max_length, err);
-    if (st == WF_OK)
-        st = wfi_precision_settle(lab, base, json_string_value(json_object_get(j, "base_dtype")), &type, err);
+    if (st == WF_OK) st = wfi_precision_settle_for(lab, base, j, &type, err);
     if (st == WF_OK) st = sources_choose(lab, spec, j, err);
     if (st == WF_OK) st = wfi_run_train(lab, spec->from_count ? "fuse" : "train", name, base, type, j, json, err);
     wfi_record_clear(&record);

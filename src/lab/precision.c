@@ -21,7 +21,7 @@ static const struct {
     wf_dtype type;
 } types[] = {
     {"f32", "f32_gflops", WF_DTYPE_F32}, {"bf16", "bf16_gflops", WF_DTYPE_BF16}, {"int8", "int8_gflops", WF_DTYPE_I8}};
-enum { TYPES = sizeof types / sizeof *types };
+enum { TYPES = sizeof types / sizeof *types, TRAINED_TYPES = 2 /* the first ones: of a base that is trained */ };
 
 const char *wfi_precision_name(wf_dtype t) {
     for (int i = 0; i < TYPES; i++)
@@ -86,6 +86,16 @@ static wf_status trial_run(trial *t, wf_err *err) {
     return WF_OK;
 }
 
+/* Of the first `count` types, by the rates of a measured entry. */
+static int fastest(const json_t *entry, int count) {
+    int chosen = 0;
+    for (int i = 1; i < count; i++)
+        if (json_number_value(json_object_get(entry, types[i].rate)) >=
+            FASTER_BY * json_number_value(json_object_get(entry, types[chosen].rate)))
+            chosen = i;
+    return chosen;
+}
+
 static wf_status measure(const wf_bert_config *c, json_t **entry, wf_err *err) {
     trial t = {.k = c->hidden_size, .n = c->intermediate_size};
     wf_status st = trial_open(&t, err);
@@ -93,14 +103,10 @@ static wf_status measure(const wf_bert_config *c, json_t **entry, wf_err *err) {
     trial_close(&t);
     WF_TRY(st);
     const double flops = 2e-9 * ROWS * (double)t.k * (double)t.n;
-    int chosen = 0;
     bool ok = (*entry = json_object()) != NULL;
-    for (int i = 0; i < TYPES; i++) {
-        if (!(t.best[i] > 0)) continue;
-        ok &= json_object_set_new(*entry, types[i].rate, json_real(flops / t.best[i])) == 0;
-        if (t.best[chosen] >= FASTER_BY * t.best[i]) chosen = i;
-    }
-    ok &= json_object_set_new(*entry, "type", json_string(types[chosen].name)) == 0;
+    for (int i = 0; i < TYPES; i++)
+        if (t.best[i] > 0) ok &= json_object_set_new(*entry, types[i].rate, json_real(flops / t.best[i])) == 0;
+    ok &= json_object_set_new(*entry, "type", json_string(types[fastest(*entry, TYPES)].name)) == 0;
     return ok ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
 }
 
@@ -111,14 +117,14 @@ static bool entry_whole(const json_t *entry) {
     return whole;
 }
 
-static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out, wf_err *err) {
+static wf_status remembered(wf_lab *lab, const wf_bert_config *c, json_t **entry, wf_err *err) {
     enum { MOST_BYTES = 1 << 20 };
     char key[160];
     const wf_cpu *cpu = wfi_cpu_get();
     snprintf(key, sizeof key, "%s, %s, %d threads, %lldx%lld", cpu->name, wfi_isa_name(cpu->isa), lab->threads,
              (long long)c->hidden_size, (long long)c->intermediate_size);
     char *path = wfi_lab_path(lab, "speed.json");
-    json_t *all = NULL, *entry = NULL;
+    json_t *all = NULL;
     wf_status st = path ? WF_OK : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && wfi_file_exists(path))
         st = wfi_json_read(path, MOST_BYTES, &all, err);
@@ -126,12 +132,13 @@ static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out,
         st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     const json_t *found = json_object_get(all, key);
     const char *word = entry_whole(found) ? json_string_value(json_object_get(found, "type")) : NULL;
-    if (st == WF_OK && word && !wfi_precision_parse(word, out))
+    wf_dtype type;
+    if (st == WF_OK && word && !wfi_precision_parse(word, &type))
         st = wfi_fail(err, WF_E_DATA, "%s: type \"%.40s\" of \"%s\" is none of f32, bf16, int8", path, word, key);
+    if (st == WF_OK && word) *entry = json_incref((json_t *)found);
     if (st == WF_OK && !word) {
-        st = measure(c, &entry, err);
-        if (st == WF_OK) wfi_precision_parse(json_string_value(json_object_get(entry, "type")), out);
-        if (st == WF_OK && json_object_set_new(all, key, entry) != 0)
+        st = measure(c, entry, err);
+        if (st == WF_OK && json_object_set(all, key, *entry) != 0)
             st = wfi_fail(err, WF_E_DATA, "%s is no JSON object; remove it", path);
         if (st == WF_OK) st = wfi_json_write(path, all, err);
     }
@@ -140,7 +147,8 @@ static wf_status remembered(wf_lab *lab, const wf_bert_config *c, wf_dtype *out,
     return st;
 }
 
-wf_status wfi_precision_settle(wf_lab *lab, const wf_open_base *base, const char *word, wf_dtype *out, wf_err *err) {
+wf_status wfi_precision_settle(wf_lab *lab, const wf_open_base *base, const char *word, bool trained, wf_dtype *out,
+                               wf_err *err) {
     WF_TRY(wfi_precision_check(word, err));
     if (word && strcmp(word, "auto") != 0) {
         wfi_precision_parse(word, out);
@@ -150,10 +158,17 @@ wf_status wfi_precision_settle(wf_lab *lab, const wf_open_base *base, const char
     *out = WF_DTYPE_F32;
     if ((!native(WF_DTYPE_BF16) && !native(WF_DTYPE_I8)) || c->hidden_size * c->intermediate_size < SMALL_MATRIX)
         return WF_OK;
-    if (lab->dir) return remembered(lab, c, out, err);
-    json_t *entry = NULL; /* nowhere to remember it */
-    WF_TRY(measure(c, &entry, err));
-    wfi_precision_parse(json_string_value(json_object_get(entry, "type")), out);
+    json_t *entry = NULL;
+    const wf_status st = lab->dir ? remembered(lab, c, &entry, err) : measure(c, &entry, err);
+    if (st == WF_OK && trained) *out = types[fastest(entry, TRAINED_TYPES)].type;
+    if (st == WF_OK && !trained) wfi_precision_parse(json_string_value(json_object_get(entry, "type")), out);
     json_decref(entry);
-    return WF_OK;
+    return st;
+}
+
+wf_status wfi_precision_settle_for(wf_lab *lab, const wf_open_base *base, const json_t *settings, wf_dtype *out,
+                                   wf_err *err) {
+    const char *method = json_string_value(json_object_get(settings, "method"));
+    return wfi_precision_settle(lab, base, json_string_value(json_object_get(settings, "base_dtype")),
+                                method && strcmp(method, "full") == 0, out, err);
 }

@@ -104,10 +104,10 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(none_check("patience", s->patience, 1000000, err));
     WF_TRY(wfi_precision_check(s->base_dtype, err));
     wf_dtype type = WF_DTYPE_F32;
-    if (kind == WF_METHOD_FULL && wfi_precision_parse(s->base_dtype, &type) && type != WF_DTYPE_F32)
-        return wfi_fail(err, WF_E_ARG,
-                        "method full trains the base itself, in float32; base type %s is for frozen bases",
-                        s->base_dtype);
+    if (kind == WF_METHOD_FULL && wfi_precision_parse(s->base_dtype, &type) && type == WF_DTYPE_I8)
+        return wfi_fail(
+            err, WF_E_ARG,
+            "method full trains the base itself, multiplied in f32 or bf16; base type int8 is for frozen bases");
     const struct {
         const char *what, *value, *known[5], *list;
     } words[] = {
@@ -157,7 +157,7 @@ wf_status wfi_settings_resolve(const wf_train_spec *s, json_t **out, wf_err *err
     text_set(j, "schedule", s->schedule, "linear");
     text_set(j, "class_weights", s->class_weights, "auto");
     text_set(j, "class_sampling", s->class_sampling, "natural");
-    text_set(j, "base_dtype", kind == WF_METHOD_FULL ? "f32" : s->base_dtype, "auto");
+    text_set(j, "base_dtype", s->base_dtype, "auto");
     json_object_set_new(j, "from", from);
     const struct {
         const char *key;
@@ -270,7 +270,6 @@ wf_status wfi_settings_read(const json_t *j, wf_settings *s, wf_err *err) {
     const char *type = text_get(j, "base_dtype");
     if (!wfi_precision_parse(type, &s->base_dtype))
         return wfi_fail(err, WF_E_DATA, "%s: base_dtype \"%.40s\" is none of f32, bf16, int8", where, type);
-    if (s->kind == WF_METHOD_FULL) s->base_dtype = WF_DTYPE_F32;
     return WF_OK;
 }
 

@@ -125,7 +125,7 @@ static wf_status body_make(wf_lab *lab, const wf_settings *s, const char *name, 
     if (s->kind == WF_METHOD_ADAPTER) WF_TRY(adapter_new(t, s, name, &shape, err));
     if (s->kind == WF_METHOD_FUSION) WF_TRY(fusion_new(lab, t, s, name, err));
     if (s->kind == WF_METHOD_MEAN) WF_TRY(mean_new(lab, t, s, name, err));
-    if (s->kind == WF_METHOD_FULL) WF_TRY(wfi_bert_copy_trainable(t->base->model, &t->full, err));
+    if (s->kind == WF_METHOD_FULL) return wfi_bert_copy_trainable(t->base->model, t->base->dtype, &t->full, err);
     return wfi_bert_pack(t->base->model, s->kind == WF_METHOD_ADAPTER || s->kind == WF_METHOD_FUSION, t->base->dtype,
                          err);
 }
@@ -288,8 +288,11 @@ static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, cons
                        : wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK && wfi_dir_exists(adapter)) st = wfi_hub_adapter_open(adapter, NULL, &shape, &t->adapter, err);
     if (st == WF_OK && wfi_dir_exists(fusion)) st = fusion_open(lab, t, fusion, own, err);
+    if (st == WF_OK && wfi_dir_exists(full) && t->base->dtype == WF_DTYPE_I8)
+        st = wfi_fail(err, WF_E_ARG,
+                      "\"%s\" is a trained base itself (method full): f32 or bf16; int8 is for frozen bases", t->name);
     if (st == WF_OK && wfi_dir_exists(full)) {
-        st = wfi_bert_copy_trainable(t->base->model, &t->full, err);
+        st = wfi_bert_copy_trainable(t->base->model, t->base->dtype, &t->full, err);
         if (st == WF_OK) st = full_load(t->full, full, err);
     }
     char *all[] = {head, adapter, fusion, full, own};
@@ -319,10 +322,6 @@ static wf_status open_in(wf_lab *lab, const char *name, const wf_dtype *asked, w
     t->classes = (int32_t)classes;
     if (st == WF_OK && !(t->name = wfi_strdup(name))) st = wfi_fail(err, WF_E_NOMEM, "out of memory");
     if (st == WF_OK) st = parts_open(lab, t, &r, task, err);
-    if (st == WF_OK && t->full && t->base->dtype != t->own_dtype)
-        st =
-            wfi_fail(err, WF_E_ARG, "\"%s\" is a trained base itself (method full), in float32; %s is for frozen bases",
-                     name, wfi_precision_name(t->base->dtype));
     if (st == WF_OK && !t->full) st = wfi_packs_make(t->base, WF_PACKS_LEAST, err);
     if (st == WF_OK) st = wfi_trained_freeze(t, err);
     if (st == WF_OK) st = context_make(t, err);

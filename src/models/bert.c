@@ -217,8 +217,11 @@ wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err) {
     return st;
 }
 
-wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err) {
+wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_dtype dtype, wf_bert **out, wf_err *err) {
     wf_bert *m = NULL;
+    if (dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16)
+        return wfi_fail(err, WF_E_UNSUPPORTED, "trainable matrices are multiplied in F32 or BF16, not in %s",
+                        wfi_dtype_name(dtype));
     WF_TRY(shell_new(&from->config, &m, err));
     visit v = {.m = m, .from = from};
     wf_status st = bind_all(&v, from->pooler.weight != NULL, err);
@@ -233,6 +236,8 @@ wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *er
         const wf_param *q = wfi_pset_find(&from->params, p->name);
         if (p->grad) memcpy(p->data, q->data, (size_t)p->count * sizeof *p->data);
     }
+    wf_linear *l;
+    for (size_t i = 0; (l = wfi_bert_linear_at(m, i)); i++) l->bf16 = dtype == WF_DTYPE_BF16;
     *out = m;
     return WF_OK;
 }
@@ -251,24 +256,18 @@ wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err) 
                         wfi_dtype_name(m->packed_dtype), wfi_dtype_name(dtype));
     m->packed = true;
     m->packed_dtype = dtype;
-    for (int i = 0; i < m->config.layers; i++) {
-        wf_bert_layer *l = &m->layers[i];
-        wf_linear *all[] = {&l->query, &l->key, &l->value, &l->attention_dense, &l->up, &l->down};
-        for (size_t k = 0; k < sizeof all / sizeof *all; k++) WF_TRY(linear_pack(all[k], backward, dtype, err));
-    }
+    wf_linear *l;
+    for (size_t i = 0; (l = wfi_bert_linear_at(m, i)); i++) WF_TRY(linear_pack(l, backward, dtype, err));
     wfi_source_forget(&m->source); /* what is packed is not read from the file any more */
     return WF_OK;
 }
 
 void wfi_bert_free(wf_bert *m) {
     if (!m) return;
-    for (int i = 0; m->layers && i < m->config.layers; i++) {
-        wf_bert_layer *l = &m->layers[i];
-        wf_linear *all[] = {&l->query, &l->key, &l->value, &l->attention_dense, &l->up, &l->down};
-        for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-            wfi_packed_free(all[k]->forward);
-            wfi_packed_free(all[k]->backward);
-        }
+    wf_linear *l;
+    for (size_t i = 0; m->layers && (l = wfi_bert_linear_at(m, i)); i++) {
+        wfi_packed_free(l->forward);
+        wfi_packed_free(l->backward);
     }
     wfi_pset_clear(&m->params);
     for (int i = 0; m->converted && i < m->config.layers * 16 + 8; i++) wfi_free(m->converted[i]);

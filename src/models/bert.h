@@ -38,13 +38,16 @@ wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err);
 /* The same from a configuration and its named weights; the source is taken over, also on failure. */
 wf_status wfi_bert_from_source(const wf_bert_config *config, wf_source *source, wf_bert **out, wf_err *err);
 /* A copy whose weights (all but the pooler's) are owned and trainable. `from` must outlive it (the pooler is shared).
- */
-wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_bert **out, wf_err *err);
+ * dtype: WF_DTYPE_F32, or WF_DTYPE_BF16: what the layers' matrices are multiplied in, forward and for both gradients
+ * (wfi_gemm_bf16); the weights themselves, their gradients and all else stay float32. Others are WF_E_UNSUPPORTED. */
+wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_dtype dtype, wf_bert **out, wf_err *err);
 /* Re-lays out the frozen matrices of the layers for fast products; backward: also for input gradients. Call before
  * forward passes; a second call adds only what is missing. dtype: WF_DTYPE_F32, WF_DTYPE_BF16 or WF_DTYPE_I8
  * (kernels/gemm.h says what these compute), for input gradients as for forward passes; a model is packed in one type,
  * another one in a second call is WF_E_ARG. All else of the model stays float32. */
 wf_status wfi_bert_pack(wf_bert *m, bool backward, wf_dtype dtype, wf_err *err);
+/* The matrices of the layers in a fixed order, six a layer; NULL behind the last. */
+wf_linear *wfi_bert_linear_at(const wf_bert *m, size_t i);
 /* For keeping what was packed for forward passes. Each: the matrices in a fixed order, NULL behind the last. Over:
  * packs a model that is not packed yet with such matrices' bytes one after the other, each from a multiple of 64 on;
  * they must outlive the model. Errors of wfi_packed_over; the model is as it was then. */

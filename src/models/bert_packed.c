@@ -6,7 +6,7 @@
 
 enum { EACH_LAYER = 6 };
 
-static wf_linear *linear_at(const wf_bert *m, size_t i) {
+wf_linear *wfi_bert_linear_at(const wf_bert *m, size_t i) {
     if (i / EACH_LAYER >= (size_t)m->config.layers) return NULL;
     wf_bert_layer *l = &m->layers[i / EACH_LAYER];
     wf_linear *const all[EACH_LAYER] = {&l->query, &l->key, &l->value, &l->attention_dense, &l->up, &l->down};
@@ -14,7 +14,7 @@ static wf_linear *linear_at(const wf_bert *m, size_t i) {
 }
 
 const wf_packed *wfi_bert_packed_each(const wf_bert *m, size_t i) {
-    const wf_linear *l = linear_at(m, i);
+    const wf_linear *l = wfi_bert_linear_at(m, i);
     return l ? l->forward : NULL;
 }
 
@@ -23,7 +23,7 @@ wf_status wfi_bert_pack_over(wf_bert *m, wf_dtype dtype, const unsigned char *by
     if (st != WF_OK) return st;
     size_t at = 0;
     wf_linear *l;
-    for (size_t i = 0; st == WF_OK && (l = linear_at(m, i)); i++) {
+    for (size_t i = 0; st == WF_OK && (l = wfi_bert_linear_at(m, i)); i++) {
         size_t used = 0;
         st = wfi_packed_over(l->in, l->out, bytes + at, size - at, dtype, &l->forward, err);
         if (st != WF_OK) break;
@@ -37,7 +37,7 @@ wf_status wfi_bert_pack_over(wf_bert *m, wf_dtype dtype, const unsigned char *by
         m->packed_dtype = dtype;
         return WF_OK;
     }
-    for (size_t i = 0; (l = linear_at(m, i)); i++) {
+    for (size_t i = 0; (l = wfi_bert_linear_at(m, i)); i++) {
         wfi_packed_free(l->forward);
         l->forward = NULL;
     }

@@ -15,6 +15,9 @@ wf_status wfi_linear_forward(const wf_linear *w, int64_t T, const float *x, floa
     const float *bias = w->bias ? w->bias->data : NULL;
     const wf_packed *p = packed(w, w->forward);
     if (p) return wfi_packed_gemm(p, T, x, w->in, bias, 0.0f, y, w->out, err);
+    if (w->bf16)
+        return wfi_gemm_bf16(false, true, T, w->out, w->in, x, w->in, w->weight->data, w->in, bias, 0.0f, y, w->out,
+                             err);
     WF_TRY(wfi_gemm(false, true, T, w->out, w->in, 1.0f, x, w->in, w->weight->data, w->in, 0.0f, y, w->out, err));
     if (bias) wfi_bias_add(T, w->out, bias, y);
     return WF_OK;
@@ -24,12 +27,18 @@ wf_status wfi_linear_input_grad(const wf_linear *w, int64_t T, const float *dy, 
     const float beta = add ? 1.0f : 0.0f;
     const wf_packed *p = packed(w, w->backward);
     if (p) return wfi_packed_gemm(p, T, dy, w->out, NULL, beta, dx, w->in, err);
+    if (w->bf16)
+        return wfi_gemm_bf16(false, false, T, w->in, w->out, dy, w->out, w->weight->data, w->in, NULL, beta, dx, w->in,
+                             err);
     return wfi_gemm(false, false, T, w->in, w->out, 1.0f, dy, w->out, w->weight->data, w->in, beta, dx, w->in, err);
 }
 
 wf_status wfi_linear_param_grad(const wf_linear *w, int64_t T, const float *x, const float *dy, wf_err *err) {
     if (w->bias && w->bias->grad) wfi_column_sum(T, w->out, dy, w->bias->grad);
     if (!w->weight->grad) return WF_OK;
+    if (w->bf16)
+        return wfi_gemm_bf16(true, false, w->out, w->in, T, dy, w->out, x, w->in, NULL, 1.0f, w->weight->grad, w->in,
+                             err);
     return wfi_gemm(true, false, w->out, w->in, T, 1.0f, dy, w->out, x, w->in, 1.0f, w->weight->grad, w->in, err);
 }
 

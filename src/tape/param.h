@@ -43,6 +43,7 @@ typedef struct wf_linear { /* y = x W^T + b, W (out, in) */
     int64_t in, out;
     wf_param *weight, *bias;              /* borrowed from a set; bias may be NULL */
     struct wf_packed *forward, *backward; /* packed frozen weights, either may be NULL: plain product */
+    bool bf16; /* factors of its plain products are rounded to bfloat16; weight and gradients stay float32 */
 } wf_linear;
 
 typedef struct wf_norm { /* LayerNorm over the last axis */

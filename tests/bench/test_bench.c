@@ -306,7 +306,7 @@ static void test_mistakes(void **state) {
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         refuses(WF_E_ARG, (wf_bench_spec){0}, unknown[i], "works are gemm, train:METHOD");
     refuses(WF_E_ARG, (wf_bench_spec){0}, "train:lora@f16", "\"f16\" is no type of a base");
-    refuses(WF_E_ARG, (wf_bench_spec){0}, "train:full@bf16", "float32");
+    refuses(WF_E_ARG, (wf_bench_spec){0}, "train:full@int8", "f32 or bf16");
     refuses(WF_E_ARG, (wf_bench_spec){.rounds = 101}, "gemm", "[1, 100]");
     refuses(WF_E_ARG, (wf_bench_spec){.seconds = -1}, "gemm", "seconds a work are -1");
     refuses(WF_E_ARG, (wf_bench_spec){.batch_rows = -1}, "infer:plain", "[1, 4096]");

@@ -58,7 +58,7 @@ static void test_inference(void **state) {
 
 static void test_training(void **state) {
     (void)state;
-    counts((wf_bench_work){.kind = BENCH_TRAIN, .parts = BENCH_FULL}, 0, 3 * (2 * LAYER + 2 * ATTENTION + HEAD));
+    counts((wf_bench_work){.kind = BENCH_TRAIN, .parts = BENCH_FULL}, 3 * 2 * LAYER, 3 * (2 * ATTENTION + HEAD));
     /* the base runs in inference; the head's first layer needs no input gradient: (2 * 2048 + 3 * 128) / 8 */
     counts((wf_bench_work){.kind = BENCH_TRAIN, .parts = BENCH_HEAD}, 2 * LAYER, 2 * ATTENTION + 560);
     /* Nothing is trained below the first layer's adapter: only the second layer has input gradients. The first down

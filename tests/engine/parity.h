@@ -27,7 +27,7 @@ typedef struct parity {
     float class_weights[16];
 } parity;
 
-/* The frozen base multiplies in `dtype`; a base that is trained is float32 whatever it says. */
+/* The base multiplies in `dtype`; one that is trained cannot in I8. */
 void parity_open(parity *p, const char *dir, wf_dtype dtype);
 void parity_close(parity *p);
 const char *parity_text(const parity *p, const char *field); /* of case.json; NULL when it is null */

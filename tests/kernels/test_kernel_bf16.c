@@ -177,6 +177,56 @@ static void test_products(void **state) {
                 product_case(f & 1, shapes[s][0], shapes[s][1], shapes[s][2], f & 2, f & 4 ? 1 : 0, f == 5 ? 3 : 0));
 }
 
+/* Plain products of two rounded factors: the numbers of wfi_gemm over rounded copies, in some order of sums. */
+static void plain_case(bool ta, bool tb, int64_t m, int64_t n, int64_t k, bool with_bias, float beta, int64_t pad) {
+    const int64_t lda = (ta ? m : k) + pad, ldb = (tb ? k : n) + pad, ldc = n + pad, na = (ta ? k : m) * lda,
+                  nb = (tb ? n : k) * ldb, nc = m * ldc;
+    float *a = kc_random(na, 1, -1, 1), *b = kc_random(nb, 2, -1, 1), *c = kc_random(nc, 3, -1, 1),
+          *bias = kc_random(n, 4, -1, 1), *ra = kc_new(na), *rb = kc_new(nb);
+    if (beta == 0)
+        for (int64_t i = 0; i < nc; i++)
+            if (i % ldc < n) c[i] = NAN;
+    float *c0 = kc_copy(c, nc), *again = kc_copy(c, nc);
+    if (na) wfi_round_bf16(1, na, a, na, ra);
+    if (nb) wfi_round_bf16(1, nb, b, nb, rb);
+    check_ok(wfi_gemm_bf16(ta, tb, m, n, k, a, lda, b, ldb, with_bias ? bias : NULL, beta, c, ldc, err));
+    check_ok(wfi_gemm_bf16(ta, tb, m, n, k, a, lda, b, ldb, with_bias ? bias : NULL, beta, again, ldc, err));
+    kc_same("plain rounded product again", again, c, nc);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = with_bias ? bias[j] : 0, size = 1;
+            for (int64_t l = 0; l < k; l++) {
+                const double term =
+                    (double)(ta ? ra[l * lda + i] : ra[i * lda + l]) * (double)(tb ? rb[j * ldb + l] : rb[l * ldb + j]);
+                sum += term, size += fabs(term);
+            }
+            if (beta != 0) sum += (double)c0[i * ldc + j];
+            kc_near("plain rounded product", i * n + j, c[i * ldc + j], sum, 1e-6 * size, 1e-6);
+        }
+    for (int64_t i = 0; i < nc; i++)
+        if (i % ldc >= n) assert_true(c[i] == c0[i]);
+    kc_free(a, na), kc_free(b, nb), kc_free(c, nc), kc_free(bias, n), kc_free(c0, nc), kc_free(again, nc),
+        kc_free(ra, na), kc_free(rb, nb);
+}
+
+static void test_plain_products(void **state) {
+    (void)state;
+    const int64_t shapes[][3] = {{0, 3, 4},    {3, 0, 4},     {3, 4, 0},       {1, 1, 1},      {5, 17, 33},   {2, 3, 1},
+                                 {64, 64, 64}, {63, 48, 100}, {384, 200, 129}, {129, 768, 64}, {12, 96, 1536}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int f = 0; f < 16; f++)
+            KC_EACH_ISA(plain_case(f & 1, f & 8, shapes[s][0], shapes[s][1], shapes[s][2], f & 2, f & 4 ? 1 : 0,
+                                   f == 5 || f == 10 ? 3 : 0));
+    float x[16] = {0};
+    check_status(WF_E_SHAPE, wfi_gemm_bf16(false, false, -1, 2, 2, x, 2, x, 2, NULL, 0, x, 2, err));
+    check_status(WF_E_SHAPE, wfi_gemm_bf16(false, false, 2, 2, 3, x, 2, x, 2, NULL, 0, x, 2, err));
+    check_status(WF_E_SHAPE, wfi_gemm_bf16(true, false, 4, 2, 2, x, 2, x, 2, NULL, 0, x, 2, err));
+    check_status(WF_E_SHAPE, wfi_gemm_bf16(false, true, 2, 2, 3, x, 3, x, 2, NULL, 0, x, 2, err));
+    check_status(WF_E_ARG, wfi_gemm_bf16(false, false, 2, 2, 2, x, 2, x, 2, NULL, 0.5f, x + 8, 2, err));
+    const int64_t huge = INT64_MAX / 4;
+    check_status(WF_E_NOMEM, wfi_gemm_bf16(false, false, huge, 2, huge, x, huge, x, 2, NULL, 0, x, 2, err));
+}
+
 /* Rounding is not skipped: a difference that bfloat16 cannot hold is gone from both factors. */
 static void lost_case(void) {
     const float a = 1.0f + 0x1p-9f, b = 3.0f + 0x1p-8f, bias = 0x1p-20f;
@@ -185,6 +235,8 @@ static void lost_case(void) {
     check_ok(wfi_packed_new(false, 1, 1, &b, 1, WF_DTYPE_BF16, &p, err));
     check_ok(wfi_packed_gemm(p, 1, &a, 1, &bias, 0, &c, 1, err));
     assert_true(c == 3.0f + 0x1p-20f); /* the bias keeps float32 */
+    check_ok(wfi_gemm_bf16(false, false, 1, 1, 1, &a, 1, &b, 1, &bias, 0, &c, 1, err));
+    assert_true(c == 3.0f + 0x1p-20f);
     wfi_packed_free(p);
 }
 
@@ -265,10 +317,15 @@ static void test_native(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),   cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_products), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_rounding_and_nonfinite),
-        cmocka_unit_test(test_native),   cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_plain_products),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_rounding_and_nonfinite),
+        cmocka_unit_test(test_native),
+        cmocka_unit_test(test_activations),
     };
     return cmocka_run_group_tests_name("kernels bf16", tests, NULL, NULL);
 }

@@ -165,11 +165,42 @@ static void test_int8(void **state) {
     check_ok(wf_train(lab, &full, NULL, err));
     const wf_eval_spec of_full = {.name = "all"};
     check_ok(wf_lab_base_dtype(lab, "int8", err));
-    check_status(WF_E_ARG, wf_eval(lab, &of_full, NULL, err));
+    wf_err e = {0};
+    assert_int_equal(WF_E_ARG, wf_eval(lab, &of_full, NULL, &e));
+    if (!strstr(e.text, "\"all\" is a trained base itself")) fail_msg("says %s", e.text);
     check_ok(wf_verify(lab, NULL, err)); /* in each model's own type, whatever was asked for */
     check_status(WF_E_ARG, wf_lab_base_dtype(lab, "int4", err));
     full.base_dtype = "int8", full.name = "again";
     check_status(WF_E_ARG, wf_train(lab, &full, NULL, err));
+    wf_lab_close(lab);
+}
+
+/* A base that is trained itself, its matrices multiplied in bfloat16: near the float32 training, stored and verified in
+ * its type, used in both. */
+static void test_full(void **state) {
+    (void)state;
+    wf_lab *lab = lab_make("full");
+    static const char *const names[] = {"single", "half"}, *const types[] = {"f32", "bf16"};
+    for (int i = 0; i < 2; i++) {
+        wf_train_spec spec = spec_make(names[i], types[i]);
+        spec.method = "full";
+        check_ok(wf_train(lab, &spec, NULL, err));
+        json_t *j = inspected(lab, names[i]), *own = evaluated(lab, names[i], NULL),
+               *other = evaluated(lab, names[i], types[1 - i]);
+        assert_string_equal(types[i], text_of(j, "base_dtype"));
+        assert_string_equal(types[i], text_of(own, "base_dtype"));
+        assert_string_equal(types[1 - i], text_of(other, "base_dtype"));
+        if (!(accuracy_of(own, "metrics") > 0.7)) fail_msg("%s: accuracy %g", names[i], accuracy_of(own, "metrics"));
+        const double change = json_real_value(json_object_get(other, "largest_output_difference"));
+        if (!(change > 0 && change < 0.1)) fail_msg("%s: outputs differ by %g", names[i], change);
+        json_decref(j);
+        json_decref(own);
+        json_decref(other);
+    }
+    check_ok(wf_lab_base_dtype(lab, NULL, err));
+    check_ok(wf_verify(lab, NULL, err));
+    const double p[] = {good(lab, "single", NULL), good(lab, "half", NULL)};
+    assert_true(p[0] != p[1] && fabs(p[0] - p[1]) < 0.2); /* trained on their own, not the same training twice */
     wf_lab_close(lab);
 }
 
@@ -179,9 +210,11 @@ static void test_verify_at_another_level(void **state) {
     const char *program = getenv("WEFT_PROGRAM");
     if (!program || wfi_cpu_get()->isa == WF_ISA_SCALAR) skip();
     wf_lab *lab = lab_make("level");
-    static const char *const models[] = {"whole", "half", "eight"}, *const types[] = {"f32", "bf16", "int8"};
-    for (int i = 0; i < 3; i++) {
-        const wf_train_spec spec = spec_make(models[i], types[i]);
+    static const char *const models[] = {"whole", "half", "eight", "all"}, *const types[] = {"f32", "bf16", "int8",
+                                                                                             "bf16"};
+    for (int i = 0; i < 4; i++) {
+        wf_train_spec spec = spec_make(models[i], types[i]);
+        if (i == 3) spec.method = "full";
         check_ok(wf_train(lab, &spec, NULL, err));
     }
     wf_lab_close(lab);
@@ -193,7 +226,7 @@ static void test_verify_at_another_level(void **state) {
     size_t size = 0;
     check_ok(wfi_file_read(at("verify.txt"), 1 << 16, &said, &size, err));
     if (status != 0 || !strstr(said, "half: recorded on another processor") ||
-        !strstr(said, "eight: recorded on another processor"))
+        !strstr(said, "eight: recorded on another processor") || !strstr(said, "all: recorded on another processor"))
         fail_msg("verify ended with %d: %s", status, said);
     wfi_free(said);
 }
@@ -239,17 +272,41 @@ static void test_compare_and_refusals(void **state) {
     check_ok(wf_compare(lab, &c, &text, err));
     json_t *j = parsed(text), *rows = json_object_get(j, "rows");
     assert_int_equal(3, json_array_size(rows));
+    for (size_t i = 0; i < 3; i++) assert_string_equal("bf16", text_of(json_array_get(rows, i), "base_dtype"));
+    json_decref(j);
+    c.train.base_dtype = "int8"; /* not for what is trained */
+    check_ok(wf_compare(lab, &c, &text, err));
+    j = parsed(text), rows = json_object_get(j, "rows");
     for (size_t i = 0; i < 3; i++)
-        assert_string_equal(i < 2 ? "bf16" : "f32", text_of(json_array_get(rows, i), "base_dtype"));
+        assert_string_equal(i < 2 ? "int8" : "f32", text_of(json_array_get(rows, i), "base_dtype"));
     json_decref(j);
     c.train.base_dtype = "f16";
     check_status(WF_E_ARG, wf_compare(lab, &c, NULL, err));
     wf_train_spec spec = spec_make("x", "half");
     check_status(WF_E_ARG, wf_train(lab, &spec, NULL, err));
-    spec = spec_make("x", "bf16");
-    spec.method = "full";
-    check_status(WF_E_ARG, wf_train(lab, &spec, NULL, err));
     wf_lab_close(lab);
+}
+
+/* What is trained takes the faster of float32 and bfloat16 by the remembered rates, never int8. */
+static void trained_chosen(wf_lab *lab, const wf_open_base *base) {
+    json_t *before = NULL, *all, *entry;
+    const char *key;
+    check_ok(wfi_json_read(at("auto/speed.json"), 1 << 16, &before, err));
+    for (int faster = 0; faster < 2; faster++) {
+        wf_dtype type = WF_DTYPE_U8;
+        all = json_deep_copy(before);
+        json_object_foreach(all, key, entry) {
+            json_object_set_new(entry, "f32_gflops", json_real(100));
+            json_object_set_new(entry, "bf16_gflops", json_real(faster ? 120.5 : 119.5));
+            json_object_set_new(entry, "int8_gflops", json_real(1000));
+        }
+        check_ok(wfi_json_write(at("auto/speed.json"), all, err));
+        check_ok(wfi_precision_settle(lab, base, NULL, true, &type, err));
+        assert_int_equal(faster ? WF_DTYPE_BF16 : WF_DTYPE_F32, type);
+        json_decref(all);
+    }
+    check_ok(wfi_json_write(at("auto/speed.json"), before, err));
+    json_decref(before);
 }
 
 /* "auto" over a base that is large enough: measured once, then as the lab remembers it, whatever that is. */
@@ -262,7 +319,7 @@ static void test_auto_is_remembered(void **state) {
     const bool bf16 = wfi_packed_native_bf16(), int8 = wfi_packed_native_int8(), native = bf16 || int8;
     static const char *const words[] = {"bf16", "f32", "int8"};
     static const wf_dtype meant[] = {WF_DTYPE_BF16, WF_DTYPE_F32, WF_DTYPE_I8};
-    check_ok(wfi_precision_settle(lab, &base, NULL, &type, err));
+    check_ok(wfi_precision_settle(lab, &base, NULL, false, &type, err));
     assert_true(type == WF_DTYPE_F32 || (bf16 && type == WF_DTYPE_BF16) || (int8 && type == WF_DTYPE_I8));
     assert_int_equal(native, wfi_file_exists(at("auto/speed.json")));
     for (int k = 0; native && k < 3; k++) {
@@ -278,11 +335,12 @@ static void test_auto_is_remembered(void **state) {
         }
         check_ok(wfi_json_write(at("auto/speed.json"), all, err));
         json_decref(all);
-        check_ok(wfi_precision_settle(lab, &base, "auto", &type, err));
+        check_ok(wfi_precision_settle(lab, &base, "auto", false, &type, err));
         assert_int_equal(meant[k], type);
     }
-    check_ok(wfi_precision_settle(lab, &base, "bf16", &type, err));
+    check_ok(wfi_precision_settle(lab, &base, "bf16", false, &type, err));
     assert_int_equal(WF_DTYPE_BF16, type);
+    if (native) trained_chosen(lab, &base);
     if (native) { /* a record from before a type could be chosen is made anew */
         json_t *all = NULL, *entry;
         const char *key, *rate = int8 ? "int8_gflops" : "bf16_gflops";
@@ -290,7 +348,7 @@ static void test_auto_is_remembered(void **state) {
         json_object_foreach(all, key, entry) json_object_del(entry, rate);
         check_ok(wfi_json_write(at("auto/speed.json"), all, err));
         json_decref(all);
-        check_ok(wfi_precision_settle(lab, &base, NULL, &type, err));
+        check_ok(wfi_precision_settle(lab, &base, NULL, false, &type, err));
         check_ok(wfi_json_read(at("auto/speed.json"), 1 << 16, &all, err));
         assert_int_equal(1, json_object_size(all));
         json_object_foreach(all, key, entry) {
@@ -306,9 +364,9 @@ static void test_auto_is_remembered(void **state) {
         json_object_foreach(all, key, entry) json_object_set_new(entry, "type", json_string("int4"));
         check_ok(wfi_json_write(at("auto/speed.json"), all, err));
         json_decref(all);
-        check_status(WF_E_DATA, wfi_precision_settle(lab, &base, NULL, &type, err));
+        check_status(WF_E_DATA, wfi_precision_settle(lab, &base, NULL, false, &type, err));
         check_ok(wfi_file_write(at("auto/speed.json"), "[1]", 3, err));
-        check_status(WF_E_DATA, wfi_precision_settle(lab, &base, NULL, &type, err));
+        check_status(WF_E_DATA, wfi_precision_settle(lab, &base, NULL, false, &type, err));
     }
     assert_true(wfi_precision_parse(NULL, &type) && type == WF_DTYPE_F32); /* stored before there was a choice */
     assert_false(wfi_precision_parse("auto", &type));
@@ -320,6 +378,7 @@ int main(void) {
         cmocka_unit_test(test_both_types_in_one_lab),
         cmocka_unit_test(test_verify_at_another_level),
         cmocka_unit_test(test_int8),
+        cmocka_unit_test(test_full),
         cmocka_unit_test(test_resume_gives_the_same_bits),
         cmocka_unit_test(test_compare_and_refusals),
         cmocka_unit_test(test_auto_is_remembered),

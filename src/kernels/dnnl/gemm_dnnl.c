@@ -63,8 +63,8 @@ static void without_product(int64_t m, int64_t n, float beta, const float *bias,
             c[i * ldc + j] = (beta == 0.0f ? 0.0f : beta * c[i * ldc + j]) + (bias ? bias[j] : 0.0f);
 }
 
-wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
-                   const float *b, int64_t ldb, float beta, float *c, int64_t ldc, wf_err *err) {
+static wf_status sizes_check(bool ta, bool tb, int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc,
+                             wf_err *err) {
     if (m < 0 || n < 0 || k < 0)
         return wfi_fail(err, WF_E_SHAPE, "matrix product with a negative size: m %lld, n %lld, k %lld", (num)m, (num)n,
                         (num)k);
@@ -74,6 +74,13 @@ wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alph
             err, WF_E_SHAPE,
             "matrix product m %lld, n %lld, k %lld: a row stride is shorter than a row (lda %lld, ldb %lld, ldc %lld)",
             (num)m, (num)n, (num)k, (num)lda, (num)ldb, (num)ldc);
+    return WF_OK;
+}
+
+wf_status wfi_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                   const float *b, int64_t ldb, float beta, float *c, int64_t ldc, wf_err *err) {
+    WF_TRY(sizes_check(ta, tb, m, n, k, lda, ldb, ldc, err));
+    if (m == 0 || n == 0) return WF_OK;
     if (k == 0 || alpha == 0.0f) return without_product(m, n, beta, NULL, c, ldc), WF_OK;
     ready();
     dnnl_status_t st = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -92,25 +99,26 @@ struct wf_packed {
 
 /* One product: descriptors, primitive and memories, all cleared by product_clear. */
 typedef struct product {
-    shape_desc a, bias, c;
+    shape_desc a, b, bias, c; /* b: of a plain product */
     dnnl_primitive_attr_t attr;
     dnnl_post_ops_t ops;
     dnnl_primitive_desc_t pd;
     dnnl_primitive_t primitive;
-    dnnl_memory_t mem_a, mem_bias, mem_c;
+    dnnl_memory_t mem_a, mem_b, mem_bias, mem_c;
     dnnl_stream_t stream;
 } product;
 
 static void product_clear(product *r) {
     if (r->stream) dnnl_stream_destroy(r->stream);
     if (r->mem_a) dnnl_memory_destroy(r->mem_a);
+    if (r->mem_b) dnnl_memory_destroy(r->mem_b);
     if (r->mem_bias) dnnl_memory_destroy(r->mem_bias);
     if (r->mem_c) dnnl_memory_destroy(r->mem_c);
     if (r->primitive) dnnl_primitive_destroy(r->primitive);
     if (r->pd) dnnl_primitive_desc_destroy(r->pd);
     if (r->ops) dnnl_post_ops_destroy(r->ops);
     if (r->attr) dnnl_primitive_attr_destroy(r->attr);
-    desc_clear(&r->a), desc_clear(&r->bias), desc_clear(&r->c);
+    desc_clear(&r->a), desc_clear(&r->b), desc_clear(&r->bias), desc_clear(&r->c);
 }
 
 #define DNNL_TRY(call)                                                                                                 \
@@ -119,11 +127,11 @@ static void product_clear(product *r) {
         if (try_status_ != dnnl_success) return try_status_;                                                           \
     } while (0)
 
-static dnnl_status_t product_describe(product *r, const wf_packed *p, const shape_desc *b, int64_t m, int64_t lda,
-                                      bool bias, bool add, int64_t ldc) {
-    DNNL_TRY(desc_strided(&r->a, p->type, (dnnl_dims_t){m, p->k}, (dnnl_dims_t){lda, 1}));
-    DNNL_TRY(desc_strided(&r->c, dnnl_f32, (dnnl_dims_t){m, p->n}, (dnnl_dims_t){ldc, 1}));
-    if (bias) DNNL_TRY(desc_strided(&r->bias, dnnl_f32, (dnnl_dims_t){1, p->n}, (dnnl_dims_t){p->n, 1}));
+/* Of r->a and b, which are set already; C and the bias are float32. */
+static dnnl_status_t product_describe(product *r, const shape_desc *b, int64_t m, int64_t n, bool bias, bool add,
+                                      int64_t ldc) {
+    DNNL_TRY(desc_strided(&r->c, dnnl_f32, (dnnl_dims_t){m, n}, (dnnl_dims_t){ldc, 1}));
+    if (bias) DNNL_TRY(desc_strided(&r->bias, dnnl_f32, (dnnl_dims_t){1, n}, (dnnl_dims_t){n, 1}));
     if (add) {
         DNNL_TRY(dnnl_primitive_attr_create(&r->attr));
         DNNL_TRY(dnnl_post_ops_create(&r->ops));
@@ -134,19 +142,70 @@ static dnnl_status_t product_describe(product *r, const wf_packed *p, const shap
                        r->attr);
 }
 
-static dnnl_status_t product_run(product *r, const wf_packed *p, const void *a, const float *bias, float *c) {
+static dnnl_status_t product_run(product *r, const void *a, dnnl_memory_t b, const float *bias, float *c) {
     DNNL_TRY(dnnl_primitive_create(&r->primitive, r->pd));
     /* oneDNN's handles are not const; inputs are only read */
     DNNL_TRY(dnnl_memory_create(&r->mem_a, desc_arg(&r->a), engine, (void *)(uintptr_t)a));
     DNNL_TRY(dnnl_memory_create(&r->mem_c, desc_arg(&r->c), engine, c));
     if (bias) DNNL_TRY(dnnl_memory_create(&r->mem_bias, desc_arg(&r->bias), engine, (void *)(uintptr_t)bias));
     DNNL_TRY(dnnl_stream_create(&r->stream, engine, dnnl_stream_default_flags));
-    dnnl_exec_arg_t args[4] = {{DNNL_ARG_SRC, r->mem_a},
-                               {DNNL_ARG_WEIGHTS, p->memory},
-                               {DNNL_ARG_DST, r->mem_c},
-                               {DNNL_ARG_BIAS, r->mem_bias}};
+    dnnl_exec_arg_t args[4] = {
+        {DNNL_ARG_SRC, r->mem_a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, r->mem_c}, {DNNL_ARG_BIAS, r->mem_bias}};
     DNNL_TRY(dnnl_primitive_execute(r->primitive, r->stream, bias ? 4 : 3, args));
     return dnnl_stream_wait(r->stream);
+}
+
+/* Rows [rows,cols] as bfloat16 or, for `wide`, as rounded float32; returns where the next ones go, on a cache line. */
+static char *rows_round(bool wide, int64_t rows, int64_t cols, const float *x, int64_t ld, char *to) {
+    if (wide)
+        wfi_round_bf16(rows, cols, x, ld, (float *)(void *)to);
+    else
+        wfi_to_bf16(rows, cols, x, ld, (uint16_t *)(void *)to);
+    const size_t bytes = (size_t)(rows * cols) * (wide ? sizeof(float) : sizeof(uint16_t));
+    return to + ((bytes + 63) & ~(size_t)63);
+}
+
+static dnnl_status_t bf16_product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
+                                  const float *bias, bool add, float *c, int64_t ldc) {
+    product r = {0};
+    dnnl_status_t st = desc_strided(&r.a, dnnl_bf16, (dnnl_dims_t){m, k}, (dnnl_dims_t){ta ? 1 : k, ta ? m : 1});
+    if (st == dnnl_success)
+        st = desc_strided(&r.b, dnnl_bf16, (dnnl_dims_t){k, n}, (dnnl_dims_t){tb ? 1 : n, tb ? k : 1});
+    if (st == dnnl_success) st = product_describe(&r, &r.b, m, n, bias != NULL, add, ldc);
+    if (st == dnnl_success) st = dnnl_memory_create(&r.mem_b, desc_arg(&r.b), engine, (void *)(uintptr_t)b);
+    if (st == dnnl_success) st = product_run(&r, a, r.mem_b, bias, c);
+    product_clear(&r);
+    return st;
+}
+
+wf_status wfi_gemm_bf16(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                        int64_t ldb, const float *bias, float beta, float *c, int64_t ldc, wf_err *err) {
+    WF_TRY(sizes_check(ta, tb, m, n, k, lda, ldb, ldc, err));
+    if (beta != 0.0f && beta != 1.0f)
+        return wfi_fail(err, WF_E_ARG, "product in bfloat16: beta %g is neither 0 nor 1", (double)beta);
+    if (m == 0 || n == 0) return WF_OK;
+    if (k == 0) return without_product(m, n, beta, bias, c, ldc), WF_OK;
+    ready();
+    const bool wide = !wfi_packed_native_bf16();
+    int64_t count = 0, of_b = 0;
+    char *rows = NULL;
+    if (!__builtin_mul_overflow(m, k, &count) && !__builtin_mul_overflow(k, n, &of_b) &&
+        !__builtin_add_overflow(count, of_b + 128, &count) && count <= PTRDIFF_MAX / (int64_t)sizeof(float))
+        rows = wfk_scratch((size_t)count * (wide ? sizeof(float) : sizeof(uint16_t)));
+    if (!rows)
+        return wfi_fail(err, WF_E_NOMEM, "no memory for the rows of a product m %lld, n %lld, k %lld", (num)m, (num)n,
+                        (num)k);
+    char *of = rows_round(wide, ta ? k : m, ta ? m : k, a, lda, rows);
+    rows_round(wide, tb ? n : k, tb ? k : n, b, ldb, of);
+    dnnl_status_t st = engine_status;
+    if (st == dnnl_success && !wide) {
+        st = bf16_product(ta, tb, m, n, k, rows, of, bias, beta == 1.0f, c, ldc);
+    } else if (st == dnnl_success) {
+        st = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1.0f, (float *)(void *)rows, ta ? m : k,
+                        (float *)(void *)of, tb ? k : n, beta, c, ldc);
+        for (int64_t i = 0; bias && i < m; i++) wfi_bias_add(1, n, bias, c + i * ldc);
+    }
+    return st == dnnl_success ? WF_OK : library_failed(err, st, "matmul", m, n, k);
 }
 
 /* Brings b[k,n] (strides sk, sn) into p->layout, rounding it when that is bfloat16. */
@@ -172,7 +231,8 @@ static dnnl_status_t choose_layout(wf_packed *p) {
     product r = {0};
     shape_desc any = {0};
     dnnl_status_t st = desc_any(&any, p->type, (dnnl_dims_t){p->k, p->n});
-    if (st == dnnl_success) st = product_describe(&r, p, &any, TYPICAL_ROWS, p->k, true, false, p->n);
+    if (st == dnnl_success) st = desc_strided(&r.a, p->type, (dnnl_dims_t){TYPICAL_ROWS, p->k}, (dnnl_dims_t){p->k, 1});
+    if (st == dnnl_success) st = product_describe(&r, &any, TYPICAL_ROWS, p->n, true, false, p->n);
     if (st == dnnl_success) st = desc_copy(&p->layout, dnnl_primitive_desc_query_md(r.pd, dnnl_query_weights_md, 0));
     desc_clear(&any);
     product_clear(&r);
@@ -319,8 +379,9 @@ static wf_status packed_fits(const wf_packed *p, int64_t m, int64_t lda, float b
 static wf_status packed_product(const wf_packed *p, int64_t m, const void *a, int64_t lda, const float *bias,
                                 float beta, float *c, int64_t ldc, wf_err *err) {
     product r = {0};
-    dnnl_status_t st = product_describe(&r, p, &p->layout, m, lda, bias != NULL, beta == 1.0f, ldc);
-    if (st == dnnl_success) st = product_run(&r, p, a, bias, c);
+    dnnl_status_t st = desc_strided(&r.a, p->type, (dnnl_dims_t){m, p->k}, (dnnl_dims_t){lda, 1});
+    if (st == dnnl_success) st = product_describe(&r, &p->layout, m, p->n, bias != NULL, beta == 1.0f, ldc);
+    if (st == dnnl_success) st = product_run(&r, a, p->memory, bias, c);
     product_clear(&r);
     return st == dnnl_success ? WF_OK : library_failed(err, st, "matmul", m, p->n, p->k);
 }
