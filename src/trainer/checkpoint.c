@@ -1,7 +1,6 @@
 /* trainer/checkpoint.c - see checkpoint.h. */
 #include "trainer/checkpoint.h"
 #include "base/alloc.h"
-#include "base/buffer.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -23,30 +22,66 @@ static int64_t floats_total(wf_pset *const *sets, size_t count) {
     return n;
 }
 
+typedef struct part {
+    const void *data;
+    size_t size;
+} part;
+
+typedef struct list { /* what the file is made of, in order */
+    part *parts;
+    size_t count, next, at; /* next, at: what is written next */
+    wf_hash *hash;
+} list;
+
+static void list_add(list *l, const void *data, size_t size) {
+    l->parts[l->count++] = (part){data, size};
+    wfi_hash_add(l->hash, data, size);
+}
+
+static wf_status list_next(void *user, void *buffer, size_t size, size_t *got, wf_err *err) {
+    (void)err;
+    list *l = user;
+    for (*got = 0; l->next < l->count && *got < size; l->at == l->parts[l->next].size ? l->next++, l->at = 0 : 0) {
+        const part *p = &l->parts[l->next];
+        const size_t n = p->size - l->at < size - *got ? p->size - l->at : size - *got;
+        if (n) memcpy((char *)buffer + *got, (const char *)p->data + l->at, n);
+        l->at += n;
+        *got += n;
+    }
+    return WF_OK;
+}
+
+static void set_add(list *l, const wf_pset *set, wf_optim *optim, size_t i, const float *best, const float *mean) {
+    float *m = NULL, *v = NULL;
+    wfi_optim_state(optim, i, &m, &v);
+    const size_t bytes = (size_t)set->total * sizeof(float);
+    list_add(l, wfi_optim_steps(optim, i), sizeof(int64_t));
+    list_add(l, set->data, bytes);
+    list_add(l, m, bytes);
+    list_add(l, v, bytes);
+    list_add(l, best, bytes);
+    if (mean) list_add(l, mean, bytes);
+}
+
+/* Nothing is copied: with method full the state is as large as five models. */
 wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets,
                               size_t count, wf_optim *optim, float *const *best, float *const *mean, wf_err *err) {
+    enum { OF_A_SET = 6 };
     header h = {.sets = (int64_t)count, .total = floats_total(sets, count), .state = *s};
     memcpy(h.magic, MAGIC, sizeof MAGIC);
     snprintf(h.identity, sizeof h.identity, "%s", identity);
-    wf_buffer b = {0};
-    wfi_buffer_add(&b, &h, sizeof h);
-    for (size_t i = 0; i < count; i++) {
-        float *m = NULL, *v = NULL;
-        wfi_optim_state(optim, i, &m, &v);
-        wfi_buffer_add(&b, wfi_optim_steps(optim, i), sizeof(int64_t));
-        const size_t bytes = (size_t)sets[i]->total * sizeof(float);
-        const float *parts[] = {sets[i]->data, m, v, best[i], mean ? mean[i] : NULL};
-        for (int k = 0; k < (mean ? 5 : 4); k++) wfi_buffer_add(&b, parts[k], bytes);
-    }
+    list l = {.parts = wfi_alloc(count * OF_A_SET + 2, sizeof *l.parts)};
     char hex[WF_HASH_HEX];
-    wf_status st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint")
-                            : wfi_hash_bytes(b.data, b.len, hex, err);
+    wf_status st = l.parts ? wfi_hash_new(&l.hash, err) : wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint");
     if (st == WF_OK) {
-        wfi_buffer_add(&b, hex, 64);
-        st = b.failed ? wfi_fail(err, WF_E_NOMEM, "out of memory for a checkpoint")
-                      : wfi_file_write(path, b.data, b.len, err);
+        list_add(&l, &h, sizeof h);
+        for (size_t i = 0; i < count; i++) set_add(&l, sets[i], optim, i, best[i], mean ? mean[i] : NULL);
+        wfi_hash_hex(l.hash, hex);
+        l.parts[l.count++] = (part){hex, 64};
+        st = wfi_file_write_from(path, list_next, &l, err);
     }
-    wfi_buffer_clear(&b);
+    wfi_hash_free(l.hash);
+    wfi_free(l.parts);
     return st;
 }
 

@@ -37,8 +37,9 @@ typedef struct wf_loop { /* freed by trainer.c */
     wf_train_state s;
     wf_train_event_fn event;
     void *user;
-    double started, cpu_started, checkpoint_at, wall_before;
-    int64_t epochs, judge_every; /* epochs between evaluations on dev */
+    double started, cpu_started, wall_before;
+    double checkpoint_at, checkpoint_cost; /* when the last one was written, in how many seconds */
+    int64_t epochs, judge_every;           /* epochs between evaluations on dev */
 } wf_loop;
 
 int wfi_loop_report(wf_loop *l, const char *note); /* nonzero: stop */

@@ -17,9 +17,18 @@ static wf_status checkpoint_now(wf_loop *l, wf_err *err) {
     wf_train_state s = l->s;
     s.wall_seconds = wall_now(l);
     s.cpu_seconds = l->s.cpu_seconds + wfi_clock_cpu_seconds() - l->cpu_started;
+    const double begin = wfi_clock_seconds();
+    const wf_status st = wfi_checkpoint_save(l->o->checkpoint, l->o->identity, &s, l->sets, l->set_count, l->optim,
+                                             l->best, l->average.mean, err);
     l->checkpoint_at = wfi_clock_seconds();
-    return wfi_checkpoint_save(l->o->checkpoint, l->o->identity, &s, l->sets, l->set_count, l->optim, l->best,
-                               l->average.mean, err);
+    l->checkpoint_cost = l->checkpoint_at - begin;
+    return st;
+}
+
+/* After so many seconds; but writing takes no more than a twentieth of the time. */
+static bool checkpoint_due(const wf_loop *l, double seconds) {
+    const double least = 19 * l->checkpoint_cost;
+    return wfi_clock_seconds() - l->checkpoint_at > (seconds > least ? seconds : least);
 }
 
 int wfi_loop_report(wf_loop *l, const char *note) {
@@ -55,7 +64,8 @@ static wf_status epoch_end(wf_loop *l, bool *cancel, wf_err *err) {
     l->s.batch = 0;
     l->s.loss_sum = 0;
     l->s.loss_count = 0;
-    return checkpoint_now(l, err);
+    const bool last = l->s.epoch == l->epochs || l->s.stopped; /* what follows, such as the test, may be long */
+    return last || *cancel || checkpoint_due(l, 0) ? checkpoint_now(l, err) : WF_OK;
 }
 
 static const char *kept(const wf_loop *l) {
@@ -69,8 +79,7 @@ static wf_status epochs_run(wf_loop *l, wf_err *err) {
         while (l->s.batch < l->count) {
             WF_TRY(wfi_loop_step(l, err));
             cancel = wfi_loop_report(l, NULL) != 0;
-            if (cancel || wfi_clock_seconds() - l->checkpoint_at > l->o->checkpoint_seconds)
-                WF_TRY(checkpoint_now(l, err));
+            if (cancel || checkpoint_due(l, l->o->checkpoint_seconds)) WF_TRY(checkpoint_now(l, err));
             if (cancel) return wfi_fail(err, WF_E_CANCELLED, "cancelled at step %lld%s", (long long)l->s.step, kept(l));
         }
         WF_TRY(epoch_end(l, &cancel, err));
