@@ -127,8 +127,9 @@ double cli_number(const json_t *object, const char *key);       /* NaN when abse
 void cli_score(char out[16], const char *metric, double value); /* 87.3 for shares, 0.123 for errors and correlations */
 /* The metrics people look at first that `scores` has, at most `most`; returns how many. */
 size_t cli_metrics(const json_t *scores, size_t most, const char **out);
-void cli_count(char out[16], double n);      /* 950, 12.3k, 4.5M */
-void cli_trained_show(const json_t *result); /* what train, fuse and resume print */
+void cli_count(char out[16], double n);       /* 950, 12.3k, 4.5M */
+void cli_trained_show(const json_t *result);  /* what train, fuse and resume print */
+void cli_compared_show(const json_t *result); /* what compare prints, and resume of a comparison */
 
 /* NAME, or NAME:TASK where --task names a head; static. NULL: said what is wrong. */
 const char *cli_head(const char *name, const char *task);

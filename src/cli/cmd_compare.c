@@ -58,8 +58,8 @@ static void gap_cell(cli_table *t, const json_t *s, const json_t *j) {
 
 static void one_answer_show(const json_t *s) {
     if (cli_number(s, "one_answer") > 0)
-        printf("! %s with %.0f rows: %.0f of %.0f seeds give all test rows one answer\n", cli_text(s, "method"),
-               cli_number(s, "train_rows"), cli_number(s, "one_answer"), cli_number(s, "seeds"));
+        printf("! %s with %.0f rows: %.0f of %.0f seeds give (nearly) all test rows one answer\n",
+               cli_text(s, "method"), cli_number(s, "train_rows"), cli_number(s, "one_answer"), cli_number(s, "seeds"));
 }
 
 /* A dash where it was not recorded. */
@@ -120,7 +120,7 @@ static void chosen_show(const json_t *s) {
 }
 
 /* The table: a line a size and method, mean and standard deviation over the seeds. */
-static void compare_show(const json_t *j) {
+void cli_compared_show(const json_t *j) {
     const json_t *summary = json_object_get(j, "summary"), *s;
     size_t i, n = 0;
     const char *names[3];
@@ -266,7 +266,7 @@ static wf_status run_call(const cli_args *given, wf_lab *lab, char **text, wf_er
 static int run(const cli_args *a) {
     if (!a->methods) return cli_usage("which methods? weft compare TASK --methods head,seq_bn,fuse:A,B");
     if (a->seeds < 0 || a->seeds > 1000) return cli_usage("--seeds must lie in [1, 1000]");
-    return cli_call(a, run_call, compare_show);
+    return cli_call(a, run_call, cli_compared_show);
 }
 
 static wf_status check(const cli_args *a, wf_err *err) {

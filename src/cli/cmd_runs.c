@@ -18,7 +18,7 @@ static void log_show(const json_t *j) {
 
 static void resumed_show(const json_t *j) {
     if (json_object_get(j, "summary"))
-        printf("the comparison is done; see: weft --json log %.0f, or: weft report\n", cli_number(j, "run"));
+        cli_compared_show(j);
     else
         cli_trained_show(j);
 }

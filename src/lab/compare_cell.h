@@ -60,9 +60,6 @@ char *wfi_cell_outputs(const char *folder, size_t method, size_t size, int64_t s
 
 /* What was tried, for people and programs: an object a method, size and part, with its "trials" and the "lr" chosen. */
 json_t *wfi_compare_tuning(const json_t *trials, const wf_task *task);
-/* The label that all test rows got, as a new reference; NULL: there are several, or rows have no class (or no outputs
- * were kept). */
-json_t *wfi_compare_only_answer(const wf_task *task, const char *outputs);
 
 /* Over the seeds of one method and size: mean {"train","dev","gap"} of those that have a gap ("seeds") and how many of
  * them warn ("warns"), or null; how often "auto" took each name. */

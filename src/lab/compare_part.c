@@ -73,7 +73,7 @@ wf_status wfi_part_train(const wf_cell *c, const wf_part *p, double lr, bool tri
     if (st == WF_OK && p->tasks) { /* the row is the first task's */
         const json_t *own = json_object_get(json_object_get(*row, "heads"), c->task->name);
         static const char *const keys[] = {"task",       "task_hash", "kind", "metric", "classes",
-                                           "train_rows", "dev",       "test", "gap"};
+                                           "train_rows", "dev",       "test", "gap",    "one_class"};
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
             json_object_set(*row, keys[i], json_object_get(own, keys[i]));
         json_object_del(*row, "heads");

@@ -46,7 +46,7 @@ static void summary_add(json_t *summary, const json_t *rows, const json_t *trial
         tokens += json_number_value(json_object_get(row, "tokens"));
         memory = fmax(memory, json_number_value(json_object_get(row, "peak_rss_bytes")));
         held = fmax(held, json_number_value(json_object_get(row, "memory_bytes")));
-        only += json_is_string(json_object_get(row, "only_answer"));
+        only += json_object_get(row, "one_class") != NULL;
         const double rate = json_number_value(json_object_get(row, "lr"));
         same_lr = same_lr && (n == 1 || (rate >= lr && rate <= lr));
         lr = rate;

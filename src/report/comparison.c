@@ -241,9 +241,9 @@ static void one_answer_write(wf_buffer *b, const json_t *summary) {
         if (!(wfi_report_number(s, "one_answer") > 0)) continue;
         wfi_buffer_adds(b, "<p><strong>(!) ");
         wfi_html_text(b, wfi_report_text(s, "method"));
-        wfi_buffer_printf(b, " with %.0f rows: %.0f of %.0f seeds give all test rows one answer.</strong></p>\n",
-                          wfi_report_number(s, "train_rows"), wfi_report_number(s, "one_answer"),
-                          wfi_report_number(s, "seeds"));
+        wfi_buffer_printf(
+            b, " with %.0f rows: %.0f of %.0f seeds give (nearly) all test rows one answer.</strong></p>\n",
+            wfi_report_number(s, "train_rows"), wfi_report_number(s, "one_answer"), wfi_report_number(s, "seeds"));
     }
 }
 

@@ -225,6 +225,20 @@ static void test_killed_comparison(void **state) {
     free(list);
 }
 
+/* What an unbroken comparison ends with, a resumed one does too: its table. */
+static void test_resumed_comparison_shows_its_table(void **state) {
+    (void)state;
+    lab_make("shown");
+    const pid_t pid = weft_start("-C shown compare target --threads 1 --methods head,seq_bn --seeds 5 --epochs 20");
+    file_await(in_top("shown/runs/1/cells.json"));
+    kill(pid, SIGINT);
+    assert_int_equal(1, weft_wait(pid, NULL));
+    char *said = weft_ok("-C shown resume 1");
+    if (!strstr(said, "test scores: mean +- standard deviation over 5 seeds (run 1)") || !strstr(said, "seq_bn"))
+        fail_msg("%s", said);
+    free(said);
+}
+
 /* Two trainings in one lab at once give what each gives alone. */
 static void test_two_at_once(void **state) {
     (void)state;
@@ -246,6 +260,7 @@ int main(void) {
                                        cmocka_unit_test(test_killed_training),
                                        cmocka_unit_test(test_killed_additions),
                                        cmocka_unit_test(test_killed_comparison),
+                                       cmocka_unit_test(test_resumed_comparison_shows_its_table),
                                        cmocka_unit_test(test_two_at_once)};
     return cmocka_run_group_tests(tests, top_make, top_remove);
 }

@@ -189,7 +189,7 @@ static void test_json(void **state) {
     has_keys(j, "task run rows summary");
     assert_int_equal(4, json_array_size(json_object_get(j, "rows")));
     has_keys(json_array_get(json_object_get(j, "rows"), 0),
-             "method train_rows seed metrics trainable_params wall_seconds tokens memory_bytes lr only_answer");
+             "method train_rows seed metrics trainable_params wall_seconds tokens memory_bytes lr");
     has_keys(json_array_get(json_object_get(j, "summary"), 0),
              "method train_rows seeds mean sd wall_seconds trainable_params tokens memory_bytes lr one_answer");
     has_keys(json_array_get(json_object_get(j, "tests"), 0), "a b difference low high p p_holm better best");

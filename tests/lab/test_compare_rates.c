@@ -1,5 +1,5 @@
 /* A comparison's learning rates: one of a method's own, and those chosen on dev, where the good one is planted; an
- * unbroken and a broken comparison; what a training is counted to hold; a model that gives all rows one answer. */
+ * unbroken and a broken comparison; what a training is counted to hold. */
 #include "base/alloc.h"
 #include "in_lab.h"
 #include "lab/compare_cell.h"
@@ -240,30 +240,6 @@ static void test_memory(void **state) {
     assert_true(with - without == 4 * parameters);
 }
 
-static void outputs_are(const char *file, const float *scores, size_t n) {
-    check_ok(wfi_file_write(file, (const char *)scores, n * sizeof *scores, err));
-}
-
-static void test_only_answer(void **state) {
-    (void)state;
-    wf_row rows[] = {{.label = 0}, {.label = 1}, {.label = 1}};
-    char no[] = "no", yes[] = "yes", *labels[] = {no, yes};
-    wf_task task = {
-        .kind = WF_KIND_CLASSIFICATION, .labels = labels, .label_count = 2, .test = {.rows = rows, .count = 3}};
-    const float one[] = {.4f, .6f, .2f, .8f, .1f, .9f}, both[] = {.4f, .6f, .2f, .8f, .9f, .1f};
-    outputs_are(at("one"), one, 6);
-    outputs_are(at("both"), both, 6);
-    json_t *only = wfi_compare_only_answer(&task, at("one"));
-    assert_string_equal("yes", json_string_value(only));
-    json_decref(only);
-    assert_null(wfi_compare_only_answer(&task, at("both")));
-    assert_null(wfi_compare_only_answer(&task, at("none")));
-    outputs_are(at("short"), one, 4);
-    assert_null(wfi_compare_only_answer(&task, at("short")));
-    rows[0].label = 1; /* rightly */
-    assert_null(wfi_compare_only_answer(&task, at("one")));
-}
-
 static void refused(const char *task, const char *method, const double *rates, size_t count, double lr,
                     const char *what) {
     wf_err e = {0};
@@ -297,7 +273,6 @@ int main(void) {
                                        cmocka_unit_test(test_choice),
                                        cmocka_unit_test(test_resumed),
                                        cmocka_unit_test(test_memory),
-                                       cmocka_unit_test(test_only_answer),
                                        cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -135,6 +135,19 @@ static void test_one_class(void **state) {
     json_decref(j);
     has(true, written(true, "flat"), says);
     has(true, written(false, NULL), says);
+    const char *head = "head"; /* a comparison's rows and its summary tell of it too */
+    check_ok(wf_compare(lab,
+                        &(wf_compare_spec){.task = "same",
+                                           .methods = &head,
+                                           .method_count = 1,
+                                           .seeds = 2,
+                                           .train = {.epochs = 8, .lr = 1e-2, .base_dtype = "f32"}},
+                        &text, err));
+    j = planted_json(text);
+    json_t *row = json_array_get(json_object_get(j, "rows"), 0);
+    assert_string_equal(says, json_string_value(json_object_get(json_object_get(row, "one_class"), "verdict")));
+    assert_int_equal(2, planted_number(json_array_get(json_object_get(j, "summary"), 0), "one_answer"));
+    json_decref(j);
     *planted_told = 0; /* what tells moods apart is not accused */
     planted_train(lab, "moods", "good", 12, 1);
     j = scored("good", NULL);
