@@ -6,7 +6,7 @@
 
 fusion: a row is a target and a number of training rows: test scores, mean over the seeds; what the fusion that includes the target's own adapter has
 more than that adapter alone, with the recorded test's interval and p value; and whether a difference may be claimed.
-safeguards: a row is a setting and a set: test score and gap between training rows and dev, mean over the seeds, and the difference from the same
+safeguards: a row is a setting and a set: test scores, mean over the seeds, and the difference from the same
 trainings without it, paired by seed.
 joint: a row is how tasks were drawn or weighed: test scores of each task, mean over the seeds, and their mean."""
 import json
@@ -35,7 +35,7 @@ def lines_of(name):
 def compared(step, r):
     if "--seeds" in step["words"] and len(r["summary"]) == 1:  # one method: its trainings
         return {"task": r["task"], "words": step["words"], "metric": r["rows"][0]["metric"],
-                "rows": [{"seed": x["seed"], "test": x["metrics"], "gap": x.get("gap")} for x in r["rows"]]}
+                "rows": [{"seed": x["seed"], "test": x["metrics"]} for x in r["rows"]]}
     return {"target": r["task"], "metric": r["rows"][0]["metric"], "summary": r["summary"], "tests": r["tests"]}
 
 
@@ -74,7 +74,7 @@ def mean_of_differences(values):
 
 def settings_of(words):
     """What a comparison sets beside what all of the study have."""
-    common = {"--rows", "--seeds", "--steps", "--max-length"}
+    common = {"--rows", "--seeds", "--steps", "--max-length", "--base-dtype"}
     rest, k = [], 2
     while k < len(words):
         if words[k] == "--methods":
@@ -95,8 +95,8 @@ def over_seeds(values, sign=True):
 def table_safeguards():
     lines = lines_of("safeguards")
     plain = {x["task"]: x for x in lines if not settings_of(x["words"])}
-    print("| setting | set | macro-F1 | difference, paired by seed | accuracy | difference | gap in training |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| setting | set | macro-F1 | difference, paired by seed | accuracy | difference |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
     for x in lines:
         base = {r["seed"]: r for r in plain[x["task"]]["rows"]}
         setting = settings_of(x["words"])
@@ -104,8 +104,7 @@ def table_safeguards():
         for metric in ("macro_f1", "accuracy"):
             cells.append(over_seeds([100 * r["test"][metric] for r in x["rows"]], False))
             cells.append(over_seeds([100 * (r["test"][metric] - base[r["seed"]]["test"][metric]) for r in x["rows"]]) if setting else "")
-        gaps = [100 * r["gap"]["gap"] for r in x["rows"] if r["gap"]]
-        print(f"| {f'`{setting}`' if setting else 'none'} | `{x['task']}` | " + " | ".join(cells) + f" | {over_seeds(gaps, False) if gaps else '-'} |")
+        print(f"| {f'`{setting}`' if setting else 'none'} | `{x['task']}` | " + " | ".join(cells) + " |")
 
 
 def table_joint():
