@@ -76,14 +76,14 @@ static wf_status trained_sets(wf_bench_subject *s, wf_err *err) {
     if (s->adapter) s->sets[s->set_count++] = &s->adapter->params;
     if (s->fusion) s->sets[s->set_count++] = &s->fusion->params;
     s->sets[s->set_count++] = &s->head->params;
-    for (size_t i = s->full != NULL; i < s->set_count; i++) WF_TRY(wfi_pset_trainable(s->sets[i], true, err));
+    for (size_t i = 0; i < s->set_count; i++) WF_TRY(wfi_pset_trainable(s->sets[i], true, err));
     return WF_OK;
 }
 
 static wf_status subject_make(wf_bench_state *b, const wf_bench_work *w, wf_bench_subject *s, wf_err *err) {
     wf_bert *model = b->models[wfi_bench_type_at(w->dtype)];
     const bool train = w->kind == BENCH_TRAIN;
-    if (w->parts == BENCH_FULL) WF_TRY(wfi_bert_copy_trainable(model, w->dtype, &s->full, err));
+    if (w->parts == BENCH_FULL) WF_TRY(wfi_bert_copy(model, w->dtype, &s->full, err));
     if (w->parts == BENCH_ADAPTER) WF_TRY(adapter_make(b, w, s, err));
     if (w->parts == BENCH_FUSE) WF_TRY(fusion_make(b, w, s, err));
     if (!s->full) WF_TRY(wfi_bert_pack(model, train && w->parts != BENCH_HEAD, w->dtype, err));

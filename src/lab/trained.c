@@ -125,7 +125,7 @@ static wf_status body_make(wf_lab *lab, const wf_settings *s, const char *name, 
     if (s->kind == WF_METHOD_ADAPTER) WF_TRY(adapter_new(t, s, name, &shape, err));
     if (s->kind == WF_METHOD_FUSION) WF_TRY(fusion_new(lab, t, s, name, err));
     if (s->kind == WF_METHOD_MEAN) WF_TRY(mean_new(lab, t, s, name, err));
-    if (s->kind == WF_METHOD_FULL) return wfi_bert_copy_trainable(t->base->model, t->base->dtype, &t->full, err);
+    if (s->kind == WF_METHOD_FULL) return wfi_bert_copy(t->base->model, t->base->dtype, &t->full, err);
     return wfi_bert_pack(t->base->model, s->kind == WF_METHOD_ADAPTER || s->kind == WF_METHOD_FUSION, t->base->dtype,
                          err);
 }
@@ -191,13 +191,13 @@ wf_status wfi_trained_sets(wf_trained *t, const wf_settings *s, wf_pset *sets[WF
         return wfi_fail(err, WF_E_ARG, "at most %d tasks can be trained together", WF_TRAINED_SETS - 1);
     for (size_t k = 0; k < t->head_count; k++) sets[n++] = &t->heads[k]->params;
     if (!t->head_count) sets[n++] = &t->head->params;
-    for (size_t i = 0; i < n; i++)
-        if (sets[i] != (t->full ? &t->full->params : NULL)) WF_TRY(wfi_pset_trainable(sets[i], true, err));
+    for (size_t i = 0; i < n; i++) WF_TRY(wfi_pset_trainable(sets[i], true, err));
     *count = n;
     return WF_OK;
 }
 
 wf_status wfi_trained_freeze(wf_trained *t, wf_err *err) {
+    if (t->full) WF_TRY(wfi_pset_trainable(&t->full->params, false, err));
     if (t->adapter) WF_TRY(wfi_pset_trainable(&t->adapter->params, false, err));
     if (t->fusion) WF_TRY(wfi_pset_trainable(&t->fusion->params, false, err));
     for (size_t i = 0; i < t->fused_count; i++) WF_TRY(wfi_pset_trainable(&t->fused[i]->params, false, err));
@@ -242,7 +242,7 @@ static wf_status full_load(wf_bert *m, const char *dir, wf_err *err) {
     for (size_t i = 0; st == WF_OK && i < m->params.count; i++) {
         wf_param *p = m->params.params[i];
         const wf_tensor *t = NULL;
-        if (!p->grad) continue;
+        if (!wfi_pset_owns(&m->params, p)) continue;
         st = wfi_source_get(&source, p->name, p->rank, p->shape, &t, err);
         if (st == WF_OK && t->dtype != WF_DTYPE_F32)
             st = wfi_fail(err, WF_E_DATA, "%s: tensor %s is not F32", path, p->name);
@@ -292,7 +292,7 @@ static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, cons
         st = wfi_fail(err, WF_E_ARG,
                       "\"%s\" is a trained base itself (method full): f32 or bf16; int8 is for frozen bases", t->name);
     if (st == WF_OK && wfi_dir_exists(full)) {
-        st = wfi_bert_copy_trainable(t->base->model, t->base->dtype, &t->full, err);
+        st = wfi_bert_copy(t->base->model, t->base->dtype, &t->full, err);
         if (st == WF_OK) st = full_load(t->full, full, err);
     }
     char *all[] = {head, adapter, fusion, full, own};

@@ -16,7 +16,7 @@ static wf_status full_save(const wf_bert *m, const char *dir, wf_err *err) {
     size_t n = 0;
     for (size_t i = 0; st == WF_OK && i < m->params.count; i++) {
         const wf_param *p = m->params.params[i];
-        if (!p->grad) continue; /* the base's own, e.g. the pooler */
+        if (!wfi_pset_owns(&m->params, p)) continue; /* the base's own, e.g. the pooler */
         wf_tensor *t = &tensors[n++];
         *t = (wf_tensor){.name = p->name, .dtype = WF_DTYPE_F32, .rank = p->rank, .data = p->data};
         memcpy(t->shape, p->shape, sizeof p->shape);

@@ -217,16 +217,15 @@ wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err) {
     return st;
 }
 
-wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_dtype dtype, wf_bert **out, wf_err *err) {
+wf_status wfi_bert_copy(const wf_bert *from, wf_dtype dtype, wf_bert **out, wf_err *err) {
     wf_bert *m = NULL;
     if (dtype != WF_DTYPE_F32 && dtype != WF_DTYPE_BF16)
-        return wfi_fail(err, WF_E_UNSUPPORTED, "trainable matrices are multiplied in F32 or BF16, not in %s",
+        return wfi_fail(err, WF_E_UNSUPPORTED, "a copy's matrices are multiplied in F32 or BF16, not in %s",
                         wfi_dtype_name(dtype));
     WF_TRY(shell_new(&from->config, &m, err));
     visit v = {.m = m, .from = from};
     wf_status st = bind_all(&v, from->pooler.weight != NULL, err);
     if (st == WF_OK) st = wfi_pset_commit(&m->params, err);
-    if (st == WF_OK) st = wfi_pset_trainable(&m->params, true, err);
     if (st != WF_OK) {
         wfi_bert_free(m);
         return st;
@@ -234,7 +233,7 @@ wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_dtype dtype, wf_bert *
     for (size_t i = 0; i < m->params.count; i++) {
         wf_param *p = m->params.params[i];
         const wf_param *q = wfi_pset_find(&from->params, p->name);
-        if (p->grad) memcpy(p->data, q->data, (size_t)p->count * sizeof *p->data);
+        if (wfi_pset_owns(&m->params, p)) memcpy(p->data, q->data, (size_t)p->count * sizeof *p->data);
     }
     wf_linear *l;
     for (size_t i = 0; (l = wfi_bert_linear_at(m, i)); i++) l->bf16 = dtype == WF_DTYPE_BF16;

@@ -22,7 +22,7 @@ typedef struct wf_bert_layer {
 
 typedef struct wf_bert {
     wf_bert_config config;
-    wf_pset params;    /* names without "bert." prefix; borrowed from the mapped file, or owned when trainable */
+    wf_pset params;    /* names without "bert." prefix; borrowed from the mapped file, or owned in a copy */
     wf_source source;  /* keeps the mapping alive; zeroed in a copy */
     float **converted; /* float32 copies of tensors stored in half precision; NULL entries otherwise */
     wf_param *word, *position, *type;
@@ -37,10 +37,11 @@ typedef struct wf_bert {
 wf_status wfi_bert_open(const char *dir, wf_bert **out, wf_err *err);
 /* The same from a configuration and its named weights; the source is taken over, also on failure. */
 wf_status wfi_bert_from_source(const wf_bert_config *config, wf_source *source, wf_bert **out, wf_err *err);
-/* A copy whose weights (all but the pooler's) are owned and trainable. `from` must outlive it (the pooler is shared).
- * dtype: WF_DTYPE_F32, or WF_DTYPE_BF16: what the layers' matrices are multiplied in, forward and for both gradients
- * (wfi_gemm_bf16); the weights themselves, their gradients and all else stay float32. Others are WF_E_UNSUPPORTED. */
-wf_status wfi_bert_copy_trainable(const wf_bert *from, wf_dtype dtype, wf_bert **out, wf_err *err);
+/* A copy whose weights (all but the pooler's) are owned and may be trained (wfi_pset_trainable). `from` must outlive it
+ * (the pooler is shared). dtype: WF_DTYPE_F32, or WF_DTYPE_BF16: what the layers' matrices are multiplied in, forward
+ * and for both gradients (wfi_gemm_bf16); the weights themselves, their gradients and all else stay float32. Others are
+ * WF_E_UNSUPPORTED. */
+wf_status wfi_bert_copy(const wf_bert *from, wf_dtype dtype, wf_bert **out, wf_err *err);
 /* Re-lays out the frozen matrices of the layers for fast products; backward: also for input gradients. Call before
  * forward passes; a second call adds only what is missing. dtype: WF_DTYPE_F32, WF_DTYPE_BF16 or WF_DTYPE_I8
  * (kernels/gemm.h says what these compute), for input gradients as for forward passes; a model is packed in one type,

@@ -52,7 +52,7 @@ wf_param *wfi_pset_borrow(wf_pset *s, const char *name, int rank, const int64_t 
 }
 
 /* Owned values lie inside the flat buffer; everything else is borrowed. */
-static bool owned(const wf_pset *s, const wf_param *p) {
+bool wfi_pset_owns(const wf_pset *s, const wf_param *p) {
     const uintptr_t at = (uintptr_t)p->data, low = (uintptr_t)s->data;
     return p->data && s->data && at >= low && at <= low + (size_t)s->total * sizeof(float) &&
            (size_t)p->count * sizeof(float) <= (size_t)s->total * sizeof(float) - (at - low);
@@ -95,7 +95,7 @@ wf_status wfi_pset_trainable(wf_pset *s, bool on, wf_err *err) {
     }
     for (size_t i = 0; i < s->count; i++) {
         wf_param *p = s->params[i];
-        if (owned(s, p)) p->grad = on ? s->grad + (p->data - s->data) : NULL;
+        if (wfi_pset_owns(s, p)) p->grad = on ? s->grad + (p->data - s->data) : NULL;
     }
     return WF_OK;
 }

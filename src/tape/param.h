@@ -32,6 +32,7 @@ wf_param *wfi_pset_add(wf_pset *s, const char *name, int rank, const int64_t *sh
 wf_param *wfi_pset_borrow(wf_pset *s, const char *name, int rank, const int64_t *shape, const float *data);
 wf_status wfi_pset_commit(wf_pset *s, wf_err *err);             /* allocates the flat values, zeroed */
 wf_status wfi_pset_trainable(wf_pset *s, bool on, wf_err *err); /* gives or takes the gradient buffer */
+bool wfi_pset_owns(const wf_pset *s, const wf_param *p);        /* its values are in the flat buffer: not borrowed */
 void wfi_pset_clear(wf_pset *s);
 wf_param *wfi_pset_find(const wf_pset *s, const char *name); /* NULL when absent */
 /* WF_E_DATA names the first value of the file `what` that is no finite number, by tensor and place. One pass over

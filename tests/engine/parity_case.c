@@ -34,8 +34,7 @@ static void parts_open(parity *p, wf_dtype dtype) {
     check_ok(wfi_bert_open(parity_below(p, parity_text(p, "base")), &p->base, err));
     p->base->config.attention_dropout = p->base->config.hidden_dropout = p->base->config.head_dropout = 0.0f;
     p->model = p->base;
-    if (strcmp(parity_text(p, "method"), "full") == 0)
-        check_ok(wfi_bert_copy_trainable(p->base, dtype, &p->model, err));
+    if (strcmp(parity_text(p, "method"), "full") == 0) check_ok(wfi_bert_copy(p->base, dtype, &p->model, err));
     check_ok(wfi_bert_pack(p->model, true, dtype, err));
     const wf_base_shape shape = wfi_context_shape(p->model);
     p->adapter_count = json_array_size(adapters);

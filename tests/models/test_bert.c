@@ -362,8 +362,10 @@ static void test_trainable_copy(void **state) {
     float before[RUN_SEQUENCES * 3];
     tiny_run_open(&r, NULL);
     memcpy(before, tiny_forward(&r, false)->data, sizeof before);
-    check_status(WF_E_UNSUPPORTED, wfi_bert_copy_trainable(r.base, WF_DTYPE_I8, &copy, err));
-    check_ok(wfi_bert_copy_trainable(r.base, WF_DTYPE_F32, &copy, err));
+    check_status(WF_E_UNSUPPORTED, wfi_bert_copy(r.base, WF_DTYPE_I8, &copy, err));
+    check_ok(wfi_bert_copy(r.base, WF_DTYPE_F32, &copy, err));
+    assert_null(copy->params.grad);
+    check_ok(wfi_pset_trainable(&copy->params, true, err));
     check_ok(wfi_bert_pack(copy, true, WF_DTYPE_F32, err));
     for (size_t i = 0; i < copy->params.count; i++) {
         const wf_param *p = copy->params.params[i];

@@ -262,7 +262,8 @@ static void test_where_it_does_not_pay(void **state) {
     nothing_kept(&t, &o);
     o.epochs = 2;
     wf_bert *copy = NULL;
-    check_ok(wfi_bert_copy_trainable(t.run.base, WF_DTYPE_F32, &copy, err));
+    check_ok(wfi_bert_copy(t.run.base, WF_DTYPE_F32, &copy, err));
+    check_ok(wfi_pset_trainable(&copy->params, true, err));
     t.run.context->model = copy;
     assert_int_equal(0, wfi_context_depth(t.run.context));
     t.run.context->model = t.run.base;

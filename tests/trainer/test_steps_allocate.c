@@ -114,7 +114,8 @@ static void test_full(void **state) {
     training_sizes s = sizes;
     s.head_only = true;
     training_open(&t, &s);
-    check_ok(wfi_bert_copy_trainable(t.run.base, WF_DTYPE_F32, &full, err));
+    check_ok(wfi_bert_copy(t.run.base, WF_DTYPE_F32, &full, err));
+    check_ok(wfi_pset_trainable(&full->params, true, err));
     t.run.context->model = full;
     t.sets[t.set_count++] = &full->params;
     check_none(&t, "full");
