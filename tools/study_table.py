@@ -104,7 +104,7 @@ def table_safeguards():
         for metric in ("macro_f1", "accuracy"):
             cells.append(over_seeds([100 * r["test"][metric] for r in x["rows"]], False))
             cells.append(over_seeds([100 * (r["test"][metric] - base[r["seed"]]["test"][metric]) for r in x["rows"]]) if setting else "")
-        print(f"| {f'`{setting}`' if setting else 'none'} | `{x['task']}` | " + " | ".join(cells) + " |")
+        print(f"| {f'`{setting}`' if setting else 'the defaults'} | `{x['task']}` | " + " | ".join(cells) + " |")
 
 
 def table_joint():

@@ -26,8 +26,9 @@ WF_API wf_status wf_lab_init(const char *dir, wf_err *err);
 WF_API wf_status wf_lab_open(const char *dir, wf_lab **out, wf_err *err); /* WF_E_NOTFOUND when DIR is no lab */
 WF_API void wf_lab_close(wf_lab *lab);
 WF_API void wf_lab_threads(wf_lab *lab, int threads); /* 0: all cores */
-/* What wf_eval and predictors opened from now on multiply frozen bases in: "f32", "bf16", "int8"; NULL or "auto" (at
- * first): for each model the type that it was trained in. Models trained with method full are float32 only. */
+/* What wf_eval and predictors opened from now on multiply bases in: "f32", "bf16", "int8"; NULL or "auto" (at first):
+ * for each model the type that it was trained in. A model that trained the base itself (method full) has no int8:
+ * WF_E_ARG when it is opened. */
 WF_API wf_status wf_lab_base_dtype(wf_lab *lab, const char *type, wf_err *err);
 
 /* Progress of long work, called about ten times a second at most, on the calling thread. Return nonzero to cancel: the

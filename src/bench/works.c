@@ -59,7 +59,7 @@ static wf_status type_read(const char *name, char *word, wf_bench_work *w, wf_er
     *at++ = 0;
     w->typed = true;
     if (!wfi_precision_parse(at, &w->dtype))
-        return wfi_fail(err, WF_E_ARG, "work \"%.80s\": \"%.20s\" is no type of a base", name, at);
+        return wfi_fail(err, WF_E_ARG, "work \"%.80s\": \"%.20s\" is no type of a base (f32, bf16, int8)", name, at);
     return WF_OK;
 }
 

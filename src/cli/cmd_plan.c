@@ -95,8 +95,10 @@ static json_t *runs_list(const plan_run *p) {
     json_t *words = json_pack("[s]", "list");
     cli_step_end end = {0};
     wf_err unused;
-    const wf_status st = cli_step_run(p->a, p->lab, p->plan.folder, words, &end, &unused);
+    FILE *out = tmpfile();
+    const wf_status st = out ? cli_step_run(p->a, p->lab, p->plan.folder, words, fileno(out), &end, &unused) : WF_E_IO;
     json_t *runs = st == WF_OK ? json_incref(json_object_get(end.result, "runs")) : NULL;
+    if (out) fclose(out);
     json_decref(end.result);
     json_decref(words);
     return runs;
@@ -128,14 +130,30 @@ static json_int_t run_unfinished(const json_t *runs, json_int_t before, const ch
     return found;
 }
 
+/* Begun and not ended, as far as is recorded. */
+static bool step_begun(const plan_run *p, const char *line) {
+    const char *status = last_status(p, line);
+    return strcmp(status, "started") == 0 || strcmp(status, "interrupted") == 0;
+}
+
+/* Of a step that ended well when its plan was gone already. Checks are made again: what they print does not say how
+ * they ended. */
+static json_t *result_left(const plan_run *p, const json_t *words, const char *line) {
+    const char *command = json_string_value(json_array_get(words, 0));
+    if (!step_begun(p, line) || strcmp(command, "gate") == 0 || strcmp(command, "verify") == 0) return NULL;
+    const int out = cli_plan_output_open(p->lab, p->plan.name, false);
+    json_t *result = out < 0 ? NULL : cli_step_result(out);
+    if (out >= 0) close(out);
+    return result;
+}
+
 /* Begun and not ended: goes on with its run where there is one. */
 static wf_status step_words(const plan_run *p, json_t *words, const char *line, json_t **out, json_int_t *before) {
     const json_t *last = json_object_get(p->state, line);
-    const char *status = last_status(p, line);
     json_t *runs = runs_list(p);
     json_int_t resume = 0;
     *before = run_newest(runs);
-    if (strcmp(status, "started") == 0 || strcmp(status, "interrupted") == 0) {
+    if (step_begun(p, line)) {
         const json_int_t earlier = json_integer_value(json_object_get(last, "run_before"));
         resume = run_unfinished(runs, earlier, json_string_value(json_array_get(words, 0)));
         if (resume) *before = earlier;
@@ -151,22 +169,35 @@ static const char *ending(int code) {
     return code == EXIT_DONE ? "done" : cli_step_stopped() ? "interrupted" : "failed";
 }
 
+static void step_tell(const plan_run *p, size_t k, const char *line, const char *how) {
+    char *shown = p->a->quiet ? NULL : cli_visible(line);
+    if (shown) fprintf(stderr, "[%zu/%zu] %s%s\n", k + 1, json_array_size(p->plan.steps), shown, how);
+    free(shown);
+}
+
 static wf_status step_run(plan_run *p, size_t k, json_t *words, const char *line, wf_err *err) {
-    json_t *call = NULL;
+    json_t *call = NULL, *left = result_left(p, words, line);
     json_int_t before = 0;
     cli_step_end end = {0};
     const double start = now();
-    wf_status st = step_words(p, words, line, &call, &before);
-    if (st != WF_OK) return cli_wrong(err, st, "out of memory for the plan");
-    if (!p->a->quiet) {
-        char *shown = cli_visible(line);
-        fprintf(stderr, "[%zu/%zu] %s%s\n", k + 1, json_array_size(p->plan.steps), shown ? shown : "",
-                call != words ? " (goes on)" : "");
-        free(shown);
+    wf_status st = WF_OK;
+    if (left) {
+        step_tell(p, k, line, " (had ended)");
+        st = event_add(p, words, line, "done", 0, before, left, err);
+        cli_plan_output_drop(p->lab, p->plan.name);
+        json_decref(left);
+        return st;
     }
-    st = event_add(p, words, line, "started", 0, before, NULL, err);
-    if (st == WF_OK) st = cli_step_run(p->a, p->lab, p->plan.folder, call, &end, err);
+    st = step_words(p, words, line, &call, &before);
+    if (st != WF_OK) return cli_wrong(err, st, "out of memory for the plan");
+    step_tell(p, k, line, call != words ? " (goes on)" : "");
+    const int out = cli_plan_output_open(p->lab, p->plan.name, true); /* before it is begun: no other step's is left */
+    if (out < 0) st = cli_wrong(err, WF_E_IO, "%s/plans/%s.out: %s", p->lab, p->plan.name, strerror(errno));
+    if (st == WF_OK) st = event_add(p, words, line, "started", 0, before, NULL, err);
+    if (st == WF_OK) st = cli_step_run(p->a, p->lab, p->plan.folder, call, out, &end, err);
     if (st == WF_OK) st = event_add(p, words, line, ending(end.code), now() - start, before, end.result, err);
+    if (st == WF_OK) cli_plan_output_drop(p->lab, p->plan.name);
+    if (out >= 0) close(out);
     if (end.code != EXIT_DONE && p->code == EXIT_DONE) p->code = end.code > EXIT_CHECK ? EXIT_FAILED : end.code;
     json_decref(end.result);
     json_decref(call);

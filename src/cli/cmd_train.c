@@ -78,9 +78,10 @@ void cli_trained_show(const json_t *j) {
     char parameters[16], tokens[16];
     cli_count(parameters, cli_number(j, "trainable_params"));
     cli_count(tokens, cli_number(j, "tokens_per_second"));
-    printf("%s: %s for %s, %s trained parameters, %.0f steps (best epoch %.0f of %.0f%s), %.1f s, %s tokens/s\n",
-           cli_text(j, "name"), cli_text(j, "method"), cli_text(j, "task"), parameters, cli_number(j, "steps"),
-           cli_number(j, "best_epoch"), cli_number(j, "epochs"),
+    printf("%s: %s for %s, %s trained parameters, base in %s, %.0f steps (best epoch %.0f of %.0f%s), %.1f s, %s "
+           "tokens/s\n",
+           cli_text(j, "name"), cli_text(j, "method"), cli_text(j, "task"), parameters, cli_text(j, "base_dtype"),
+           cli_number(j, "steps"), cli_number(j, "best_epoch"), cli_number(j, "epochs"),
            json_is_true(json_object_get(j, "stopped_early")) ? ", stopped early" : "", cli_number(j, "wall_seconds"),
            tokens);
     if (json_object_get(j, "heads")) heads_print(j);

@@ -23,4 +23,9 @@ char *cli_plan_line(const json_t *words);
 wf_status cli_plan_state_read(const char *lab, const char *name, json_t **out,
                               wf_err *err); /* {line of words: event} */
 wf_status cli_plan_state_add(const char *lab, const char *name, const json_t *event, wf_err *err);
+
+/* The file that takes what a step prints, LAB/plans/NAME.out: a step that ends when its plan is gone leaves its result
+ * there. Open: empty, or (fresh false) as it was left; -1: errno. Drop: when its event is recorded. */
+int cli_plan_output_open(const char *lab, const char *name, bool fresh);
+void cli_plan_output_drop(const char *lab, const char *name);
 #endif

@@ -8,15 +8,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *state_path(const char *lab, const char *name) {
+/* In the lab's folder of plans; ending: ".jsonl" or ".out". */
+static char *plan_path(const char *lab, const char *name, const char *ending) {
     const size_t size = strlen(lab) + strlen(name) + 16;
     char *path = malloc(size);
-    if (path) snprintf(path, size, "%s/plans/%s.jsonl", lab, name);
+    if (path) snprintf(path, size, "%s/plans/%s%s", lab, name, ending);
     return path;
 }
 
+/* The folder of a path is there, or is made. */
+static bool folder_made(char *path) {
+    char *slash = strrchr(path, '/');
+    *slash = 0;
+    const bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
+    *slash = '/';
+    return made;
+}
+
 wf_status cli_plan_state_read(const char *lab, const char *name, json_t **out, wf_err *err) {
-    char *path = state_path(lab, name), *line = NULL;
+    char *path = plan_path(lab, name, ".jsonl"), *line = NULL;
     size_t cap = 0;
     FILE *f = path ? fopen(path, "r") : NULL;
     wf_status st = path && (*out = json_object()) ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory for the plan");
@@ -58,18 +68,29 @@ static bool line_append(int fd, const char *text) {
 }
 
 wf_status cli_plan_state_add(const char *lab, const char *name, const json_t *event, wf_err *err) {
-    char *path = state_path(lab, name), *text = json_dumps(event, JSON_COMPACT);
+    char *path = plan_path(lab, name, ".jsonl"), *text = json_dumps(event, JSON_COMPACT);
     wf_status st = path && text ? WF_OK : cli_wrong(err, WF_E_NOMEM, "out of memory for the plan");
     if (st == WF_OK && path && text) {
-        char *slash = strrchr(path, '/');
-        *slash = 0;
-        const bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
-        *slash = '/';
-        const int fd = made ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+        const int fd = folder_made(path) ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
         if (fd < 0 || !line_append(fd, text)) st = cli_wrong(err, WF_E_IO, "%s: %s", path, strerror(errno));
         if (fd >= 0) close(fd);
     }
     free(path);
     free(text);
     return st;
+}
+
+int cli_plan_output_open(const char *lab, const char *name, bool fresh) {
+    char *path = plan_path(lab, name, ".out");
+    int fd = -1;
+    if (path && (!fresh || folder_made(path)))
+        fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | (fresh ? O_CREAT | O_TRUNC : 0), 0666);
+    free(path);
+    return fd;
+}
+
+void cli_plan_output_drop(const char *lab, const char *name) {
+    char *path = plan_path(lab, name, ".out");
+    if (path) unlink(path);
+    free(path);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,26 +58,19 @@ static void child_run(const char *program, const char *folder, const char **argv
     _exit(EXIT_FAILED);
 }
 
-/* Reads until the end; NULL when it is longer than what is kept. */
-static char *output_read(int fd) {
-    char *text = malloc(RESULT_MAX + 1), piece[4096];
-    size_t n = 0;
-    bool whole = text != NULL;
-    for (;;) {
-        const ssize_t got = read(fd, piece, sizeof piece);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) break;
-        whole = whole && n + (size_t)got <= RESULT_MAX;
-        if (!whole) continue;
-        memcpy(text + n, piece, (size_t)got);
-        n += (size_t)got;
+json_t *cli_step_result(int out) {
+    struct stat is;
+    if (fstat(out, &is) != 0 || is.st_size < 1 || is.st_size > RESULT_MAX) return NULL;
+    char *text = malloc((size_t)is.st_size);
+    ssize_t n = 0, got = 1;
+    while (text && n < is.st_size && (got > 0 || errno == EINTR)) {
+        got = pread(out, text + n, (size_t)(is.st_size - n), n);
+        if (got > 0) n += got;
+        if (got == 0) break;
     }
-    if (!whole) {
-        free(text);
-        return NULL;
-    }
-    text[n] = 0;
-    return text;
+    json_t *result = text && n == is.st_size ? json_loadb(text, (size_t)n, JSON_DECODE_ANY, NULL) : NULL;
+    free(text);
+    return result;
 }
 
 static int exit_code(pid_t pid) {
@@ -86,41 +80,29 @@ static int exit_code(pid_t pid) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-wf_status cli_step_run(const cli_args *a, const char *lab, const char *folder, const json_t *words, cli_step_end *end,
-                       wf_err *err) {
+wf_status cli_step_run(const cli_args *a, const char *lab, const char *folder, const json_t *words, int out,
+                       cli_step_end *end, wf_err *err) {
     char program[4096], threads[24];
-    int ends[2];
     *end = (cli_step_end){.code = EXIT_FAILED};
     const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     if (n <= 0) return cli_wrong(err, WF_E_IO, "cannot find this program: %s", strerror(errno));
     program[n] = 0;
     const char **argv = arguments(a, lab, words, threads);
     if (!argv) return cli_wrong(err, WF_E_NOMEM, "out of memory for the plan");
-    if (pipe(ends) != 0) {
-        free(argv);
-        return cli_wrong(err, WF_E_IO, "pipe: %s", strerror(errno));
-    }
     const struct sigaction stop = {.sa_handler = on_stop};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGHUP, &stop, NULL);
     fflush(NULL);
     const pid_t pid = fork();
-    if (pid == 0) {
-        close(ends[0]);
-        child_run(program, folder, argv, ends[1]);
-    }
+    if (pid == 0) child_run(program, folder, argv, out);
     child = (sig_atomic_t)pid;
     if (stops && pid > 0) kill(pid, SIGTERM); /* asked between the steps */
-    close(ends[1]);
     if (pid > 0) {
-        char *text = output_read(ends[0]);
         end->code = exit_code(pid);
-        end->result = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-        free(text);
+        end->result = cli_step_result(out);
     }
     child = 0;
-    close(ends[0]);
     free(argv);
     return pid > 0 ? WF_OK : cli_wrong(err, WF_E_IO, "fork: %s", strerror(errno));
 }

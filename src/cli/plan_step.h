@@ -8,10 +8,11 @@ typedef struct cli_step_end {
     json_t *result; /* what it printed, when that is one JSON document; decref */
 } cli_step_end;
 
-/* Runs this program with the words in `folder` on the lab (an absolute path), with --json; its standard error is ours.
- * Signals that would end us are handed on, and it is waited for; when we
- * are killed it is told to stop. */
-wf_status cli_step_run(const cli_args *a, const char *lab, const char *folder, const json_t *words, cli_step_end *end,
-                       wf_err *err);
-bool cli_step_stopped(void); /* somebody asked to stop */
+/* Runs this program with the words in `folder` on the lab (an absolute path), with --json; its standard error is ours,
+ * its standard output the file `out`, which is empty. Signals that would end us are handed on, and it is waited for;
+ * when we are killed it is told to stop. */
+wf_status cli_step_run(const cli_args *a, const char *lab, const char *folder, const json_t *words, int out,
+                       cli_step_end *end, wf_err *err);
+json_t *cli_step_result(int out); /* what it printed (decref); NULL: not one whole JSON document */
+bool cli_step_stopped(void);      /* somebody asked to stop */
 #endif

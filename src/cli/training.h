@@ -7,7 +7,9 @@
 #define CLI_TRAINING_OPTIONS                                                                                           \
     {"--base", "NAME", "the base to train on (default: that of the fused adapters, else the lab's only one)",          \
      CLI_TEXT, CLI_AT(train.base)},                                                                                    \
-        {"--base-dtype", "T", "f32, bf16, int8 or auto: int8 or bf16 where this machine is faster with it (default)",  \
+        {"--base-dtype", "T",                                                                                          \
+         "f32, bf16, int8 or auto: int8 or bf16 where this machine is faster with it (default); a base that is "       \
+         "trained itself has no int8",                                                                                 \
          CLI_TEXT, CLI_AT(train.base_dtype)},                                                                          \
         {"--epochs", "E", "passes over the data (default: 5 to 30, about 600 steps)", CLI_AMOUNT,                      \
          CLI_AT(train.epochs)},                                                                                        \

@@ -311,6 +311,9 @@ static wf_status types_settle(wf_lab *lab, const wf_open_base *base, const char 
     wf_dtype type = WF_DTYPE_F32, trained = WF_DTYPE_F32;
     WF_TRY(wfi_precision_settle(lab, base, word, false, &type, err));
     WF_TRY(wfi_precision_settle(lab, base, word && strcmp(word, "int8") == 0 ? NULL : word, true, &trained, err));
+    if (word && strcmp(word, "int8") == 0)
+        wfi_lab_message(lab, "note", "a base that is trained itself (full, multihead) has no int8; it is in %s",
+                        wfi_precision_name(trained));
     json_object_set_new(common, "base_dtype", json_string(wfi_precision_name(type)));
     json_object_set_new(common, "trained_base_dtype", json_string(wfi_precision_name(trained)));
     return WF_OK;

@@ -179,6 +179,7 @@ wf_status wf_rank(wf_lab *lab, const wf_rank_spec *s, char **json, wf_err *err) 
     wf_ranking r = {0};
     int64_t run = 0;
     char *text = NULL;
+    WF_TRY(wfi_precision_check(s->train.base_dtype, err));
     WF_TRY(wfi_rank(lab, &wish, &r, err));
     wf_status st = WF_OK;
     if (s->check) {

@@ -105,9 +105,9 @@ static wf_status spec_check(const wf_train_spec *s, wf_method_kind kind, wf_err 
     WF_TRY(wfi_precision_check(s->base_dtype, err));
     wf_dtype type = WF_DTYPE_F32;
     if (kind == WF_METHOD_FULL && wfi_precision_parse(s->base_dtype, &type) && type == WF_DTYPE_I8)
-        return wfi_fail(
-            err, WF_E_ARG,
-            "method full trains the base itself, multiplied in f32 or bf16; base type int8 is for frozen bases");
+        return wfi_fail(err, WF_E_ARG,
+                        "a base that is trained itself (methods full and multihead) is multiplied in f32 or bf16; int8 "
+                        "is for frozen ones");
     const struct {
         const char *what, *value, *known[5], *list;
     } words[] = {

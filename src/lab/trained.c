@@ -290,7 +290,7 @@ static wf_status parts_open(wf_lab *lab, wf_trained *t, const wf_record *r, cons
     if (st == WF_OK && wfi_dir_exists(fusion)) st = fusion_open(lab, t, fusion, own, err);
     if (st == WF_OK && wfi_dir_exists(full) && t->base->dtype == WF_DTYPE_I8)
         st = wfi_fail(err, WF_E_ARG,
-                      "\"%s\" is a trained base itself (method full): f32 or bf16; int8 is for frozen bases", t->name);
+                      "\"%s\" is a trained base itself, multiplied in f32 or bf16; int8 is for frozen ones", t->name);
     if (st == WF_OK && wfi_dir_exists(full)) {
         st = wfi_bert_copy(t->base->model, t->base->dtype, &t->full, err);
         if (st == WF_OK) st = full_load(t->full, full, err);

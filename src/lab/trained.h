@@ -39,7 +39,7 @@ wf_status wfi_trained_new_joint(wf_lab *lab, const wf_settings *s, const char *n
 void wfi_trained_use(wf_trained *t, size_t k, const wf_task *task);
 /* name: NAME, or NAME:TASK for one head of what was trained jointly (needed where it has several). */
 wf_status wfi_trained_open(wf_lab *lab, const char *name, wf_trained *out, wf_err *err);
-/* As the lab's user asked (wf_lab_base_dtype), else as wfi_trained_open. WF_E_ARG for method full in another type. */
+/* As the lab's user asked (wf_lab_base_dtype), else as wfi_trained_open. WF_E_ARG for a trained base in int8. */
 wf_status wfi_trained_open_asked(wf_lab *lab, const char *name, wf_trained *out, wf_err *err);
 void wfi_trained_clear(wf_trained *t);
 /* A stored adapter of this base, to be fused (wfi_adapter_free). */

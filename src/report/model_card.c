@@ -42,6 +42,7 @@ static void model_write(wf_card *c, const json_t *m) {
     wfi_card_section(c, "Model");
     wfi_card_field(c, "Method", wfi_report_text(m, "method"));
     wfi_card_field(c, "Frozen base", wfi_report_text(m, "base"));
+    wfi_card_field(c, "The base is multiplied in", wfi_report_text(m, "base_dtype"));
     if (from) wfi_card_field(c, "Fused adapters", from);
     number_field(c, "Trained parameters", m, "trainable_params", "%.0f");
     number_field(c, "Training rows", m, "train_rows", "%.0f");

@@ -22,6 +22,11 @@ static int64_t floats_total(wf_pset *const *sets, size_t count) {
     return n;
 }
 
+size_t wfi_checkpoint_size(wf_pset *const *sets, size_t count, bool mean) {
+    const size_t parts = mean ? 5 : 4;
+    return sizeof(header) + count * sizeof(int64_t) + (size_t)floats_total(sets, count) * parts * sizeof(float) + 64;
+}
+
 typedef struct part {
     const void *data;
     size_t size;
@@ -88,13 +93,14 @@ wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_t
 static wf_status content_check(const wf_map *map, const char *path, const char *identity, wf_pset *const *sets,
                                size_t count, int parts, header *h, wf_err *err) {
     const int64_t total = floats_total(sets, count);
-    const size_t want = sizeof *h + count * sizeof(int64_t) + (size_t)total * (size_t)parts * sizeof(float) + 64;
+    const size_t want = wfi_checkpoint_size(sets, count, parts == 5);
     char hex[WF_HASH_HEX];
     if (map->size < sizeof *h + 64)
         return wfi_fail(err, WF_E_DATA, "%s: checkpoint is cut off; delete it to start the run afresh", path);
     memcpy(h, map->data, sizeof *h);
     if (memcmp(h->magic, MAGIC, sizeof MAGIC) != 0)
-        return wfi_fail(err, WF_E_DATA, "%s: no weft checkpoint of this version", path);
+        return wfi_fail(err, WF_E_DATA, "%s: no weft checkpoint of this version; delete it to start the run afresh",
+                        path);
     WF_TRY(wfi_hash_bytes(map->data, map->size - 64, hex, err));
     if (memcmp(hex, map->data + map->size - 64, 64) != 0)
         return wfi_fail(err, WF_E_DATA, "%s: checkpoint is damaged (hash differs); delete it to start the run afresh",

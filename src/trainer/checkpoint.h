@@ -15,6 +15,7 @@ typedef struct wf_train_state { /* plain numbers, written as they are */
     wf_weigh_state weigh;
 } wf_train_state;
 
+size_t wfi_checkpoint_size(wf_pset *const *sets, size_t count, bool mean); /* bytes of the file */
 /* mean: NULL where none is kept. */
 wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_train_state *s, wf_pset *const *sets,
                               size_t count, wf_optim *optim, float *const *best, float *const *mean, wf_err *err);

@@ -25,6 +25,9 @@ static wf_status checkpoint_now(wf_loop *l, wf_err *err) {
     return st;
 }
 
+/* Bytes, hashed and brought to the disk, by which the first checkpoint is judged; then it is measured. */
+static const double WRITTEN_A_SECOND = 250e6;
+
 /* After so many seconds; but writing takes no more than a twentieth of the time. */
 static bool checkpoint_due(const wf_loop *l, double seconds) {
     const double least = 19 * l->checkpoint_cost;
@@ -150,6 +153,7 @@ static wf_status loop_init(wf_loop *l, wf_err *err) {
                                l->average.mean, &found, err));
     if (!sound(&l->s)) return wfi_fail(err, WF_E_DATA, "%s: checkpoint counts below 0", l->o->checkpoint);
     l->wall_before = l->s.wall_seconds;
+    l->checkpoint_cost = (double)wfi_checkpoint_size(l->sets, l->set_count, l->average.mean != NULL) / WRITTEN_A_SECOND;
     WF_TRY(wfi_loop_stems(l, err));
     l->checkpoint_at = wfi_clock_seconds();
     return WF_OK;

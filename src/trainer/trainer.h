@@ -30,8 +30,8 @@ typedef struct wf_train_options {
     const char *metric; /* that selects the best state */
     uint64_t seed;
     const char *checkpoint;    /* file; NULL: none */
-    double checkpoint_seconds; /* between checkpoints inside an epoch, at least; they take a twentieth of the time, at
-                                  most */
+    double checkpoint_seconds; /* between checkpoints inside an epoch, at least; all but the last take a twentieth of
+                                  the time, at most */
     size_t cache_memory;       /* bytes of memory that stems may take; 0: no stems are kept */
     const char *cache_dir;     /* folder for a nameless file with what is beyond; NULL: then they must fit */
     char identity[65];         /* hash of everything that fixes the run; a checkpoint of another identity is refused */

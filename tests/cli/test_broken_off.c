@@ -43,6 +43,7 @@ static void test_no_handler_on_a_computing_stack(void **state) {
         char text[4096];
         text[fread(text, 1, sizeof text - 1, f)] = 0;
         fclose(f);
+        if (!*text) continue;
         assert_int_equal(0, signals_of(text, "SigCgt:") & both);
         open_threads += (signals_of(text, "SigBlk:") & both) != both;
     }
@@ -138,7 +139,9 @@ static void test_killed_training(void **state) {
         assert_int_equal(SIGKILL, by);
         free(weft_ok("-C killed verify"));
         if (moment == 7) {
-            free(weft_ok("-C killed resume 1"));
+            ran r = weft("-C killed resume 1");
+            assert_true(r.code == 0 || strstr(r.err, "run 1 is done")); /* killed on its way out */
+            ran_clear(&r);
             break;
         }
     }

@@ -103,6 +103,8 @@ static void test_words_and_options(void **state) {
         {"train reviews --epochs 1 --epochs 2", "--epochs stands twice", ""},
         {"task add n reviews --text text --text label", "--text stands twice", ""},
         {"task add n reviews --text label", "which field is the label?", "--label"},
+        {"rank reviews --base-dtype f9", "base type \"f9\"", "f32, bf16, int8, auto"},
+        {"train reviews --method full --base-dtype int8", "int8 is for frozen ones", ""},
         {"train reviews --method full[foo=1]", "method full has no settings in brackets", "[foo=1]"},
         {"train reviews --method head[foo=1]", "method head has no settings in brackets", "[foo=1]"},
         {"compare target --methods head[foo=1]", "method head has no settings in brackets", ""},
