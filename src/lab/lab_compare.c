@@ -306,12 +306,21 @@ static json_t *rates_json(const wf_compare_spec *s) {
     return all;
 }
 
-/* One type for all, and one for method full, which has no int8: it is then as fast as it can be otherwise. */
-static wf_status types_settle(wf_lab *lab, const wf_open_base *base, const char *word, json_t *common, wf_err *err) {
+static bool trains_base(const wf_compare_spec *s) {
+    for (size_t i = 0; i < s->method_count; i++)
+        if (strncmp(s->methods[i], "full", 4) == 0 || strncmp(s->methods[i], "multihead", 9) == 0) return true;
+    return false;
+}
+
+/* One type for all, and one for a base that is trained itself: that has no int8, and is as fast as it can be then. */
+static wf_status types_settle(wf_lab *lab, const wf_compare_spec *s, const wf_open_base *base, json_t *common,
+                              wf_err *err) {
+    const char *word = s->train.base_dtype;
+    const bool other = word && strcmp(word, "int8") == 0;
     wf_dtype type = WF_DTYPE_F32, trained = WF_DTYPE_F32;
     WF_TRY(wfi_precision_settle(lab, base, word, false, &type, err));
-    WF_TRY(wfi_precision_settle(lab, base, word && strcmp(word, "int8") == 0 ? NULL : word, true, &trained, err));
-    if (word && strcmp(word, "int8") == 0)
+    WF_TRY(wfi_precision_settle(lab, base, other ? NULL : word, true, &trained, err));
+    if (other && trains_base(s))
         wfi_lab_message(lab, "note", "a base that is trained itself (full, multihead) has no int8; it is in %s",
                         wfi_precision_name(trained));
     json_object_set_new(common, "base_dtype", json_string(wfi_precision_name(type)));
@@ -324,7 +333,7 @@ wf_status wf_compare(wf_lab *lab, const wf_compare_spec *s, char **json, wf_err 
     wf_open_base *base = NULL;
     wf_status st = wfi_lab_base(lab, s->base, WF_DTYPE_F32, &base, err);
     if (st == WF_OK) st = compare_check(lab, s, common, base, &candidates, err);
-    if (st == WF_OK) st = types_settle(lab, base, s->train.base_dtype, common, err);
+    if (st == WF_OK) st = types_settle(lab, s, base, common, err);
     for (size_t i = 0; i < s->method_count; i++) json_array_append_new(methods, json_string(s->methods[i]));
     for (size_t i = 0; i < s->rows_count; i++) json_array_append_new(rows, json_integer(s->rows[i]));
     if (s->rows_count == 0) json_array_append_new(rows, json_integer(0));
