@@ -76,7 +76,7 @@ def weft_run(a):
     todo = missing("weft", a)
     with weft_lab(a, todo) as weft:
         for s, seed in todo:
-            r = weft("train", s, "--method", a.method, "--seed", str(seed), "--name", f"{s}-{seed}")
+            r = weft("train", s, "--seed", str(seed), "--name", f"{s}-{seed}")
             keep("weft", {"set": s, "seed": seed, "accuracy": r["test"]["accuracy"], "macro_f1": r["test"]["macro_f1"], "dev_accuracy": r["dev"]["accuracy"],
                           "train_rows": r["train_rows"], "epochs": r["epochs"], "lr": r["lr"], "base_dtype": r.get("base_dtype", "f32"),
                           "seconds": round(r["wall_seconds"]), "version": r["version"]})
@@ -103,7 +103,7 @@ def types_run(a):
             cell = {"set": s, "seed": seed, "macro_f1": {}, "right": {}, "judged": {}}
             for t in types:
                 name = f"{s}-{seed}-{t}"
-                r = weft("train", s, "--seed", str(seed), "--name", name, "--base-dtype", t, "--rows", str(a.rows), "--steps", str(a.steps))
+                r = weft("train", s, "--method", a.method, "--seed", str(seed), "--name", name, "--base-dtype", t, "--rows", str(a.rows), "--steps", str(a.steps))
                 cell["macro_f1"][t] = r["test"]["macro_f1"]
                 cell["right"][t] = right_rows(weft, name, os.path.join(a.data, s, "test.jsonl"))
                 cell.update(train_rows=r["train_rows"], steps=r["steps"], version=r["version"])
