@@ -131,7 +131,7 @@ static wf_status settle(void *self, void *out, wf_err *err) {
     const char *word = b->spec->base_dtype;
     wf_dtype *types = out; /* of a frozen base, of one that is trained */
     WF_TRY(wfi_precision_settle(b->lab, base, word, false, &types[0], err));
-    return wfi_precision_settle(b->lab, base, word && strcmp(word, "int8") == 0 ? NULL : word, true, &types[1], err);
+    return wfi_precision_settle(b->lab, base, word, true, &types[1], err);
 }
 
 /* Measuring starts threads, and this process must stay without them until memory was measured. */

@@ -60,17 +60,8 @@ static void child_run(const char *program, const char *folder, const char **argv
 
 json_t *cli_step_result(int out) {
     struct stat is;
-    if (fstat(out, &is) != 0 || is.st_size < 1 || is.st_size > RESULT_MAX) return NULL;
-    char *text = malloc((size_t)is.st_size);
-    ssize_t n = 0, got = 1;
-    while (text && n < is.st_size && (got > 0 || errno == EINTR)) {
-        got = pread(out, text + n, (size_t)(is.st_size - n), n);
-        if (got > 0) n += got;
-        if (got == 0) break;
-    }
-    json_t *result = text && n == is.st_size ? json_loadb(text, (size_t)n, JSON_DECODE_ANY, NULL) : NULL;
-    free(text);
-    return result;
+    if (fstat(out, &is) != 0 || is.st_size > RESULT_MAX || lseek(out, 0, SEEK_SET) != 0) return NULL;
+    return json_loadfd(out, JSON_DECODE_ANY, NULL);
 }
 
 static int exit_code(pid_t pid) {

@@ -316,11 +316,10 @@ static bool trains_base(const wf_compare_spec *s) {
 static wf_status types_settle(wf_lab *lab, const wf_compare_spec *s, const wf_open_base *base, json_t *common,
                               wf_err *err) {
     const char *word = s->train.base_dtype;
-    const bool other = word && strcmp(word, "int8") == 0;
     wf_dtype type = WF_DTYPE_F32, trained = WF_DTYPE_F32;
     WF_TRY(wfi_precision_settle(lab, base, word, false, &type, err));
-    WF_TRY(wfi_precision_settle(lab, base, other ? NULL : word, true, &trained, err));
-    if (other && trains_base(s))
+    WF_TRY(wfi_precision_settle(lab, base, word, true, &trained, err));
+    if (word && strcmp(word, "int8") == 0 && trains_base(s))
         wfi_lab_message(lab, "note", "a base that is trained itself (full, multihead) has no int8; it is in %s",
                         wfi_precision_name(trained));
     json_object_set_new(common, "base_dtype", json_string(wfi_precision_name(type)));

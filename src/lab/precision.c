@@ -150,7 +150,8 @@ static wf_status remembered(wf_lab *lab, const wf_bert_config *c, json_t **entry
 wf_status wfi_precision_settle(wf_lab *lab, const wf_open_base *base, const char *word, bool trained, wf_dtype *out,
                                wf_err *err) {
     WF_TRY(wfi_precision_check(word, err));
-    if (word && strcmp(word, "auto") != 0) {
+    const bool none = trained && word && strcmp(word, "int8") == 0;
+    if (word && strcmp(word, "auto") != 0 && !none) {
         wfi_precision_parse(word, out);
         return WF_OK;
     }

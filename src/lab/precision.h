@@ -11,7 +11,7 @@ bool wfi_precision_parse(const char *word, wf_dtype *out);
 wf_status wfi_precision_check(const char *word, wf_err *err); /* one of them, "auto" or NULL (auto); else WF_E_ARG */
 /* word as above; trained: for method full. auto: the type that this processor with this number of threads is faster
  * with at the products of this base, measured once for a lab (file speed.json) so that the same training gets the same
- * type again. */
+ * type again. A base that is trained and asked for in int8, which it has not, gets what auto gives it. */
 wf_status wfi_precision_settle(wf_lab *lab, const wf_open_base *base, const char *word, bool trained, wf_dtype *out,
                                wf_err *err);
 /* The same for a training of these settings (wfi_settings_resolve). */

@@ -27,31 +27,27 @@ size_t wfi_checkpoint_size(wf_pset *const *sets, size_t count, bool mean) {
     return sizeof(header) + count * sizeof(int64_t) + (size_t)floats_total(sets, count) * parts * sizeof(float) + 64;
 }
 
-typedef struct part {
-    const void *data;
-    size_t size;
-} part;
-
 typedef struct list { /* what the file is made of, in order */
-    part *parts;
+    wf_file_part *parts;
     size_t count, next, at; /* next, at: what is written next */
     wf_hash *hash;
 } list;
 
 static void list_add(list *l, const void *data, size_t size) {
-    l->parts[l->count++] = (part){data, size};
+    l->parts[l->count++] = (wf_file_part){data, size};
     wfi_hash_add(l->hash, data, size);
 }
 
 static wf_status list_next(void *user, void *buffer, size_t size, size_t *got, wf_err *err) {
     (void)err;
     list *l = user;
-    for (*got = 0; l->next < l->count && *got < size; l->at == l->parts[l->next].size ? l->next++, l->at = 0 : 0) {
-        const part *p = &l->parts[l->next];
+    for (*got = 0; l->next < l->count && *got < size;) {
+        const wf_file_part *p = &l->parts[l->next];
         const size_t n = p->size - l->at < size - *got ? p->size - l->at : size - *got;
         if (n) memcpy((char *)buffer + *got, (const char *)p->data + l->at, n);
-        l->at += n;
         *got += n;
+        l->at += n;
+        if (l->at == p->size) l->next++, l->at = 0;
     }
     return WF_OK;
 }
@@ -82,7 +78,7 @@ wf_status wfi_checkpoint_save(const char *path, const char *identity, const wf_t
         list_add(&l, &h, sizeof h);
         for (size_t i = 0; i < count; i++) set_add(&l, sets[i], optim, i, best[i], mean ? mean[i] : NULL);
         wfi_hash_hex(l.hash, hex);
-        l.parts[l.count++] = (part){hex, 64};
+        l.parts[l.count++] = (wf_file_part){hex, 64};
         st = wfi_file_write_from(path, list_next, &l, err);
     }
     wfi_hash_free(l.hash);

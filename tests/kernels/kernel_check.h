@@ -59,4 +59,22 @@ static inline void kc_same(const char *what, const float *a, const float *b, int
 
 static const int64_t kc_sizes[] = {0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 65, 100, 1000, 65537, 200003};
 #define KC_SIZES (sizeof kc_sizes / sizeof *kc_sizes)
+
+/* C against triple loops in double; c0: what it was before, read where beta is not 0. */
+static inline void kc_product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+                              int64_t lda, const float *b, int64_t ldb, const float *bias, float beta, const float *c0,
+                              const float *c, int64_t ldc) {
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = 0, size = 1;
+            for (int64_t l = 0; l < k; l++) {
+                double term = (double)(ta ? a[l * lda + i] : a[i * lda + l]) * (tb ? b[j * ldb + l] : b[l * ldb + j]);
+                sum += term, size += fabs(term);
+            }
+            sum *= alpha;
+            if (bias) sum += bias[j];
+            if (beta != 0) sum += (double)beta * c0[i * ldc + j];
+            kc_near("product", i * n + j, c[i * ldc + j], sum, 1e-6 * size, 1e-6);
+        }
+}
 #endif

@@ -150,16 +150,7 @@ static void product_case(bool tb, int64_t m, int64_t n, int64_t k, bool with_bia
     check_ok(wfi_packed_gemm(p, m, a, lda, with_bias ? bias : NULL, beta, again, ldc, err));
     kc_same("rounded product again", again, c, nc);
     rounded_before(p, m, k, a, lda, with_bias ? bias : NULL, beta, c0, c, ldc, nc);
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) {
-            double sum = with_bias ? bias[j] : 0, size = 1;
-            for (int64_t l = 0; l < k; l++) {
-                const double term = (double)ra[i * lda + l] * (double)(tb ? rb[j * ldb + l] : rb[l * ldb + j]);
-                sum += term, size += fabs(term);
-            }
-            if (beta != 0) sum += (double)c0[i * ldc + j];
-            kc_near("rounded product", i * n + j, c[i * ldc + j], sum, 1e-6 * size, 1e-6);
-        }
+    kc_product(false, tb, m, n, k, 1, ra, lda, rb, ldb, with_bias ? bias : NULL, beta, c0, c, ldc);
     for (int64_t i = 0; i < nc; i++)
         if (i % ldc >= n) assert_true(c[i] == c0[i]);
     wfi_packed_free(p);
@@ -192,17 +183,7 @@ static void plain_case(bool ta, bool tb, int64_t m, int64_t n, int64_t k, bool w
     check_ok(wfi_gemm_bf16(ta, tb, m, n, k, a, lda, b, ldb, with_bias ? bias : NULL, beta, c, ldc, err));
     check_ok(wfi_gemm_bf16(ta, tb, m, n, k, a, lda, b, ldb, with_bias ? bias : NULL, beta, again, ldc, err));
     kc_same("plain rounded product again", again, c, nc);
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) {
-            double sum = with_bias ? bias[j] : 0, size = 1;
-            for (int64_t l = 0; l < k; l++) {
-                const double term =
-                    (double)(ta ? ra[l * lda + i] : ra[i * lda + l]) * (double)(tb ? rb[j * ldb + l] : rb[l * ldb + j]);
-                sum += term, size += fabs(term);
-            }
-            if (beta != 0) sum += (double)c0[i * ldc + j];
-            kc_near("plain rounded product", i * n + j, c[i * ldc + j], sum, 1e-6 * size, 1e-6);
-        }
+    kc_product(ta, tb, m, n, k, 1, ra, lda, rb, ldb, with_bias ? bias : NULL, beta, c0, c, ldc);
     for (int64_t i = 0; i < nc; i++)
         if (i % ldc >= n) assert_true(c[i] == c0[i]);
     kc_free(a, na), kc_free(b, nb), kc_free(c, nc), kc_free(bias, n), kc_free(c0, nc), kc_free(again, nc),

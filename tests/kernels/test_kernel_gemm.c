@@ -5,23 +5,6 @@
 
 #include <pthread.h>
 
-static void oracle(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
-                   const float *b, int64_t ldb, const float *bias, float beta, const float *c0, const float *c,
-                   int64_t ldc) {
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) {
-            double sum = 0, size = 1;
-            for (int64_t l = 0; l < k; l++) {
-                double term = (double)(ta ? a[l * lda + i] : a[i * lda + l]) * (tb ? b[j * ldb + l] : b[l * ldb + j]);
-                sum += term, size += fabs(term);
-            }
-            sum *= alpha;
-            if (bias) sum += bias[j];
-            if (beta != 0) sum += (double)beta * c0[i * ldc + j];
-            kc_near("product", i * n + j, c[i * ldc + j], sum, 1e-6 * size, 1e-6);
-        }
-}
-
 static void gemm_case(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, float beta, int64_t pad) {
     int64_t lda = (ta ? m : k) + pad, ldb = (tb ? k : n) + pad, ldc = n + pad;
     int64_t na = (ta ? k : m) * lda, nb = (tb ? n : k) * ldb, nc = m * ldc;
@@ -31,7 +14,7 @@ static void gemm_case(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float a
             if (i % ldc < n) c[i] = NAN; /* beta 0 never reads C */
     float *c0 = kc_copy(c, nc), *again = kc_copy(c, nc);
     check_ok(wfi_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, err));
-    oracle(ta, tb, m, n, k, alpha, a, lda, b, ldb, NULL, beta, c0, c, ldc);
+    kc_product(ta, tb, m, n, k, alpha, a, lda, b, ldb, NULL, beta, c0, c, ldc);
     for (int64_t i = 0; i < nc; i++)
         if (i % ldc >= n) assert_true(c[i] == c0[i]);
     check_ok(wfi_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, again, ldc, err));
@@ -64,7 +47,7 @@ static void packed_case(bool tb, int64_t m, int64_t n, int64_t k, bool with_bias
     for (int64_t i = 0; i < nb; i++) b[i] = NAN; /* b is needed only during the call */
     check_ok(wfi_packed_gemm(p, m, a, lda, with_bias ? bias : NULL, beta, c, ldc, err));
     check_ok(wfi_packed_gemm(p, m, a, lda, with_bias ? bias : NULL, beta, again, ldc, err));
-    oracle(false, tb, m, n, k, 1, a, lda, b0, ldb, with_bias ? bias : NULL, beta, c0, c, ldc);
+    kc_product(false, tb, m, n, k, 1, a, lda, b0, ldb, with_bias ? bias : NULL, beta, c0, c, ldc);
     kc_same("packed product again", again, c, nc);
     for (int64_t i = 0; i < nc; i++)
         if (i % ldc >= n) assert_true(c[i] == c0[i]);
@@ -93,7 +76,7 @@ static void test_packed_sizes(void **state) {
     check_ok(wfi_packed_new(true, K, N, b, K, WF_DTYPE_F32, &p, err));
     for (int64_t m = 1; m <= M; m += m < 20 ? 1 : 37) {
         check_ok(wfi_packed_gemm(p, m, a, K, NULL, 0, c, N, err));
-        oracle(false, true, m, N, K, 1, a, K, b, K, NULL, 0, NULL, c, N);
+        kc_product(false, true, m, N, K, 1, a, K, b, K, NULL, 0, NULL, c, N);
     }
     wfi_packed_free(p);
     kc_free(a, M * K), kc_free(b, K * N), kc_free(c, M * N);
@@ -190,7 +173,7 @@ static void test_thin_gradient_repeats(void **state) {
             check_ok(wfi_gemm(true, false, THIN, WIDE, T, 1, dy, THIN, x, WIDE, 0, again, WIDE, err));
             kc_same("thin gradient", first, again, THIN * WIDE);
         }
-        if (threads == 1) oracle(true, false, THIN, WIDE, T, 1, dy, THIN, x, WIDE, NULL, 0, NULL, first, WIDE);
+        if (threads == 1) kc_product(true, false, THIN, WIDE, T, 1, dy, THIN, x, WIDE, NULL, 0, NULL, first, WIDE);
         kc_free(first, THIN * WIDE), kc_free(again, THIN * WIDE);
     }
     wfi_threads_set(0);
